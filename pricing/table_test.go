@@ -1,0 +1,133 @@
+package pricing
+
+import (
+	"testing"
+	"time"
+)
+
+func date(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
+
+// noted makes listings of acme that tests tell apart by their notes.
+func noted(note string, l Listing) Listing {
+	l.Provider, l.Note = "acme", note
+	return l
+}
+
+func TestLookup(t *testing.T) {
+	table := NewTable([]Listing{
+		noted("family", Listing{Model: "m"}),
+		noted("pro", Listing{Model: "m-pro", Aliases: []ModelName{"m-best", "m-0613"}}),
+		noted("snapshot", Listing{Model: "m-2024-05-13"}),
+		noted("retired", Listing{Model: "m-2023-01-01", Until: date(2025, 1, 1)}),
+		noted("dated only", Listing{Model: "n-20250805", Aliases: []ModelName{"n"}}),
+		noted("before", Listing{Model: "cut", Until: date(2026, 7, 30)}),
+		noted("after", Listing{Model: "cut", From: date(2026, 7, 30)}),
+		noted("always", Listing{Model: "sale"}),
+		noted("sale", Listing{Model: "sale", From: date(2026, 8, 21), Until: date(2026, 11, 22)}),
+		noted("own", Listing{Model: "taken"}),
+		noted("thief", Listing{Model: "other", Aliases: []ModelName{"taken"}, From: date(2026, 1, 1)}),
+		{Provider: "ajax", Model: "m", Note: "ajax"},
+	})
+	now := date(2026, 11, 22)
+	for _, tt := range []struct {
+		name, want string // want is a note, "" for unknown
+		provider   ProviderName
+		model      ModelName
+		at         time.Time
+	}{
+		{"exact", "family", "acme", "m", now},
+		{"other provider", "ajax", "ajax", "m", now},
+		{"provider without it", "", "ajax", "m-pro", now},
+		{"alias", "pro", "acme", "m-best", now},
+		{"alias with a short date", "pro", "acme", "m-0613", now},
+		{"short dates are not cut", "", "acme", "m-0314", now},
+		{"date with dashes", "family", "acme", "m-2024-08-06", now},
+		{"date without", "family", "acme", "m-20240806", now},
+		{"date behind @", "family", "acme", "m@20240806", now},
+		{"alias with a date", "pro", "acme", "m-best-2024-08-06", now},
+		{"a snapshot with its own price", "snapshot", "acme", "m-2024-05-13", now},
+		{"a snapshot whose price has ended", "", "acme", "m-2023-01-01", now},
+		{"the same while it held", "retired", "acme", "m-2023-01-01", date(2024, 12, 31)},
+		{"family known by an alias of its snapshot", "dated only", "acme", "n-20260101", now},
+		{"only one date is cut", "", "acme", "m-20240806-20240806", now},
+		{"prefix", "", "acme", "m-mini", now},
+		{"shorter than any", "", "acme", "", now},
+		{"only a date", "", "acme", "-20240806", now},
+		{"letters in the date", "", "acme", "m-2024080x", now},
+		{"wrong separator", "", "acme", "m_20240806", now},
+		{"case counts", "", "acme", "M", now},
+		{"until is the first moment after", "before", "acme", "cut", date(2026, 7, 30).Add(-1)},
+		{"from is the first moment", "after", "acme", "cut", date(2026, 7, 30)},
+		{"the moment counts, not the zone", "before", "acme", "cut", time.Date(2026, 7, 30, 1, 0, 0, 0, time.FixedZone("", 2*3600))},
+		{"later from wins", "sale", "acme", "sale", date(2026, 9, 1)},
+		{"and ends", "always", "acme", "sale", now},
+		{"a model stands before an alias", "own", "acme", "taken", now},
+	} {
+		got := ""
+		if l := table.Lookup(tt.provider, tt.model, tt.at); l != nil {
+			got = l.Note
+		}
+		if got != tt.want {
+			t.Errorf("%s: Lookup(%s, %q, %s) found %q, want %q", tt.name, tt.provider, tt.model, tt.at.Format(time.RFC3339), got, tt.want)
+		}
+	}
+}
+
+func TestLookupByHour(t *testing.T) {
+	weekdays := uint8(1<<time.Monday | 1<<time.Tuesday | 1<<time.Wednesday | 1<<time.Thursday | 1<<time.Friday)
+	table := NewTable([]Listing{
+		noted("base", Listing{Model: "m", From: date(2026, 1, 1)}),
+		noted("peak", Listing{Model: "m", Windows: []Window{
+			{Start: time.Hour, End: 4 * time.Hour, Weekdays: weekdays}, {Start: 20 * time.Hour, End: 24 * time.Hour, Weekdays: weekdays},
+		}}),
+		noted("only by day", Listing{Model: "shop", Windows: []Window{{Start: 8 * time.Hour, End: 18 * time.Hour, Weekdays: weekdays}}}),
+		noted("zero window", Listing{Model: "open", Windows: []Window{{}}}),
+	})
+	for _, tt := range []struct {
+		model ModelName
+		at    string
+		want  string
+	}{
+		{"m", "2026-11-20T00:59:59.999999999Z", "base"}, // a Friday
+		{"m", "2026-11-20T01:00:00Z", "peak"},
+		{"m", "2026-11-20T03:59:59.999999999Z", "peak"},
+		{"m", "2026-11-20T04:00:00Z", "base"},
+		{"m", "2026-11-20T23:59:59.999999999Z", "peak"},
+		{"m", "2026-11-21T00:00:00Z", "base"},
+		{"m", "2026-11-21T02:00:00Z", "base"},
+		{"m", "2026-11-21T07:00:00+08:00", "peak"}, // still Friday in UTC
+		{"m", "2026-11-23T07:00:00+08:00", "base"}, // still Sunday in UTC
+		{"shop", "2026-11-20T12:00:00Z", "only by day"},
+		{"shop", "2026-11-20T20:00:00Z", ""},
+		{"open", "2026-11-21T02:00:00Z", "zero window"},
+	} {
+		at, err := time.Parse(time.RFC3339Nano, tt.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if l := table.Lookup("acme", tt.model, at); l != nil {
+			got = l.Note
+		}
+		if got != tt.want {
+			t.Errorf("%s at %s: found %q, want %q", tt.model, tt.at, got, tt.want)
+		}
+	}
+}
+
+func TestNilTableKnowsNoModel(t *testing.T) {
+	var table *Table
+	if l, ls := table.Lookup("acme", "m", date(2026, 1, 1)), table.Listings(); l != nil || ls != nil {
+		t.Errorf("found %v and %v, want nothing", l, ls)
+	}
+}
+
+func TestTableKeepsItsOwnCopy(t *testing.T) {
+	in := []Listing{{Provider: "acme", Model: "m", Aliases: []ModelName{"n"}, Windows: []Window{{}}}}
+	table := NewTable(in)
+	in[0].Note, in[0].Aliases[0], in[0].Windows[0].Weekdays = "changed", "changed", 1
+	l := table.Lookup("acme", "n", date(2026, 1, 1))
+	if l == nil || l.Note != "" || l.Aliases[0] != "n" {
+		t.Errorf("a change to the caller's slice reached the table: %+v", l)
+	}
+}
