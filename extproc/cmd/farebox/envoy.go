@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/farebox-mesh/farebox/envoy"
+	"github.com/farebox-mesh/farebox/policies"
+)
+
+// envoyFlags are the flags of farebox envoy.
+type envoyFlags struct {
+	policy, listen, admin, extproc, log, ca, wasm string
+	upstreams                                     list
+	noExtProc                                     bool
+}
+
+func runEnvoy(_ context.Context, args []string, e env) int {
+	var x envoyFlags
+	f := flags("envoy", "envoy --policy FILE [flags]", e)
+	f.StringVar(&x.policy, "policy", "", "policy `FILE`: its mode, providers and pools")
+	f.StringVar(&x.listen, "listen", "127.0.0.1:10000", "`HOST:PORT` of the listener")
+	f.StringVar(&x.admin, "admin", "127.0.0.1:9901", "`HOST:PORT` of Envoy's admin interface")
+	f.StringVar(&x.extproc, "extproc", "unix:/run/farebox/extproc.sock", "where farebox serve listens: unix:PATH or `HOST:PORT`")
+	f.BoolVar(&x.noExtProc, "no-extproc", false, "leave the ext_proc filter out")
+	f.StringVar(&x.wasm, "wasm", "", "`FILE` of the light filter, to put it in")
+	f.StringVar(&x.log, "access-log", "", "`FILE` of the access log; standard output by default")
+	f.StringVar(&x.ca, "ca", "", "PEM `FILE` of the authorities that providers are verified with")
+	f.Var(&x.upstreams, "upstream", "`NAME=URL` of a provider or pool, instead of its own; may be repeated")
+	if status, ok := parse(f, args); !ok {
+		return status
+	}
+	if x.policy == "" || f.NArg() > 0 {
+		f.Usage()
+		return statusUsage
+	}
+	set, err := load(x.policy, e.stderr)
+	if err != nil {
+		return e.fail(err)
+	}
+	config, err := x.config(set)
+	if err != nil {
+		return e.fail(err)
+	}
+	if err := envoy.Render(e.stdout, config); err != nil {
+		return e.fail(fmt.Errorf("render configuration: %w", err))
+	}
+	return statusOK
+}
+
+func (x *envoyFlags) config(set *policies.Set) (envoy.Config, error) {
+	c := envoy.Shipped(envoy.Mode(set.Policy().Mode))
+	c.Listen, c.AdminAddress, c.AccessLog, c.ExtProc, c.TrustedCA = x.listen, x.admin, x.log, x.extproc, x.ca
+	if x.noExtProc {
+		c.ExtProc = ""
+	}
+	if x.wasm != "" {
+		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(policies.AppendJSON(nil, set.Policy(), listings(set)))}
+	}
+	var err error
+	c.Upstreams, err = x.routes(set, c.Upstreams)
+	return c, err
+}
+
+// routes lists the policy's providers and pools. The vendors of the three big APIs are always there: calls are
+// recognised by their path even where the policy does not name them.
+func (x *envoyFlags) routes(set *policies.Set, shipped []envoy.Upstream) ([]envoy.Upstream, error) {
+	var routes []envoy.Upstream
+	for _, u := range shipped {
+		if u.Name != "gpu" {
+			routes = append(routes, u)
+		}
+	}
+	for _, p := range set.Policy().Providers {
+		u := envoy.Upstream{Name: string(p.Name), Hosts: p.Hosts}
+		if p.Prefix != "" {
+			u.Paths = []string{p.Prefix + "/"}
+		}
+		for _, host := range p.Hosts {
+			if !strings.Contains(host, "*") {
+				u.URLs = []string{"https://" + host}
+				break
+			}
+		}
+		routes = merge(routes, u)
+	}
+	for _, p := range set.Policy().Pools {
+		routes = merge(routes, envoy.Upstream{Name: string(p.Name), URLs: p.Endpoints})
+	}
+	for _, s := range x.upstreams {
+		name, url, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("upstream %q: want NAME=URL", s)
+		}
+		routes = merge(routes, envoy.Upstream{Name: name, URLs: []string{url}})
+	}
+	for _, u := range routes {
+		if len(u.URLs) == 0 {
+			return nil, fmt.Errorf("provider %q: its address is not known; give hosts in the policy or --upstream %s=URL", u.Name, u.Name)
+		}
+	}
+	return routes, nil
+}
+
+// merge adds an upstream, or what it states to the one of the same name.
+func merge(routes []envoy.Upstream, u envoy.Upstream) []envoy.Upstream {
+	for i := range routes {
+		r := &routes[i]
+		if r.Name != u.Name {
+			continue
+		}
+		if len(u.URLs) > 0 {
+			r.URLs = u.URLs
+		}
+		if len(u.Hosts) > 0 {
+			r.Hosts = u.Hosts
+		}
+		if len(u.Paths) > 0 {
+			r.Paths = u.Paths
+		}
+		return routes
+	}
+	return append(routes, u)
+}

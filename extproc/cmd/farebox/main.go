@@ -1,0 +1,113 @@
+// Command farebox makes the LLM traffic of an Envoy mesh cheaper, holds its budgets and records what it cost.
+//
+// Results go to standard output, everything else to standard error. The exit status is 0 when done, 1 when
+// something failed and 2 for wrong use.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+const (
+	statusOK     = 0
+	statusFailed = 1
+	statusUsage  = 2
+)
+
+const usage = `farebox makes the LLM traffic of an Envoy mesh cheaper.
+
+usage: farebox COMMAND [flags]
+
+  serve      serve Envoy's external processing protocol
+  check      check a policy file
+  explain    say what a policy would do with a request on standard input
+  policy     policy compile FILE: print a policy for the proxy-wasm filter
+  meter      say what recorded calls cost
+  envoy      print an Envoy configuration for a policy
+  prices     list the prices that the catalogue knows
+  version    print the version
+
+farebox COMMAND -h describes a command's flags.
+`
+
+// env is the world of a command.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], env{os.Stdin, os.Stdout, os.Stderr, time.Now})
+	stop()
+	os.Exit(status)
+}
+
+func run(ctx context.Context, args []string, e env) int {
+	if len(args) == 0 {
+		fmt.Fprint(e.stderr, usage)
+		return statusUsage
+	}
+	commands := map[string]func(context.Context, []string, env) int{
+		"serve": runServe, "check": runCheck, "explain": runExplain, "policy": runPolicy, "envoy": runEnvoy,
+		"prices": runPrices, "version": runVersion,
+		"meter": func(_ context.Context, args []string, e env) int {
+			return runMeter(args, e.stdin, e.stdout, e.stderr, e.now)
+		},
+	}
+	switch name := args[0]; name {
+	case "help", "-h", "--help":
+		fmt.Fprint(e.stdout, usage)
+		return statusOK
+	default:
+		command, ok := commands[name]
+		if !ok {
+			fmt.Fprintf(e.stderr, "farebox: unknown command %q; farebox help lists them\n", name)
+			return statusUsage
+		}
+		return command(ctx, args[1:], e)
+	}
+}
+
+// flags returns a flag set that reports wrong use on stderr.
+func flags(name, synopsis string, e env) *flag.FlagSet {
+	f := flag.NewFlagSet("farebox "+name, flag.ContinueOnError)
+	f.SetOutput(e.stderr)
+	f.Usage = func() {
+		fmt.Fprintf(e.stderr, "usage: farebox %s\n", synopsis)
+		f.PrintDefaults()
+	}
+	return f
+}
+
+// parse reports the exit status of a command whose flags cannot be used, and whether they can.
+func parse(f *flag.FlagSet, args []string) (status int, ok bool) {
+	switch err := f.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return statusOK, false
+	case err != nil:
+		return statusUsage, false
+	}
+	return statusOK, true
+}
+
+// fail says what went wrong and returns the exit status.
+func (e env) fail(err error) int {
+	fmt.Fprintf(e.stderr, "farebox: %v\n", err)
+	return statusFailed
+}
+
+// list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return fmt.Sprint([]string(*l)) }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/admin"
+)
+
+// page is the admin port.
+type page struct {
+	listener net.Listener
+	server   *http.Server
+	addr     string
+}
+
+// adminServer opens the admin port; serve answers on it.
+func (p *parts) adminServer(address string) (*page, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the admin page: %w", err)
+	}
+	handler := admin.New(admin.Config{
+		Ledger: p.ledger, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
+		Gatherer: p.registry, Now: p.now, Logger: p.logger, Loopback: isLoopback(l.Addr().String()),
+	})
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	return &page{listener: l, server: server, addr: l.Addr().String()}, nil
+}
+
+func (g *page) serve() error { return g.server.Serve(g.listener) }
+
+// close lets requests under way finish for a moment.
+func (g *page) close() error {
+	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+	defer stop()
+	return g.server.Shutdown(ctx)
+}
+
+// shown is the policy as the page shows it.
+func (p *parts) shown() admin.Policy {
+	s := p.policy.Load()
+	policy := admin.Policy{File: p.policyFile, Mode: s.set.Policy().Mode, Text: string(s.text), Loaded: s.loaded}
+	if s.failed != nil {
+		policy.Refused = s.failed.Error()
+	}
+	return policy
+}
+
+// readiness says why calls cannot be served as promised, nil if they can.
+func (p *parts) readiness() error {
+	if !p.ready.Load() {
+		return errors.New("shutting down")
+	}
+	return p.ledger.Healthy()
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/cache"
+	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
+	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
+	"github.com/farebox-mesh/farebox/policies"
+)
+
+// defaultCacheMegabytes is the size of the exact cache until a policy states one. Memory is taken as it fills.
+const defaultCacheMegabytes = 256
+
+// parts are the long-lived pieces of a serving process.
+type parts struct {
+	env
+	policyFile  string
+	logger      *slog.Logger
+	registry    *prometheus.Registry
+	metrics     *metrics.Metrics
+	ledger      *ledger.Ledger
+	pools       *upstream.Pools
+	credentials *upstream.Credentials
+	cache       *cache.Cache
+	conductor   *exchange.Conductor
+	ready       atomic.Bool
+	policy      atomic.Pointer[policyState]
+}
+
+// open reads the policy and opens everything that it needs.
+func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prometheus.Registry, logger *slog.Logger, e env) (*parts, error) {
+	set, text, err := readPolicy(s.policy, e.stderr)
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m}
+	if err := p.openStores(ctx, s.state, set); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.conductor = exchange.NewConductor(exchange.Parts{
+		Ledger: p.ledger, Cache: p.cache, Prefixes: cache.NewPrefixes(), Pools: p.pools, Credentials: p.credentials,
+		Metrics: m, Logger: logger, Now: e.now,
+	}, exchange.NewSnapshot(set))
+	p.policy.Store(&policyState{set: set, text: text, loaded: e.now()})
+	p.observe()
+	p.ready.Store(true)
+	return p, nil
+}
+
+func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (err error) {
+	if p.ledger, err = ledger.Open(dir, ledger.Options{Now: p.now, Logger: p.logger}); err != nil {
+		return err
+	}
+	p.pools = upstream.Open(dir, p.now(), p.logger)
+	size := defaultCacheMegabytes
+	if e := set.Policy().Exact; e != nil && e.MaxMegabytes > 0 {
+		size = e.MaxMegabytes
+	}
+	if p.cache, err = cache.New(size, p.metrics); err != nil {
+		return err
+	}
+	p.credentials = upstream.NewCredentials(p.logger)
+	return p.apply(ctx, set)
+}
+
+// apply tells the stores of a policy, before calls are decided by it.
+func (p *parts) apply(ctx context.Context, set *policies.Set) error {
+	// What can fail comes first, and leaves the old policy whole.
+	if err := p.credentials.Load(set.Policy()); err != nil {
+		return err
+	}
+	if err := p.ledger.SetBudgets(ctx, set.Policy().Budgets, p.now()); err != nil {
+		return err
+	}
+	p.pools.SetPools(set.Policy().Pools)
+	return nil
+}
+
+// observe registers the metrics that are read from the parts.
+func (p *parts) observe() {
+	p.metrics.Reloaded(true, p.now())
+	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewLedger(func() metrics.LedgerState {
+		s := p.ledger.Stats()
+		return metrics.LedgerState{Open: s.Open, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost}
+	}))
+}
+
+func (p *parts) budgets() []metrics.BudgetState {
+	var states []metrics.BudgetState
+	for _, b := range p.ledger.Balances(p.now()) {
+		states = append(states, metrics.BudgetState{Budget: b.Budget, Limit: b.Limit, Spent: b.Spent, Reserved: b.Reserved})
+	}
+	return states
+}
+
+func (p *parts) mode() policies.Mode { return p.policy.Load().set.Policy().Mode }
+
+// close gives everything back, the ledger last: what others still settle must reach it.
+func (p *parts) close() error {
+	var errs []error
+	if p.cache != nil {
+		errs = append(errs, p.cache.Close())
+	}
+	if p.pools != nil {
+		errs = append(errs, p.pools.Close())
+	}
+	if p.ledger != nil {
+		errs = append(errs, p.ledger.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	return nil
+}

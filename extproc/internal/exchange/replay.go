@@ -1,0 +1,138 @@
+package exchange
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/cache"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// uncacheable are facts that make an answer depend on more than the request, or change something elsewhere.
+const uncacheable = provider.HeldState | provider.Background | provider.Stored | provider.ServerTools | provider.RemoteContent
+
+// fromCache answers the call with a stored response, if there is one and the budgets admit what is free.
+// Otherwise it arranges that the answer to come is kept.
+func (x *Exchange) fromCache() (Reply, bool) {
+	rule := x.snap.Set.Policy().Exact
+	if rule == nil {
+		return Reply{}, false
+	}
+	if !x.cacheable(rule) {
+		x.c.metrics.Lookup(metrics.Bypass)
+		return Reply{}, false
+	}
+	x.key, x.keep = x.cacheKey(rule), true
+	entry, ok := x.c.cache.Get(x.key, x.start)
+	if !ok || !x.enforcing() || x.c.ledger.Admit(x.ledgerDims(), 0, x.start) != nil {
+		return Reply{}, false
+	}
+	x.keep, x.phase = false, atEnd
+	x.recordHit(&entry)
+	return Reply{Answer: &Answer{
+		Status: 200, ContentType: entry.ContentType, Body: entry.Body, Details: "farebox_cache_hit",
+		Headers: []Header{
+			{"x-farebox-cache", "hit"}, {"x-farebox-decision", "replay"}, {"x-farebox-model", string(entry.Model)},
+		},
+	}, Metadata: []Header{{"decision", "replay"}, {"cache", "hit"}, {"cost_usd", "0.000000000"},
+		{"model", string(entry.Model)}, {"requested_model", string(x.call.Model)}}}, true
+}
+
+// cacheable reports whether the answer to a call may be replayed.
+func (x *Exchange) cacheable(rule *policies.ExactCache) bool {
+	call := &x.call
+	control := x.in.header("cache-control")
+	switch {
+	case call.Facts.Any(uncacheable), x.decision.First().Kind == policies.Refuse:
+		return false
+	case call.HasTemperature && call.Temperature > rule.MaxTemperature:
+		return false
+	case strings.Contains(control, "no-store"), strings.Contains(control, "no-cache"):
+		return false
+	}
+	return rule.All || x.partition(rule) != ""
+}
+
+// partition is the verified value that an answer is kept under, "" for none.
+func (x *Exchange) partition(rule *policies.ExactCache) string {
+	for i := range x.dims {
+		if v := &x.dims[i]; v.Name == rule.Per && v.Verified && !rule.All {
+			return v.Value
+		}
+	}
+	return ""
+}
+
+func (x *Exchange) cacheKey(rule *policies.ExactCache) cache.Key {
+	o := x.decision.First()
+	path, query, _ := strings.Cut(withoutKey(x.in.Path), "?")
+	var body [sha256.Size]byte
+	digest := sha256.New()
+	_ = x.call.Canonical(digest) // a hash never fails to write
+	digest.Sum(body[:0])
+	return cache.NewKey(cache.KeyParts{
+		Dimension: rule.Per, Partition: x.partition(rule), Route: o.Route, API: x.call.API, Path: path, Query: query,
+		Beta: x.in.header("anthropic-beta"), Version: x.in.header("anthropic-version"), Model: o.Model,
+		Stream: x.call.Stream, MaxOutput: o.Edit.MaxOutput, Body: body,
+	})
+}
+
+// recordHit notes what the answer would have cost without the cache.
+func (x *Exchange) recordHit(entry *cache.Entry) {
+	x.id = ledger.NewID(x.start)
+	x.served = x.decision.First()
+	e := ledger.Entry{
+		Call: x.ledgerCall(), Settled: x.start, Responded: entry.Model, Status: 200, Usage: entry.Usage,
+		Outcome: ledger.CacheHit,
+	}
+	bill, err := x.decision.HitBill(entry.Usage)
+	if err != nil {
+		x.c.logger.Error("internal error: savings of a hit not computed", "err", err)
+	}
+	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, ledger.Savings(bill.Savings)
+	if err := x.c.ledger.Record(e, x.start); err != nil {
+		x.c.logger.Error("cache hit not recorded yet", "request_id", x.id.String(), "err", err)
+	}
+	x.c.metrics.Record(x.measured(&e))
+}
+
+// store keeps an answer that is whole and good.
+func (x *Exchange) store(r provider.Reading, whole bool) {
+	rule := x.snap.Set.Policy().Exact
+	good := r.Finish == provider.FinishStop || (r.Finish == provider.FinishTools && rule != nil && rule.ToolCalls)
+	if !x.keep || rule == nil || !whole || x.status.Code != 200 || !r.Complete || r.Failed || !good {
+		return
+	}
+	contentType, ok := contentTypeOf(x.answer)
+	if !ok {
+		return
+	}
+	usage := r.Usage
+	if x.served.Edit.MarkPrefix {
+		usage = usage.Uncached()
+	}
+	now := x.c.now()
+	err := x.c.cache.Put(x.key, cache.Entry{
+		ContentType: contentType, Body: x.answer, Usage: usage, Model: x.served.Model, Stored: now, Expires: now.Add(rule.TTL),
+	})
+	if err != nil {
+		x.c.logger.Error("internal error: answer not cached", "err", err)
+	}
+}
+
+// contentTypeOf tells a JSON answer from a stream of events by its first byte. Compressed answers are neither:
+// a replay could reach a client that does not take the encoding.
+func contentTypeOf(answer []byte) (string, bool) {
+	rest := bytes.TrimLeft(answer, " \t\r\n")
+	switch {
+	case len(rest) == 0 || rest[0] >= 0x80 || rest[0] < ' ':
+		return "", false
+	case rest[0] == '{' || rest[0] == '[':
+		return "application/json", true
+	}
+	return "text/event-stream", true
+}

@@ -1,0 +1,88 @@
+package exchange
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// Header is a header field; names are in lower case.
+type Header struct{ Name, Value string }
+
+// Incoming is what the request headers say.
+type Incoming struct {
+	Method, Path, Host string
+	Headers            []Header
+	Claim              func(name string) string // of the token that the proxy verified; may be nil
+	PeerURI            string                   // SPIFFE id of the client's certificate, "" if none
+	NoBody             bool                     // the request ends with its headers
+}
+
+// header returns the first value of a header, "" if it is missing.
+func (in *Incoming) header(name string) string {
+	for i := range in.Headers {
+		if in.Headers[i].Name == name {
+			return in.Headers[i].Value
+		}
+	}
+	return ""
+}
+
+// Status is what the proxy knows of a response by the time its first byte passes.
+type Status struct {
+	Code     int    // HTTP status; 0 unknown
+	Details  string // who made the response: "via_upstream", or the proxy's own reason
+	Attempts int    // how often the request was sent; 0 unknown
+}
+
+// Reply is what the proxy is to do after a phase. The zero Reply goes on and changes nothing.
+type Reply struct {
+	Answer   *Answer  // answer the client now; all else is ignored
+	Metered  bool     // after the headers: send the request body buffered and the response as it streams
+	Set      []Header // request headers to set
+	Remove   []string // request headers to remove
+	Body     []byte   // replaces the request body, if not nil
+	Reroute  bool     // the route must be chosen anew
+	Metadata []Header // of the namespace "farebox": matched by the route table, shown to client and access log
+}
+
+// Answer is a response made here.
+type Answer struct {
+	Status      int
+	ContentType string
+	Headers     []Header
+	Body        []byte
+	Details     string // for the access log
+}
+
+// maxRetryAfter bounds the hint to clients: some SDKs sleep for whatever they are told.
+const maxRetryAfter = 60 * time.Second
+
+// refuse makes an answer in the shape of the API's own errors.
+func (x *Exchange) refuse(kind provider.ErrorKind, message, param, details string) Reply {
+	status, contentType, body := provider.ErrorBody(x.endpoint.API, kind, message, param)
+	return Reply{Answer: &Answer{
+		Status: status, ContentType: contentType, Body: body, Details: details,
+		Headers: []Header{{"x-should-retry", "false"}, {"x-farebox-decision", "refuse"}},
+	}}
+}
+
+// retryAfter adds the bounded hint and the moment at which the budget really refills.
+func (a *Answer) retryAfter(refills, now time.Time) {
+	wait := min(max(refills.Sub(now), time.Second), maxRetryAfter)
+	a.Headers = append(a.Headers,
+		Header{"retry-after", strconv.Itoa(int(wait / time.Second))},
+		Header{"x-farebox-refills", refills.UTC().Format(time.RFC3339)})
+}
+
+// dollars prints an amount for people: two decimals, more where they matter.
+func dollars(m pricing.Money) string {
+	s := m.String()
+	cut := len(s) - 7
+	for cut < len(s) && m != 0 && m < pricing.Dollar/100 && m > -pricing.Dollar/100 && s[cut-1] == '0' {
+		cut++
+	}
+	return "$" + s[:cut]
+}

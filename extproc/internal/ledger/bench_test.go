@@ -1,0 +1,80 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// typical fills in what a call through the server says of itself.
+func typical(r Reservation, e Entry) (Reservation, Entry) {
+	r.Provider, r.API, r.Route, r.Asked, r.Model = "openai", "openai_chat", "openai", "gpt-6-astra", "gpt-6-luna"
+	r.Rule, r.Tier, r.Dims = "easy questions", "medium", team("search")
+	e.Responded, e.Status, e.Attempts = "gpt-6-luna-2026-02-01", 200, 1
+	e.Usage = pricing.Usage{Input: 1200, CacheRead: 4096, Output: 180}
+	e.PriceSource = "https://openai.com/api/pricing (2026-03)"
+	e.Baseline, e.Savings[LeverTier] = e.Cost+7*cent, 7*cent
+	return r, e
+}
+
+func BenchmarkReserveAndSettle(b *testing.B) {
+	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour}, company(pricing.Dollar<<30), perTeam(pricing.Dollar<<30))
+	b.ReportAllocs()
+	for b.Loop() {
+		id := NewID(noon)
+		r, e := typical(hold(2*cent), paid(id, cent))
+		r.ID = id
+		must(b, l.Reserve(r, noon))
+		must(b, l.Settle(e))
+	}
+}
+
+func BenchmarkAdmit(b *testing.B) {
+	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour}, company(pricing.Dollar), perTeam(pricing.Dollar))
+	dims := team("search")
+	b.ReportAllocs()
+	for b.Loop() {
+		must(b, l.Admit(dims, 0, noon))
+	}
+}
+
+func BenchmarkEncodeRecord(b *testing.B) {
+	_, e := typical(hold(cent), paid(NewID(noon), cent))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := encodeRecord(kindSettlement, &e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkJournalAppend(b *testing.B) {
+	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
+	r, e := typical(hold(cent), paid(NewID(noon), cent))
+	e.Call = r.Call
+	frame, err := encodeRecord(kindEntry, &e)
+	must(b, err)
+	b.SetBytes(int64(len(frame)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.journal.append(kindEntry, e.ID, frame); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSink is the cost of bringing one call from the journal into the database.
+func BenchmarkSink(b *testing.B) {
+	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
+	for range b.N {
+		id := NewID(noon)
+		r, e := typical(hold(2*cent), paid(id, cent))
+		r.ID = id
+		must(b, l.Reserve(r, noon))
+		must(b, l.Settle(e))
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	must(b, l.Flush(b.Context()))
+}

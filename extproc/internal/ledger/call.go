@@ -1,0 +1,80 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// None is the value under which a call without a verified value counts.
+const None = "(none)"
+
+// Dim is what a call says about who pays. Only a verified value scopes a budget; the others are labels.
+type Dim struct {
+	Name     policies.DimensionName `json:"n"`
+	Value    string                 `json:"v"`
+	Verified bool                   `json:"ok,omitempty"`
+}
+
+// Call is what is known of a call before it leaves.
+type Call struct {
+	ID       ID                   `json:"id"`
+	At       time.Time            `json:"at"` // when it was reserved or recorded; set by the ledger
+	Dims     []Dim                `json:"dims,omitempty"`
+	Provider pricing.ProviderName `json:"prov,omitempty"`  // whose prices apply
+	API      provider.API         `json:"api,omitempty"`   // wire format
+	Route    policies.RouteName   `json:"route,omitempty"` // provider or pool that serves it
+	Asked    pricing.ModelName    `json:"ask,omitempty"`   // model that the client asked for
+	Model    pricing.ModelName    `json:"model,omitempty"` // model as sent upstream
+	Rule     policies.RuleName    `json:"rule,omitempty"`  // "" for none
+	Tier     policies.TierName    `json:"tier,omitempty"`  // "" for none
+	Pool     policies.RouteName   `json:"pool,omitempty"`  // own pool that may serve it, whether or not it does; "" for none
+	Observed bool                 `json:"obs,omitempty"`   // booked without the power to refuse; set by the ledger
+}
+
+// normalize replaces what JSON cannot carry, so that a call scopes the same balances before and after a
+// restart. It leaves the caller's slice alone.
+func (c *Call) normalize() {
+	c.Dims = validDims(c.Dims)
+	c.At = c.At.Round(0).UTC()
+	for _, s := range []*string{(*string)(&c.Asked), (*string)(&c.Model)} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+}
+
+// validDims returns dims with all values valid UTF-8: dims itself if they are.
+func validDims(dims []Dim) []Dim {
+	invalid := func(d Dim) bool { return !utf8.ValidString(d.Value) }
+	if !slices.ContainsFunc(dims, invalid) {
+		return dims
+	}
+	dims = slices.Clone(dims)
+	for i := range dims {
+		dims[i].Value = strings.ToValidUTF8(dims[i].Value, "\uFFFD")
+	}
+	return dims
+}
+
+// verified returns the value of a dimension that may scope money, and whether there is one.
+func verified(dims []Dim, name policies.DimensionName) (string, bool) {
+	for i := range dims {
+		if dims[i].Name == name && dims[i].Verified {
+			return dims[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Reservation is the most that a call may cost, held until it is settled or released.
+type Reservation struct {
+	Call
+	Bound  pricing.Money `json:"bound"`            // the most that the call can cost; in observe mode 0 is unknown
+	Charge pricing.Money `json:"charge,omitempty"` // of Bound, what budgets count: nothing for own pools
+	// Estimate is what the call is taken to have cost if this process dies before it ends; 0 stands for Bound.
+	Estimate pricing.Money `json:"est,omitempty"`
+}

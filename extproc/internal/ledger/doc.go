@@ -1,0 +1,46 @@
+// Package ledger is the append-only record of what calls reserved and spent, and the judge of what they may.
+//
+// Before a call leaves, Reserve holds the most that it can cost on every budget that covers it, or on none.
+// When the call has ended, Settle books what it came to, exactly once; Release frees what was proven unbilled.
+// Where nothing may be refused, Book takes the place of Reserve. A call that costs nothing, such as a cache
+// hit, is asked for by Admit and noted by Record.
+//
+// # Balances
+//
+// A balance belongs to a window and a scope: the values of a budget's dimensions, "(none)" for a call without
+// a verified value. Budgets that differ only in name or limit share it, so renaming a budget keeps what was
+// spent, and a budget that is added in mid-month starts with what the entries of the month add up to. A call is
+// charged to the window in which it was reserved. An estimated entry counts at what was reserved, as a provider
+// may bill what nobody saw, unless the budget says "aborted: estimate".
+//
+// # Journal
+//
+// The state folder holds
+//
+//	lock                 one process at a time; names the one that holds it
+//	journal-NNNNNN.log   segments, numbered from 1, decimal with at least six digits
+//	ledger.db            SQLite, fed from the journal
+//
+// A segment is a header and records, integers little-endian:
+//
+//	segment = "fbxjrnl1" first(8 bytes)              first: the sequence number of the first record
+//	record  = length(4) checksum(4) payload          length of the payload, 1 to 1 MiB
+//	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one
+//
+// The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is one
+// write(2), so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a
+// power cut loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations
+// that are still open, and the old one goes once SQLite has everything in it.
+//
+// # Faults
+//
+//   - the folder is in use: Open says by whom
+//   - a torn tail, as a crash leaves it: cut off at Open, with a warning
+//   - damage elsewhere in the journal: Open returns a *CorruptError with file and offset
+//   - reservations of a process that died: settled at Open as lost, estimated, counted at what was reserved
+//   - the journal cannot be written (disk full): Reserve refuses with ErrJournal; Book holds in memory; Settle,
+//     Release and Record keep their entry, return ErrJournal, and the entry is written as soon as that works.
+//     Healthy says so. What is reserved stays reserved until then
+//   - SQLite cannot be written: the journal grows, the sink tries again from where it stood, Healthy says so
+//   - a second Settle or Release of one call: counted in Stats.Duplicates and ignored
+package ledger

@@ -1,0 +1,232 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// ErrJournal says that the journal could not be written.
+var ErrJournal = errors.New("journal not written")
+
+// journalFile is what the journal needs of an *os.File.
+type journalFile interface {
+	WriteAt(b []byte, offset int64) (int, error)
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+}
+
+// journal appends records to segments. Its methods are safe for concurrent use.
+type journal struct {
+	dir     string
+	limit   int64 // bytes of new records in a segment
+	newFile func(path string) (journalFile, error)
+
+	mu       sync.Mutex    // guards what follows
+	file     journalFile   // nil after close
+	number   int64         // of the segment that is written
+	oldest   int64         // segment that is still there
+	size     int64         // of the segment, whole records only
+	rotateAt int64         // size at which the segment is full
+	seq      int64         // of the last record
+	open     map[ID][]byte // frames of the reservations that a new segment starts with
+	dirty    bool          // written, not synced
+	torn     bool          // bytes beyond size may be in the file
+	fault    error         // of the last write, nil if it went well
+}
+
+// createFile makes a segment. What a failed rotation may have left there goes.
+func createFile(path string) (journalFile, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+// append writes a framed record and returns its sequence number. The record is in the file, though not yet on
+// the disk, when it returns nil; errors wrap ErrJournal and leave no trace of the record.
+func (j *journal) append(k kind, id ID, frame []byte) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.writeLocked(frame); err != nil {
+		j.fault = fmt.Errorf("%w: %w", ErrJournal, err)
+		return 0, j.fault
+	}
+	j.fault = nil
+	j.seq++
+	switch k {
+	case kindReservation:
+		j.open[id] = frame
+	case kindSettlement:
+		delete(j.open, id)
+	}
+	return j.seq, nil
+}
+
+// writeLocked writes a frame after the last whole record.
+func (j *journal) writeLocked(frame []byte) error {
+	if j.file == nil {
+		return ErrClosed
+	}
+	if j.size >= j.rotateAt {
+		if err := j.rotateLocked(); err != nil {
+			return err
+		}
+	}
+	if j.torn {
+		if err := j.file.Truncate(j.size); err != nil {
+			return err
+		}
+		j.torn = false
+	}
+	if _, err := j.file.WriteAt(frame, j.size); err != nil {
+		// What was written of it goes now or before the next record.
+		j.torn = j.file.Truncate(j.size) != nil
+		return err
+	}
+	j.size += int64(len(frame))
+	j.dirty = true
+	return nil
+}
+
+// rotateLocked starts the next segment with the open reservations. Until it is complete on the disk the old one
+// stays in use.
+func (j *journal) rotateLocked() error {
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	path := filepath.Join(j.dir, segmentName(j.number+1))
+	f, size, err := j.startSegment(path, j.seq+1)
+	if err != nil {
+		return err
+	}
+	j.file.Close()
+	j.number++
+	j.useLocked(f, size)
+	return nil
+}
+
+// useLocked goes on in a segment that startSegment made. What it starts with does not count towards its limit:
+// rotation has to end, however many reservations are open.
+func (j *journal) useLocked(f journalFile, size int64) {
+	j.file, j.size, j.rotateAt = f, size, size+j.limit
+	j.seq += int64(len(j.open))
+	j.dirty, j.torn = false, false
+}
+
+// startSegment writes a segment with the open reservations and syncs it. It leaves no file behind if it fails.
+func (j *journal) startSegment(path string, first int64) (journalFile, int64, error) {
+	f, err := j.newFile(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	content := encodeHeader(first)
+	for _, frame := range j.open {
+		content = append(content, frame...)
+	}
+	_, err = f.WriteAt(content, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = syncDir(j.dir)
+	}
+	if err != nil {
+		f.Close()
+		os.Remove(path)
+		return nil, 0, err
+	}
+	return f, int64(len(content)), nil
+}
+
+// sync brings what was written to the disk.
+func (j *journal) sync() error {
+	j.mu.Lock()
+	f, dirty := j.file, j.dirty
+	j.dirty = false
+	j.mu.Unlock()
+	if !dirty || f == nil {
+		return nil
+	}
+	// Writers go on while the disk works. A file that was rotated and closed meanwhile has been synced.
+	if err := f.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		j.mu.Lock()
+		j.dirty = true
+		j.mu.Unlock()
+		return fmt.Errorf("sync journal: %w", err)
+	}
+	return nil
+}
+
+// position is a place in the journal: after the record with that sequence number.
+type position struct {
+	segment, offset, seq int64
+}
+
+// end returns the position after the last record.
+func (j *journal) end() position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return position{j.number, j.size, j.seq}
+}
+
+// lastFault returns why the last write went wrong, nil if it did not.
+func (j *journal) lastFault() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.fault
+}
+
+// openFrames returns the records of the reservations that are open.
+func (j *journal) openFrames() map[ID][]byte {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.open)
+}
+
+// removeBefore deletes the segments before the given one, which nothing may need any more. Only one goroutine
+// may call it.
+func (j *journal) removeBefore(number int64) error {
+	for ; j.hasBefore(number); j.advanceOldest() {
+		err := os.Remove(filepath.Join(j.dir, segmentName(j.oldest)))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove journal segment: %w", err)
+		}
+	}
+	return nil
+}
+
+func (j *journal) advanceOldest() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.oldest++
+}
+
+// hasBefore reports whether there are segments before the given one.
+func (j *journal) hasBefore(number int64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.oldest < min(number, j.number)
+}
+
+// close syncs and closes the segment. Appends fail afterwards.
+func (j *journal) close() error {
+	err := j.sync()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file != nil {
+		err = errors.Join(err, j.file.Close())
+		j.file = nil
+	}
+	return err
+}
+
+// syncDir makes new names in a folder survive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// ErrClosed says that the ledger was closed.
+var ErrClosed = errors.New("ledger closed")
+
+// Options says how a ledger works. The zero value takes the defaults.
+type Options struct {
+	Now           func() time.Time // clock of what the ledger does on its own; time.Now by default
+	Logger        *slog.Logger     // nothing is logged by default
+	FlushInterval time.Duration    // how often the database is fed; 200 ms by default
+	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
+	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
+}
+
+// withDefaults returns the options with what was left out.
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.FlushInterval <= 0 {
+		o.FlushInterval = 200 * time.Millisecond
+	}
+	if o.SyncInterval <= 0 {
+		o.SyncInterval = 100 * time.Millisecond
+	}
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = 64 << 20
+	}
+	return o
+}
+
+// Ledger records what calls reserved and spent, and holds them to budgets. Open is the only way to get one. Its
+// methods are safe for concurrent use.
+type Ledger struct {
+	options Options
+	lock    *os.File
+	journal *journal
+	store   *store
+	sink    *sink
+
+	stop context.CancelFunc
+	wait sync.WaitGroup // the goroutines that Open starts
+
+	setting sync.Mutex // held by SetBudgets; taken before mu
+
+	mu       sync.Mutex // guards what follows
+	meters   []*meter   // in force, in the order of the policy
+	building []*meter   // being read from the database by SetBudgets
+	budgets  []placed   // in the order of the policy
+	open     map[ID]*open
+	queue    []unwritten // entries that the journal did not take yet
+	stats    Stats
+	syncErr  error // of the last sync
+	closed   bool
+}
+
+// open is a reservation under way.
+type open struct {
+	Reservation
+	held     []*balance // one per meter in force
+	settling bool       // an entry for it is on its way to the journal
+}
+
+// Stats counts what is worth watching. Counters start at zero with the process.
+type Stats struct {
+	Open       int   // reservations under way
+	Queued     int   // entries that wait for the journal to work again
+	Dropped    int64 // entries given up because too many waited
+	Duplicates int64 // second settlements and releases, and those of unknown calls: ignored
+	Overruns   int64 // calls that came to more than was reserved
+	Lost       int64 // reservations of an earlier process that were settled at Open
+	Behind     int64 // journal records that the database does not have yet
+}
+
+// Open opens the ledger in a folder, which it makes if needed, and takes it for this process. It settles what an
+// earlier process left open and returns when the database has everything. Until SetBudgets there are no budgets.
+// Errors wrap ErrInUse or are a *CorruptError where that is the cause.
+func Open(dir string, o Options) (*Ledger, error) {
+	l := &Ledger{options: o.withDefaults(), open: map[ID]*open{}}
+	if err := l.openFiles(dir); err != nil {
+		l.closeFiles()
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	l.wait.Go(func() { l.keepSynced(ctx) })
+	l.wait.Go(func() { l.sink.run(ctx, l.options.FlushInterval) })
+	return l, nil
+}
+
+// openFiles takes the folder and brings journal and database in line.
+func (l *Ledger) openFiles(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	var err error
+	if l.lock, err = lockDir(dir, l.options.Now()); err != nil {
+		return err
+	}
+	if l.store, err = openStore(dir); err != nil {
+		return err
+	}
+	rec, err := replay(dir, l.options.Logger)
+	if err != nil {
+		return err
+	}
+	applied, err := l.store.position()
+	if err != nil {
+		return err
+	}
+	if l.journal, err = rec.start(dir, applied, l.options.SegmentBytes); err != nil {
+		return err
+	}
+	if err := l.settleLost(); err != nil {
+		return err
+	}
+	l.sink = newSink(l.journal, l.store, applied, l.options.Logger)
+	return l.sink.drain(context.Background())
+}
+
+// settleLost settles the reservations of processes that died.
+func (l *Ledger) settleLost() error {
+	now := l.options.Now().Round(0).UTC()
+	for id, frame := range l.journal.openFrames() {
+		var r Reservation
+		if err := decodeRecord(frame, &r); err != nil {
+			return fmt.Errorf("reservation %s: %w", id, err)
+		}
+		e := lost(&r, now)
+		out, err := encodeRecord(kindSettlement, &e)
+		if err != nil {
+			return err
+		}
+		if _, err := l.journal.append(kindSettlement, id, out); err != nil {
+			return err
+		}
+		l.stats.Lost++
+	}
+	if l.stats.Lost > 0 {
+		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "settled calls that were cut off",
+			slog.Int64("calls", l.stats.Lost))
+	}
+	return nil
+}
+
+// keepSynced syncs the journal and retries what it did not take, until ctx is done.
+func (l *Ledger) keepSynced(ctx context.Context) {
+	ticker := time.NewTicker(l.options.SyncInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := l.journal.sync()
+		l.mu.Lock()
+		l.syncErr = err
+		l.mu.Unlock()
+		l.retryQueue()
+	}
+}
+
+// Healthy returns why promises of the ledger do not hold at the moment: the journal cannot be written or synced,
+// entries wait or were given up, the database is not fed. It returns nil when all is well.
+func (l *Ledger) Healthy() error {
+	l.mu.Lock()
+	errs := []error{l.syncErr}
+	if n := len(l.queue); n > 0 {
+		errs = append(errs, fmt.Errorf("%d entries wait for the journal", n))
+	}
+	if n := l.stats.Dropped; n > 0 {
+		errs = append(errs, fmt.Errorf("%d entries given up", n))
+	}
+	l.mu.Unlock()
+	return errors.Join(append(errs, l.journal.lastFault(), l.sink.lastFault())...)
+}
+
+// Stats returns what is worth watching.
+func (l *Ledger) Stats() Stats {
+	behind := l.journal.end().seq - l.sink.appliedSeq()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Open, s.Queued, s.Behind = len(l.open), len(l.queue), behind
+	return s
+}
+
+// Flush returns when the database has all that was acknowledged before, or with the reason why it cannot.
+func (l *Ledger) Flush(ctx context.Context) error {
+	return l.sink.waitFor(ctx, l.journal.end().seq)
+}
+
+// Close writes what is pending and gives the folder back. Reservations still open are settled as lost by the next
+// Open. Calls that come later return ErrClosed.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	l.stop()
+	l.wait.Wait()
+	l.retryQueue()
+	err := l.sink.drain(context.Background())
+	l.mu.Lock()
+	if n := len(l.queue); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d entries lost: %w", n, l.journal.lastFault()))
+	}
+	l.mu.Unlock()
+	if err = errors.Join(err, l.closeFiles()); err != nil {
+		return fmt.Errorf("close ledger: %w", err)
+	}
+	return nil
+}
+
+// closeFiles closes what openFiles opened. The lock goes last.
+func (l *Ledger) closeFiles() error {
+	var errs []error
+	if l.sink != nil {
+		l.sink.close()
+	}
+	if l.journal != nil {
+		errs = append(errs, l.journal.close())
+	}
+	if l.store != nil {
+		errs = append(errs, l.store.close())
+	}
+	if l.lock != nil {
+		errs = append(errs, l.lock.Close())
+	}
+	return errors.Join(errs...)
+}

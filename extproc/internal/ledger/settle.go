@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// maxQueue is how many entries wait for a journal that cannot be written, about a kilobyte each.
+const maxQueue = 1 << 15
+
+// unwritten is an entry that the journal has not taken.
+type unwritten struct {
+	kind  kind
+	frame []byte
+	entry Entry
+}
+
+// Settle books what a reserved call came to, in the windows in which it was reserved, and returns nil when that
+// is in the journal. Only e.ID says which call it is: Call and Bound are taken from the reservation, Counted and
+// Overrun are worked out. A call that is not open any more is counted as a duplicate and ignored. Errors wrap
+// ErrInvalid (the reservation stays open) or ErrJournal (the entry is kept and written later).
+func (l *Ledger) Settle(e Entry) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	o := l.claim(e.ID)
+	if o == nil {
+		return nil
+	}
+	e.bookOn(&o.Reservation)
+	return l.finish(o, e)
+}
+
+// Release frees the reservation of a call that is proven not to be billed: never forwarded, connection failed, an
+// error status of the provider. It leaves an entry without cost. Errors and duplicates are those of Settle.
+func (l *Ledger) Release(id ID, reason string, now time.Time) error {
+	o := l.claim(id)
+	if o == nil {
+		return nil
+	}
+	e := unbilled(&o.Reservation, reason)
+	e.Settled = now
+	return l.finish(o, e)
+}
+
+// Record notes a call that nobody was charged for and that reserved nothing, such as a cache hit: its cost must
+// be zero. The caller must not record an ID twice. Errors are those of Settle.
+func (l *Ledger) Record(e Entry, now time.Time) error {
+	e.At = now
+	e.normalize()
+	e.Counted, e.Bound, e.Overrun = 0, 0, false
+	if err := e.check(); err != nil {
+		return err
+	}
+	if e.Cost != 0 {
+		return fmt.Errorf("%w: entry %s of %s USD without a reservation", ErrInvalid, e.ID, e.Cost)
+	}
+	return l.write(kindEntry, e)
+}
+
+// claim returns an open reservation to the one caller that may finish it, nil to all others.
+func (l *Ledger) claim(id ID) *open {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.open[id]
+	if o == nil || o.settling {
+		l.stats.Duplicates++
+		return nil
+	}
+	o.settling = true
+	return o
+}
+
+// finish writes the entry of a claimed reservation.
+func (l *Ledger) finish(o *open, e Entry) error {
+	err := l.write(kindSettlement, e)
+	if err != nil && !errors.Is(err, ErrJournal) {
+		l.mu.Lock()
+		o.settling = false
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// write puts an entry into the journal and the balances. If the journal does not take it, it waits in the queue.
+func (l *Ledger) write(k kind, e Entry) error {
+	e.Settled = e.Settled.Round(0).UTC()
+	frame, err := encodeRecord(k, &e)
+	if err != nil {
+		return err
+	}
+	seq, err := l.journal.append(k, e.ID, frame)
+	if err != nil {
+		l.enqueue(unwritten{k, frame, e})
+		return err
+	}
+	l.apply(&e, seq)
+	return nil
+}
+
+// apply moves a settled call from reserved to spent.
+func (l *Ledger) apply(e *Entry, seq int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.applyLocked(e, seq)
+}
+
+func (l *Ledger) applyLocked(e *Entry, seq int64) {
+	if e.Overrun {
+		l.stats.Overruns++
+	}
+	if o := l.open[e.ID]; o != nil {
+		l.freeLocked(o)
+	}
+	for _, meters := range [][]*meter{l.meters, l.building} {
+		for _, m := range meters {
+			// What the database had when the meter was read from it is not added again.
+			if counted := e.counts(m.key.aborted); counted > 0 && seq > m.base {
+				m.find(e.Dims, e.At, true).spend(counted)
+			}
+		}
+	}
+}
+
+// enqueue keeps an entry until the journal takes it. The reservation stays in the balances meanwhile.
+func (l *Ledger) enqueue(u unwritten) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) < maxQueue {
+		l.queue = append(l.queue, u)
+		return
+	}
+	l.stats.Dropped++
+	l.applyLocked(&u.entry, math.MaxInt64)
+}
+
+// retryQueue writes the entries that wait, until the journal refuses again.
+func (l *Ledger) retryQueue() {
+	for {
+		l.mu.Lock()
+		if len(l.queue) == 0 {
+			l.mu.Unlock()
+			return
+		}
+		u := l.queue[0]
+		l.mu.Unlock()
+		seq, err := l.journal.append(u.kind, u.entry.ID, u.frame)
+		if err != nil {
+			return
+		}
+		l.mu.Lock()
+		l.queue = l.queue[1:]
+		l.applyLocked(&u.entry, seq)
+		l.mu.Unlock()
+	}
+}

@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// Decision is what became of a call.
+type Decision string
+
+// The decisions.
+const (
+	Allow     Decision = "allow"     // as the caller asked
+	Downgrade Decision = "downgrade" // by another model
+	Replay    Decision = "replay"    // from a cache
+	Refuse    Decision = "refuse"    // not at all
+)
+
+// other stands for whatever a client made up.
+const other = "other"
+
+// Model is a model's name and whether a price table or the policy knows it. The name of one that nobody knows
+// is the client's text and becomes "other".
+type Model struct {
+	Name  pricing.ModelName
+	Known bool
+}
+
+func (m Model) label() string {
+	if !m.Known {
+		return other
+	}
+	return string(m.Name)
+}
+
+// Saving is what one lever saved on a call; a loss is negative. Lever is a constant of the caller.
+type Saving struct {
+	Lever  string
+	Amount pricing.Money
+}
+
+// Call is one call that a policy covers, at its end.
+type Call struct {
+	Provider  policies.RouteName   // where it went, or would have gone
+	Vendor    pricing.ProviderName // whose format and prices it has
+	API       provider.API
+	Decision  Decision
+	Tier      policies.TierName // "" for none
+	Asked     Model             // what the caller named
+	Served    Model             // what answered
+	Usage     pricing.Usage     // zero for a replay or a refusal
+	Cost      pricing.Money     // never negative
+	Baseline  pricing.Money     // never negative
+	Savings   []Saving          // they add up to Baseline minus Cost; not kept
+	Estimated bool              // the provider did not state the usage
+	Overrun   bool              // it cost more than was reserved
+	Took      time.Duration     // from the request to the end of the answer
+	Error     string            // a status code or a constant of the caller, "" for a good answer
+}
+
+// Record counts a call. It is called once per call.
+func (m *Metrics) Record(c *Call) {
+	route, tier, model := string(c.Provider), string(c.Tier), c.Served.label()
+	m.requests.WithLabelValues(route, string(c.API), string(c.Decision), tier).Inc()
+	m.cost.WithLabelValues(route, model, tier).Add(dollars(max(c.Cost, 0)))
+	m.baseline.WithLabelValues(route, model, tier).Add(dollars(max(c.Baseline, 0)))
+	m.countTokens(route, model, c.Usage)
+	for _, s := range c.Savings {
+		m.count(s)
+	}
+	if c.Estimated {
+		m.estimated.Inc()
+	}
+	if c.Overrun {
+		m.overruns.Inc()
+	}
+	if c.Decision == Allow || c.Decision == Downgrade {
+		m.genai.record(c)
+	}
+}
+
+func (m *Metrics) countTokens(route, model string, u pricing.Usage) {
+	for _, k := range [...]struct {
+		kind  string
+		count int64
+	}{
+		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
+		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output},
+	} {
+		if k.count > 0 {
+			m.tokens.WithLabelValues(route, model, k.kind).Add(float64(k.count))
+		}
+	}
+	if u.Reasoning > 0 {
+		m.reasoning.WithLabelValues(route, model).Add(float64(u.Reasoning))
+	}
+}
+
+// count keeps savings and losses apart, as a counter cannot go down.
+func (m *Metrics) count(s Saving) {
+	if s.Amount > 0 {
+		m.savings.WithLabelValues(s.Lever).Add(dollars(s.Amount))
+	}
+	if s.Amount < 0 {
+		m.losses.WithLabelValues(s.Lever).Add(-dollars(s.Amount))
+	}
+}

@@ -1,0 +1,139 @@
+package upstream
+
+import (
+	"cmp"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// Pools compares own pools with the APIs that they replace. A pool's GPUs cost the same whether they are busy
+// or not, so it is cheaper when the calls that it could have taken in the last 24 hours would have cost more
+// at the API than the GPUs cost in 24 hours. It stays cheaper until they fall below 90% of that, so that
+// traffic does not flap around the break-even point.
+//
+// Open makes one that keeps its state, and Close must follow; Read makes one that does not. Methods may run together.
+type Pools struct {
+	path   string // of the state file; "" keeps the state in memory only
+	logger *slog.Logger
+	stop   chan struct{} // closed by Close
+	saver  sync.WaitGroup
+
+	mu     sync.Mutex
+	pools  map[policies.RouteName]*pool // guarded by mu
+	loaded map[policies.RouteName]*pool // guarded by mu: of the file, until SetPools claims them
+	dirty  bool                         // guarded by mu: pools differ from the file
+	ended  bool                         // guarded by mu: Close was called
+}
+
+// pool is the state of one pool.
+type pool struct {
+	use     policies.PoolUse
+	dayCost pricing.Money // of its GPUs
+	history history
+	cheaper bool
+}
+
+// keepAbove is the share of its GPU cost, in per cent, that a pool must replace to stay switched on.
+const keepAbove = 90
+
+// Observe notes a call that the pool could have taken, whether it took it or not: what it would have cost at
+// the API, and its tokens. Calls for pools that the policy does not name are ignored.
+func (p *Pools) Observe(name policies.RouteName, apiCost pricing.Money, tokens int64, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.pools[name]
+	if q == nil {
+		return
+	}
+	q.history.add(now, max(apiCost, 0), max(tokens, 0))
+	q.update(now)
+	p.dirty = true
+}
+
+// Cheaper reports whether the pool is cheaper than the API at now. A pool that the policy does not name is not.
+func (p *Pools) Cheaper(name policies.RouteName, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.pools[name]
+	if q == nil {
+		return false
+	}
+	if q.update(now) {
+		p.dirty = true
+	}
+	return q.cheaper
+}
+
+// update follows the break-even and reports whether it was crossed.
+func (q *pool) update(now time.Time) bool {
+	q.history.advance(now)
+	was, api := q.cheaper, q.history.cost
+	switch {
+	case api > q.dayCost:
+		q.cheaper = true
+	case api < percent(q.dayCost, keepAbove):
+		q.cheaper = false
+	}
+	return q.cheaper != was
+}
+
+// percent returns that share of a sum, rounded down and without overflow.
+func percent(m pricing.Money, share int64) pricing.Money {
+	return m/100*pricing.Money(share) + m%100*pricing.Money(share)/100
+}
+
+// PoolStatus is how a pool stands at a moment.
+type PoolStatus struct {
+	Name       policies.RouteName
+	Use        policies.PoolUse
+	APICost24h pricing.Money // of the calls that it could have taken in the last 24 hours
+	GPUCost24h pricing.Money // of its GPUs in 24 hours
+	Tokens24h  int64         // of those calls
+	Cheaper    bool
+}
+
+// Status returns how every pool of the policy stands, by name.
+func (p *Pools) Status(now time.Time) []PoolStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []PoolStatus
+	for name, q := range p.pools {
+		if q.update(now) {
+			p.dirty = true
+		}
+		all = append(all, PoolStatus{
+			Name: name, Use: q.use, APICost24h: q.history.cost, GPUCost24h: q.dayCost,
+			Tokens24h: q.history.tokens, Cheaper: q.cheaper,
+		})
+	}
+	slices.SortFunc(all, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// SetPools replaces the pools by those of a policy. A pool that keeps its name keeps its history; the history
+// of one that is gone is given up.
+func (p *Pools) SetPools(pools []policies.Pool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := make(map[policies.RouteName]*pool, len(pools))
+	for _, def := range pools {
+		q := cmp.Or(p.pools[def.Name], p.loaded[def.Name], &pool{})
+		q.use, q.dayCost = def.Use, policies.DayCost(def)
+		next[def.Name] = q
+	}
+	p.pools, p.loaded, p.dirty = next, nil, true
+}
+
+// addMoney adds without overflow: a sum that does not fit is the largest amount there is.
+func addMoney(a, b pricing.Money) pricing.Money {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}

@@ -1,0 +1,312 @@
+package policies
+
+import (
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// codecVersion is the form that AppendJSON writes and DecodeJSON reads. It changes with every key.
+const codecVersion = 1
+
+// AppendJSON appends the canonical form of a policy and of the prices that it needs to dst: the one line that
+// "farebox policy compile" prints and the proxy-wasm filter takes as its configuration. Of the listings it keeps
+// those of the policy's providers, without source, day and note. The same policy and listings always give the same
+// bytes; amounts are integers of nano-dollars, times Unix seconds, and what is zero is left out.
+//
+// A credential is the path of its file, never what the file holds. Temperatures must be finite.
+func AppendJSON(dst []byte, p *Policy, listings []pricing.Listing) []byte {
+	w := encoder{dst}
+	w.open('{')
+	w.int("version", codecVersion)
+	w.text("mode", string(p.Mode))
+	w.flag("passive", p.Passive)
+	objects(&w, "providers", p.Providers, w.provider)
+	objects(&w, "dimensions", p.Dimensions, w.dimension)
+	objects(&w, "tiers", p.Tiers, w.tier)
+	objects(&w, "rules", p.Rules, w.rule)
+	if p.Exact != nil {
+		w.key("exact")
+		w.exact(p.Exact)
+	}
+	w.flag("prompt", p.Prompt)
+	objects(&w, "pools", p.Pools, w.pool)
+	objects(&w, "budgets", p.Budgets, w.budget)
+	w.key("unknown")
+	w.unknown(&p.Unknown)
+	objects(&w, "prices", needed(p, listings), w.listing)
+	w.close('}')
+	return w.b
+}
+
+// needed returns the listings of the vendors whose prices a policy's calls have.
+func needed(p *Policy, listings []pricing.Listing) []pricing.Listing {
+	vendors := make(map[pricing.ProviderName]bool, len(p.Providers))
+	for _, q := range p.Providers {
+		if q.Vendor == "" {
+			q.Vendor = pricing.ProviderName(q.Name)
+		}
+		vendors[q.Vendor] = true
+	}
+	foreign := func(l pricing.Listing) bool { return !vendors[l.Provider] }
+	return slices.DeleteFunc(slices.Clone(listings), foreign)
+}
+
+// encoder appends JSON. Methods with a key write a member, and nothing for a zero value.
+type encoder struct{ b []byte }
+
+func (w *encoder) provider(p *Provider) {
+	w.text("name", string(p.Name))
+	w.text("vendor", string(p.Vendor))
+	texts(w, "hosts", p.Hosts)
+	w.text("prefix", p.Prefix)
+	w.credential(p.Credential)
+}
+
+func (w *encoder) credential(c Credential) {
+	if c.Caller {
+		w.text("credential", "caller")
+	} else if c.File != "" {
+		w.text("credential", "file:"+c.File)
+	}
+}
+
+func (w *encoder) dimension(d *Dimension) {
+	w.text("name", string(d.Name))
+	sources := make([]string, len(d.Sources))
+	for i, s := range d.Sources {
+		sources[i] = string(s.Kind) + ":" + s.Key
+	}
+	texts(w, "sources", sources)
+	w.flag("trusted", d.Trusted)
+}
+
+func (w *encoder) tier(t *Tier) {
+	w.text("name", string(t.Name))
+	models := make([]string, len(t.Models))
+	for i, m := range t.Models {
+		models[i] = string(m.Route) + "/" + string(m.Model)
+	}
+	texts(w, "models", models)
+}
+
+func (w *encoder) rule(r *Rule) {
+	w.text("name", string(r.Name))
+	w.key("when")
+	w.match(&r.When)
+	w.text("tier", string(r.Tier))
+	w.int("max_output", r.MaxOutput)
+}
+
+func (w *encoder) match(m *Match) {
+	w.open('{')
+	objects(w, "dimensions", m.Dimensions, w.condition)
+	objects(w, "headers", m.Headers, w.condition)
+	texts(w, "models", m.Models)
+	texts(w, "providers", m.Providers)
+	texts(w, "paths", m.Paths)
+	texts(w, "apis", m.APIs)
+	w.option("tools", m.Tools)
+	w.option("images", m.Images)
+	w.option("stream", m.Stream)
+	w.span("input", m.Input)
+	w.span("output", m.MaxOutput)
+	w.close('}')
+}
+
+func (w *encoder) condition(c *Condition) {
+	w.text("key", c.Key)
+	texts(w, "values", c.Values)
+}
+
+func (w *encoder) span(key string, r Range) {
+	if r == (Range{}) {
+		return
+	}
+	w.key(key)
+	w.open('{')
+	w.int("min", r.Min)
+	w.int("max", r.Max)
+	w.close('}')
+}
+
+func (w *encoder) exact(c *ExactCache) {
+	w.open('{')
+	w.int("ttl_ns", int64(c.TTL))
+	w.text("per", string(c.Per))
+	w.flag("all", c.All)
+	if c.MaxTemperature != 0 {
+		w.key("temperature")
+		w.b = strconv.AppendFloat(w.b, c.MaxTemperature, 'g', -1, 64)
+	}
+	w.flag("tool_calls", c.ToolCalls)
+	w.int("megabytes", int64(c.MaxMegabytes))
+	w.close('}')
+}
+
+func (w *encoder) pool(p *Pool) {
+	w.text("name", string(p.Name))
+	texts(w, "endpoints", p.Endpoints)
+	w.int("gpu_hour", int64(p.GPUHour))
+	w.int("gpus", p.GPUs)
+	w.int("throughput", p.Throughput)
+	w.int("context", p.Context)
+	w.text("use", string(p.Use))
+	w.credential(p.Credential)
+}
+
+func (w *encoder) budget(b *Budget) {
+	w.text("name", string(b.Name))
+	w.int("limit", int64(b.Limit))
+	texts(w, "per", b.Per)
+	w.text("window", string(b.Window))
+	if b.Zone != nil {
+		w.text("zone", b.Zone.String())
+	}
+	w.flag("free_only", b.FreeOnly)
+	w.flag("aborted_estimate", b.AbortedEstimate)
+}
+
+func (w *encoder) unknown(u *UnknownModel) {
+	w.open('{')
+	w.flag("refuse", u.Refuse)
+	w.int("charge", int64(u.Charge))
+	w.flag("alert", u.Alert)
+	w.close('}')
+}
+
+func (w *encoder) listing(l *pricing.Listing) {
+	w.text("provider", string(l.Provider))
+	w.text("model", string(l.Model))
+	texts(w, "aliases", l.Aliases)
+	w.rates(l.Price.Rates)
+	if l.Price.LongAbove != 0 {
+		w.int("long_above", l.Price.LongAbove)
+		w.key("long")
+		w.open('{')
+		w.rates(l.Price.Long)
+		w.close('}')
+	}
+	w.int("context", l.Limits.Context)
+	w.int("max_output", l.Limits.MaxOutput)
+	w.int("cache_minimum", l.Limits.CacheMinimum)
+	w.moment("from", l.From)
+	w.moment("until", l.Until)
+	objects(w, "windows", l.Windows, w.window)
+}
+
+func (w *encoder) rates(r pricing.Rates) {
+	w.int("input", int64(r.Input))
+	w.int("cache_read", int64(r.CacheRead))
+	w.int("cache_write_short", int64(r.CacheWriteShort))
+	w.int("cache_write_long", int64(r.CacheWriteLong))
+	w.int("output", int64(r.Output))
+}
+
+func (w *encoder) window(h *pricing.Window) {
+	w.int("start", int64(h.Start/time.Second))
+	w.int("end", int64(h.End/time.Second))
+	w.int("weekdays", int64(h.Weekdays))
+}
+
+// moment writes a time, and the first second of 1970 too, as only the zero Time means none.
+func (w *encoder) moment(key string, t time.Time) {
+	if !t.IsZero() {
+		w.key(key)
+		w.b = strconv.AppendInt(w.b, t.Unix(), 10)
+	}
+}
+
+func (w *encoder) open(bracket byte)  { w.b = append(w.b, bracket) }
+func (w *encoder) close(bracket byte) { w.b = append(w.b, bracket) }
+
+// next writes the comma between two entries.
+func (w *encoder) next() {
+	if last := w.b[len(w.b)-1]; last != '{' && last != '[' {
+		w.b = append(w.b, ',')
+	}
+}
+
+func (w *encoder) key(k string) {
+	w.next()
+	w.b = append(appendQuoted(w.b, k), ':')
+}
+
+func (w *encoder) text(key, v string) {
+	if v != "" {
+		w.key(key)
+		w.b = appendQuoted(w.b, v)
+	}
+}
+
+func (w *encoder) int(key string, v int64) {
+	if v != 0 {
+		w.key(key)
+		w.b = strconv.AppendInt(w.b, v, 10)
+	}
+}
+
+func (w *encoder) flag(key string, v bool) {
+	if v {
+		w.key(key)
+		w.b = append(w.b, "true"...)
+	}
+}
+
+// option writes a condition that holds for true, for false or, if nil, for both.
+func (w *encoder) option(key string, v *bool) {
+	if v != nil {
+		w.key(key)
+		w.b = strconv.AppendBool(w.b, *v)
+	}
+}
+
+// texts writes a list of strings.
+func texts[S ~string](w *encoder, key string, list []S) {
+	if len(list) == 0 {
+		return
+	}
+	w.key(key)
+	w.open('[')
+	for _, v := range list {
+		w.next()
+		w.b = appendQuoted(w.b, string(v))
+	}
+	w.close(']')
+}
+
+// objects writes a list of objects.
+func objects[T any](w *encoder, key string, list []T, members func(*T)) {
+	if len(list) == 0 {
+		return
+	}
+	w.key(key)
+	w.open('[')
+	for i := range list {
+		w.next()
+		w.open('{')
+		members(&list[i])
+		w.close('}')
+	}
+	w.close(']')
+}
+
+// appendQuoted appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func appendQuoted(dst []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			dst = append(dst, '\\', byte(r))
+		case r < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&0xf])
+		default:
+			dst = utf8.AppendRune(dst, r)
+		}
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,243 @@
+package policies
+
+import (
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// defaultCacheMinimum is the smallest prefix in tokens worth a cache marker where a model's is unknown: the
+// largest that any vendor documents.
+const defaultCacheMinimum = 4096
+
+// bytesPerToken is how many bytes of a prompt a token stands for on average. It serves expectations only;
+// bounds count a token per byte.
+const bytesPerToken = 4
+
+// Decide returns how a call may be served, best first. It does not allocate.
+func (s *Set) Decide(r Request, st State, now time.Time) Decision {
+	d := Decision{Asked: s.asked(&r, now)}
+	d.API = d.Asked
+	preferred, fallback := d.Asked, Option{Kind: Refuse}
+	cap := int64(0)
+	for i := range s.policy.Rules {
+		rule := &s.policy.Rules[i]
+		if !rule.When.Matches(&r) {
+			continue
+		}
+		d.Rule, d.Tier, cap = rule.Name, rule.Tier, rule.MaxOutput
+		if tier := s.tiers[rule.Tier]; tier != nil {
+			preferred, fallback = s.pick(&r, &d, tier, st, now)
+		}
+		break
+	}
+	s.finish(&r, &preferred, cap, st)
+	if preferred.Listing == nil && preferred.Kind != Pooled && s.policy.Unknown.Refuse {
+		d.add(Option{Kind: Refuse, Refusal: RefuseUnknownModel})
+		return d
+	}
+	last := Option{Kind: Refuse, Refusal: RefuseBudget}
+	if preferred.Unbounded && preferred.Kind != Pooled && len(s.policy.Budgets) > 0 {
+		last.Refusal = RefuseUnpriced
+	} else {
+		d.add(preferred)
+	}
+	if fallback.Kind == Pooled && s.free && preferred.Kind != Pooled {
+		s.finish(&r, &fallback, cap, st)
+		d.add(fallback)
+	}
+	d.add(last)
+	return d
+}
+
+// asked is the call as the caller sent it.
+func (s *Set) asked(r *Request, now time.Time) Option {
+	o := s.priced(Option{Kind: Asked, Route: r.Route, Vendor: r.Vendor, Model: r.Call.Model}, now)
+	o.Edit = provider.Target{Vendor: o.Vendor, Model: o.Model, SameHost: true}
+	o.bound(r.Call, r.Call.MaxOutput, 0)
+	return o
+}
+
+// priced fills in what the option's model costs.
+func (s *Set) priced(o Option, now time.Time) Option {
+	o.Listing = s.prices.Lookup(o.Vendor, o.Model, now)
+	if o.Listing == nil {
+		o.Rate = s.policy.Unknown.Charge
+	}
+	return o
+}
+
+// pick walks a tier in order of preference. It returns the first option that can serve the call, or the call
+// as asked where none can, and besides it the first pool that could.
+func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time) (preferred, pool Option) {
+	preferred, pool = d.Asked, Option{Kind: Refuse}
+	api := Option{Kind: Refuse}
+	for _, m := range tier.Models {
+		o, reason := s.candidate(r, m, now)
+		if reason != "" {
+			if d.Kept == "" {
+				d.Kept = reason
+			}
+			continue
+		}
+		switch {
+		case o.Kind == Pooled && pool.Kind == Refuse:
+			pool, d.Pool = o, o.Route
+		case o.Kind != Pooled && api.Kind == Refuse:
+			api = o
+		}
+	}
+	if api.Kind != Refuse {
+		d.API, preferred, d.Kept = api, api, ""
+	} else if d.Kept == "" {
+		d.Kept = "the tier's pool is not cheaper now"
+	}
+	if pool.Kind != Refuse && s.usePool(pool.Route, st) && s.poolFirst(tier, pool, api) {
+		preferred, d.Kept = pool, ""
+	}
+	return preferred, pool
+}
+
+// poolFirst reports whether the tier names the pool before the API model.
+func (s *Set) poolFirst(tier *Tier, pool, api Option) bool {
+	if api.Kind == Refuse {
+		return true
+	}
+	for _, m := range tier.Models {
+		switch {
+		case m.Route == pool.Route && m.Model == pool.Model:
+			return true
+		case m.Route == api.Route && m.Model == api.Model:
+			return false
+		}
+	}
+	return false
+}
+
+func (s *Set) usePool(name RouteName, st State) bool {
+	switch s.places[name].pool.Use {
+	case Always:
+		return true
+	case Never:
+		return false
+	}
+	return st.Cheaper(name)
+}
+
+// candidate is a tier's model as an option, or the reason why it cannot serve the call.
+func (s *Set) candidate(r *Request, m ModelRef, now time.Time) (Option, string) {
+	at := s.places[m.Route]
+	if at.pool != nil {
+		return s.poolCandidate(r, m, at)
+	}
+	if m.Route == r.Route && m.Model == r.Call.Model {
+		o := s.asked(r, now)
+		return o, ""
+	}
+	o := s.priced(Option{Kind: Tiered, Route: m.Route, Vendor: at.provider.Vendor, Model: m.Model}, now)
+	o.Edit = provider.Target{Vendor: o.Vendor, Model: m.Model, SameHost: m.Route == r.Route}
+	switch {
+	case !o.Edit.SameHost && at.provider.Credential.Caller:
+		return o, "the caller's credential does not go to another provider"
+	case o.Listing == nil:
+		return o, "the model has no price"
+	case o.Listing.Limits.MaxOutput > 0 && r.Call.MaxOutput > o.Listing.Limits.MaxOutput:
+		return o, "the output cap is above the model's maximum"
+	case !fits(r.Call, o.Listing.Limits.Context):
+		return o, "the prompt is longer than the model's context"
+	}
+	return o, servable(r.Call, o.Edit)
+}
+
+func (s *Set) poolCandidate(r *Request, m ModelRef, at place) (Option, string) {
+	o := Option{Kind: Pooled, Route: m.Route, Model: m.Model, Rate: at.rate}
+	o.Edit = provider.Target{Model: m.Model}
+	if !fits(r.Call, at.pool.Context) {
+		return o, "the prompt is longer than the pool's context"
+	}
+	return o, servable(r.Call, o.Edit)
+}
+
+// fits reports whether prompt and answer are expected to fit a context window; 0 is unknown.
+func fits(call *provider.Request, context int64) bool {
+	return context == 0 || call.InputEstimate()+call.MaxOutput <= context
+}
+
+func servable(call *provider.Request, t provider.Target) string {
+	err := call.Servable(t)
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// finish adds the edits that do not choose the model, and bounds the cost of the result.
+func (s *Set) finish(r *Request, o *Option, cap int64, st State) {
+	call := r.Call
+	if cap > 0 && (call.MaxOutput == 0 || call.MaxOutput > cap) {
+		o.Edit.MaxOutput = cap
+	}
+	if s.policy.Prompt && o.Kind != Pooled {
+		s.mark(call, o, st)
+	}
+	output := call.MaxOutput
+	if o.Edit.MaxOutput > 0 {
+		output = call.CapWritten(o.Edit)
+	}
+	context := int64(0)
+	if o.Kind == Pooled {
+		context = s.places[o.Route].pool.Context
+	}
+	o.bound(call, output, context)
+}
+
+// mark asks for provider cache markers where they pay: the prefix is long enough for the model's cache, and
+// the model saw it within the lifetime of an entry, as a write costs more than a plain read.
+func (s *Set) mark(call *provider.Request, o *Option, st State) {
+	if call.Facts.Any(provider.OwnCacheMarks|provider.CacheKey) || o.Listing == nil {
+		return
+	}
+	minimum := o.Listing.Limits.CacheMinimum
+	if minimum == 0 {
+		minimum = defaultCacheMinimum
+	}
+	if int64(call.Prefix.Bytes) < minimum*bytesPerToken || !st.PrefixSeen(o.Route, o.Model, call.Prefix) {
+		return
+	}
+	switch can := provider.CapabilityOf(o.Vendor, o.Model); {
+	case can.CacheMarks && call.API == provider.AnthropicMessages:
+		o.Edit.MarkPrefix = true
+	case can.CacheKey && (call.API == provider.OpenAIChat || call.API == provider.OpenAIResponses):
+		o.Edit.CacheKey = true
+	}
+}
+
+// bound sets the most that the option can cost, given the output cap in force (0: none) and, for pools, the
+// context window. Input that the body does not bound counts as the whole context.
+func (o *Option) bound(call *provider.Request, output, context int64) {
+	price := flat(o.Rate)
+	if o.Listing != nil {
+		price, context = o.Listing.Price, o.Listing.Limits.Context
+		if output == 0 {
+			output = o.Listing.Limits.MaxOutput
+		}
+	}
+	input := call.InputBound()
+	if input < 0 {
+		input = context
+	}
+	if output == 0 {
+		output = context
+	}
+	if input == 0 || output == 0 {
+		o.Bound, o.Unbounded = 0, true
+		return
+	}
+	// What of a predicted output is rejected is billed as output on top of the cap.
+	output = output*max(call.Choices, 1) + call.PredictedBytes
+	bound, err := price.Bound(input, output, call.Facts.Has(provider.LongCacheWrites))
+	o.Bound, o.Unbounded = bound, err != nil
+}
+
+// EstimateTokens is how many tokens that many bytes of text are expected to be.
+func EstimateTokens(bytes int64) int64 { return (bytes + bytesPerToken - 1) / bytesPerToken }

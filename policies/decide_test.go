@@ -1,0 +1,283 @@
+package policies
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+var testNow = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// listing prices a model at input and output dollars per million tokens.
+func listing(vendor pricing.ProviderName, model pricing.ModelName, input, output int64) pricing.Listing {
+	in, out := pricing.Rate(input)*1e9, pricing.Rate(output)*1e9
+	return pricing.Listing{
+		Provider: vendor, Model: model,
+		Price:  pricing.Price{Rates: pricing.Rates{Input: in, CacheRead: in / 10, CacheWriteShort: in * 5 / 4, CacheWriteLong: in * 2, Output: out}},
+		Limits: pricing.Limits{Context: 200_000, MaxOutput: 1000, CacheMinimum: 512}, Source: "test", AsOf: "2026-11-22",
+	}
+}
+
+// testPrices knows a dear and a cheap model of two vendors.
+var testPrices = pricing.NewTable([]pricing.Listing{
+	listing(provider.OpenAI, "gpt-6-sol", 2, 10), listing(provider.OpenAI, "gpt-6-luna", 1, 5),
+	listing(provider.Anthropic, "claude-opus-5-5", 4, 20), listing(provider.Anthropic, "claude-haiku-5-5", 1, 5),
+})
+
+// testPolicy has a rule for each tier, chosen by the header x-tier.
+func testPolicy() Policy {
+	p := Policy{
+		Mode: Enforce,
+		Providers: []Provider{
+			{Name: "openai", Hosts: []string{"api.openai.com"}, Credential: Credential{Caller: true}},
+			{Name: "anthropic", Hosts: []string{"api.anthropic.com"}, Credential: Credential{Caller: true}},
+			{Name: "second", Vendor: provider.OpenAI, Hosts: []string{"second.example"}, Credential: Credential{File: "/key"}},
+		},
+		Pools: []Pool{{Name: "gpu", Endpoints: []string{"http://gpu"}, GPUHour: pricing.Dollar, GPUs: 1, Throughput: 1000, Context: 32_000, Use: WhenCheaper}},
+		Tiers: []Tier{
+			{Name: "medium", Models: []ModelRef{{"anthropic", "claude-haiku-5-5"}, {"openai", "gpt-6-luna"}}},
+			{Name: "routing", Models: []ModelRef{{"gpu", "llama"}, {"openai", "gpt-6-luna"}, {"anthropic", "claude-haiku-5-5"}}},
+			{Name: "moved", Models: []ModelRef{{"second", "gpt-6-luna"}}},
+			{Name: "elsewhere", Models: []ModelRef{{"anthropic", "claude-haiku-5-5"}}},
+		},
+		Unknown: UnknownModel{Charge: 30e9, Alert: true},
+	}
+	for _, t := range p.Tiers {
+		p.Rules = append(p.Rules, Rule{
+			Name: RuleName("to " + t.Name), Tier: t.Name,
+			When: Match{Headers: []Condition{{Key: "x-tier", Values: []string{string(t.Name)}}}},
+		})
+	}
+	p.Rules = append(p.Rules, Rule{
+		Name: "short", MaxOutput: 10, When: Match{Headers: []Condition{{Key: "x-tier", Values: []string{"short"}}}},
+	})
+	return p
+}
+
+func mustCompile(t testing.TB, p Policy) *Set {
+	t.Helper()
+	s, err := Compile(p, testPrices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// request reads a body that came to path with the header x-tier.
+func request(t testing.TB, s *Set, path, tier, body string) Request {
+	t.Helper()
+	endpoint := provider.ParsePath(path)
+	call, err := provider.ParseRequest(endpoint, path, []byte(body))
+	if err != nil {
+		t.Fatalf("parse %s: %v", body, err)
+	}
+	r := Request{Call: &call, Path: path, Header: func(name string) string {
+		return map[string]string{"x-tier": tier}[name]
+	}}
+	r.Route, r.Vendor = s.Identify("127.0.0.1:10000", path, endpoint.API)
+	return r
+}
+
+// state answers what it holds.
+type state struct{ cheaper, seen bool }
+
+func (s state) Cheaper(RouteName) bool                                        { return s.cheaper }
+func (s state) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return s.seen }
+
+const (
+	chat     = "/v1/chat/completions"
+	messages = "/v1/messages"
+)
+
+// describe prints the options of a decision.
+func describe(d Decision) string {
+	var parts []string
+	for _, o := range d.Options() {
+		if o.Kind == Refuse {
+			parts = append(parts, "refuse "+o.Refusal.String())
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s %s/%s", o.Kind, o.Route, o.Model))
+	}
+	if d.Kept != "" {
+		parts = append(parts, "("+d.Kept+")")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func TestDecideServesTheFirstModelThatTakesTheCall(t *testing.T) {
+	const opus = `{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}`
+	const sol = `{"model":"gpt-6-sol","max_completion_tokens":100,"messages":[{"role":"user","content":"hi"}]}`
+	for _, tt := range []struct {
+		name, path, tier, body string
+		state                  state
+		want                   string
+	}{
+		{"no rule matches", chat, "", sol, state{}, "asked openai/gpt-6-sol, refuse budget"},
+		{"the tier's model of the caller's API", chat, "medium", sol, state{}, "tier openai/gpt-6-luna, refuse budget"},
+		{"the tier's first model where it fits", messages, "medium", opus, state{}, "tier anthropic/claude-haiku-5-5, refuse budget"},
+		{"a pool that is dearer is passed over", chat, "routing", sol, state{}, "tier openai/gpt-6-luna, refuse budget"},
+		{"a pool that is cheaper", chat, "routing", sol, state{cheaper: true}, "pool gpu/llama, refuse budget"},
+		{"a pool does not speak Anthropic", messages, "routing", opus, state{cheaper: true}, "tier anthropic/claude-haiku-5-5, refuse budget"},
+		{"another provider with a key of ours", chat, "moved", sol, state{}, "tier second/gpt-6-luna, refuse budget"},
+		{
+			"a tier without a model for the call", chat, "elsewhere", sol, state{},
+			"asked openai/gpt-6-sol, refuse budget, (the caller's credential does not go to another provider)",
+		},
+		{
+			"a cap above the target's maximum", messages, "medium", strings.Replace(opus, "100", "2000", 1), state{},
+			"asked anthropic/claude-opus-5-5, refuse budget, (the output cap is above the model's maximum)",
+		},
+		{
+			"the model that was asked for", chat, "medium", strings.Replace(sol, "sol", "luna", 1), state{},
+			"asked openai/gpt-6-luna, refuse budget",
+		},
+		{"an unknown model", chat, "", strings.Replace(sol, "sol", "nova", 1), state{}, "asked openai/gpt-6-nova, refuse budget"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := mustCompile(t, testPolicy())
+			d := s.Decide(request(t, s, tt.path, tt.tier, tt.body), tt.state, testNow)
+			if diff := cmp.Diff(tt.want, describe(d)); diff != "" {
+				t.Errorf("decision (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecideKeepsAPoolAsideWhereABudgetIsFreeOnly(t *testing.T) {
+	p := testPolicy()
+	p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month, FreeOnly: true}}
+	s := mustCompile(t, p)
+	r := request(t, s, chat, "routing", `{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}`)
+	want := "tier openai/gpt-6-luna, pool gpu/llama, refuse budget"
+	if got := describe(s.Decide(r, NoState{}, testNow)); got != want {
+		t.Errorf("decision %q, want %q", got, want)
+	}
+}
+
+func TestDecideRefusesWhatItCannotPrice(t *testing.T) {
+	body := `{"model":"gpt-6-nova","messages":[{"role":"user","content":"hi"}]}`
+	budget := []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month}}
+	for _, tt := range []struct {
+		name    string
+		unknown UnknownModel
+		budgets []Budget
+		want    string
+	}{
+		{"the policy refuses unknown models", UnknownModel{Refuse: true}, nil, "refuse unknown_model"},
+		{"a budget covers a call without any bound", UnknownModel{Charge: 30e9}, budget, "refuse unpriced"},
+		{"nothing limits it", UnknownModel{Charge: 30e9}, nil, "asked openai/gpt-6-nova, refuse budget"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := testPolicy()
+			p.Unknown, p.Budgets = tt.unknown, tt.budgets
+			s := mustCompile(t, p)
+			if got := describe(s.Decide(request(t, s, chat, "", body), NoState{}, testNow)); got != tt.want {
+				t.Errorf("decision %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheBoundIsWhatTheCallCanCostAtMost(t *testing.T) {
+	p := testPolicy()
+	s := mustCompile(t, p)
+	for _, tt := range []struct {
+		name, tier, body string
+		output           int64
+	}{
+		{"the caller's cap", "", `{"model":"gpt-6-sol","max_completion_tokens":7,"messages":[{"role":"user","content":"hi"}]}`, 7},
+		{"three answers", "", `{"model":"gpt-6-sol","max_completion_tokens":7,"n":3,"messages":[{"role":"user","content":"hi"}]}`, 21},
+		{"the model's maximum", "", `{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}`, 1000},
+		{"the rule's cap", "short", `{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}`, 10},
+		{"a smaller cap than the rule's", "short", `{"model":"gpt-6-sol","max_completion_tokens":4,"messages":[{"role":"user","content":"hi"}]}`, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request(t, s, chat, tt.tier, tt.body)
+			d := s.Decide(r, NoState{}, testNow)
+			want, err := d.First().Listing.Price.Bound(r.Call.InputBound(), tt.output, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.First().Bound; got != want {
+				t.Errorf("bound %s USD, want %s USD", got, want)
+			}
+		})
+	}
+}
+
+func TestMarkersArePlacedWhereTheyPay(t *testing.T) {
+	long := strings.Repeat("word ", 600)
+	marked := func(system, extra string) string {
+		return fmt.Sprintf(`{"model":"claude-opus-5-5","max_tokens":100,"system":%q,"messages":[{"role":"user","content":"hi"}]%s}`, system, extra)
+	}
+	for _, tt := range []struct {
+		name, body string
+		off, seen  bool
+		want       bool
+	}{
+		{"a long prefix that was seen", marked(long, ""), false, true, true},
+		{"never seen", marked(long, ""), false, false, false},
+		{"too short for the model's cache", marked("be brief", ""), false, true, false},
+		{"the client has a marker of its own", marked(long, `,"cache_control":{"type":"ephemeral"}`), false, true, false},
+		{"the policy does not ask for it", marked(long, ""), true, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := testPolicy()
+			p.Prompt = !tt.off
+			s := mustCompile(t, p)
+			d := s.Decide(request(t, s, messages, "", tt.body), state{seen: tt.seen}, testNow)
+			if got := d.First().Edit.MarkPrefix; got != tt.want {
+				t.Errorf("markers %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestChooseTakesTheFirstOptionThatCanBeReserved(t *testing.T) {
+	p := testPolicy()
+	p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month, FreeOnly: true}}
+	s := mustCompile(t, p)
+	d := s.Decide(request(t, s, chat, "routing", `{"model":"gpt-6-sol","messages":[]}`), NoState{}, testNow)
+	spent := fmt.Errorf("spent")
+	o, err := d.Choose(func(o *Option) error {
+		if o.Charge() > 0 {
+			return spent
+		}
+		return nil
+	})
+	if o.Kind != Pooled || err != nil {
+		t.Errorf("chose %s with error %v, want the pool", o.Kind, err)
+	}
+	o, err = d.Choose(func(*Option) error { return spent })
+	if o.Kind != Refuse || err != spent {
+		t.Errorf("chose %s with error %v, want a refusal with the first error", o.Kind, err)
+	}
+}
+
+func TestDecideDoesNotAllocate(t *testing.T) {
+	p := testPolicy()
+	p.Prompt = true
+	s := mustCompile(t, p)
+	r := request(t, s, messages, "medium", `{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}`)
+	r.Header = func(string) string { return "medium" }
+	if n := testing.AllocsPerRun(100, func() { s.Decide(r, NoState{}, testNow) }); n != 0 {
+		t.Errorf("%.0f allocations, want none", n)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	s := mustCompile(b, testPolicy())
+	r := request(b, s, messages, "medium", `{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}`)
+	r.Header = func(string) string { return "medium" }
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Decide(r, NoState{}, testNow)
+	}
+}

@@ -1,0 +1,120 @@
+package policies
+
+import (
+	"errors"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// OptionKind says how an option differs from what the caller asked for.
+type OptionKind uint8
+
+// The kinds. Options of a decision stand in order of preference and end with Refuse.
+const (
+	Asked  OptionKind = iota // as the caller sent it, output cap aside
+	Tiered                   // another model of a provider
+	Pooled                   // a model of an own pool
+	Refuse                   // no call; an error in the API's own shape
+)
+
+var optionKindNames = [...]string{"asked", "tier", "pool", "refuse"}
+
+// String returns the kind's name in headers, metrics and reports.
+func (k OptionKind) String() string { return optionKindNames[k] }
+
+// Option is one way to serve a call.
+type Option struct {
+	Kind      OptionKind
+	Route     RouteName            // where the call goes
+	Vendor    pricing.ProviderName // whose prices apply there; "" for pools
+	Model     pricing.ModelName    // the model as sent upstream
+	Listing   *pricing.Listing     // its price; nil for pools and unknown models
+	Rate      pricing.Rate         // where Listing is nil: charged for every token
+	Bound     pricing.Money        // the most that the call can cost
+	Unbounded bool                 // the most is not known; Bound means nothing
+	Edit      provider.Target      // what the request must become
+	Refusal   Refusal              // for Refuse: why
+}
+
+// Charge is the part of the bound that budgets reserve. Calls to own pools are paid by the hour anyway.
+func (o *Option) Charge() pricing.Money {
+	if o.Kind == Pooled {
+		return 0
+	}
+	return o.Bound
+}
+
+// Cost prices a usage as this option is priced. Errors are those of pricing.Price.Cost.
+func (o *Option) Cost(u pricing.Usage) (pricing.Money, error) {
+	if o.Listing != nil {
+		return o.Listing.Price.Cost(u)
+	}
+	return flat(o.Rate).Cost(u)
+}
+
+// flat is a price that charges every token alike.
+func flat(r pricing.Rate) pricing.Price {
+	return pricing.Price{Rates: pricing.Rates{Input: r, CacheRead: r, CacheWriteShort: r, CacheWriteLong: r, Output: r}}
+}
+
+// Refusal is the reason of a refusal.
+type Refusal uint8
+
+// The reasons.
+const (
+	RefuseBudget       Refusal = iota // no earlier option fits the budgets
+	RefuseUnknownModel                // unknown_model: refuse
+	RefuseUnpriced                    // a hard budget covers a call that cannot be priced in advance
+)
+
+var refusalNames = [...]string{"budget", "unknown_model", "unpriced"}
+
+// String returns the reason's name in metrics and reports.
+func (r Refusal) String() string { return refusalNames[r] }
+
+// maxOptions is enough for the preferred option, a free pool and the refusal.
+const maxOptions = 3
+
+// Decision is what a policy says about a call.
+type Decision struct {
+	Rule    RuleName  // the rule that matched, "" for none
+	Tier    TierName  // its tier, "" for none
+	Kept    string    // why a matched tier did not change the model, "" if it did or none matched
+	Pool    RouteName // the pool that the call is eligible for, whether or not it goes there; "" for none
+	Asked   Option    // the call as the caller sent it: the baseline
+	API     Option    // the call as it would be served without the pool; equal to Asked where no tier applies
+	options [maxOptions]Option
+	n       int
+}
+
+// Options returns the options in order of preference. The last one is always a refusal.
+func (d *Decision) Options() []Option { return d.options[:d.n] }
+
+// First returns the preferred option.
+func (d *Decision) First() *Option { return &d.options[0] }
+
+// Choose returns the first option that try accepts. An error of try moves on to the next option; the refusal
+// that ends every decision is never tried, and carries the first error along.
+func (d *Decision) Choose(try func(*Option) error) (*Option, error) {
+	var first error
+	for i := range d.Options() {
+		o := &d.options[i]
+		if o.Kind == Refuse {
+			return o, first
+		}
+		err := try(o)
+		if err == nil {
+			return o, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, errors.New("internal error: a decision without refusal")
+}
+
+func (d *Decision) add(o Option) {
+	d.options[d.n] = o
+	d.n++
+}

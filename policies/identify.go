@@ -1,0 +1,44 @@
+package policies
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// Identify finds whom a call addresses: by host, else by a configured path prefix, else the vendor whose API
+// the path is. It returns no name for a path of no API at an unknown host.
+func (s *Set) Identify(host, path string, api provider.API) (RouteName, pricing.ProviderName) {
+	if p := s.byHost(host); p != nil {
+		return p.Name, p.Vendor
+	}
+	for i := range s.policy.Providers {
+		p := &s.policy.Providers[i]
+		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && (len(path) == len(p.Prefix) || path[len(p.Prefix)] == '/') {
+			return p.Name, p.Vendor
+		}
+	}
+	vendor := api.Vendor()
+	for i := range s.policy.Providers {
+		if p := &s.policy.Providers[i]; p.Vendor == vendor && vendor != "" {
+			return p.Name, p.Vendor
+		}
+	}
+	return RouteName(vendor), vendor
+}
+
+func (s *Set) byHost(host string) *Provider {
+	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:colon]
+	}
+	for i := range s.policy.Providers {
+		p := &s.policy.Providers[i]
+		for _, h := range p.Hosts {
+			if strings.EqualFold(h, host) {
+				return p
+			}
+		}
+	}
+	return nil
+}

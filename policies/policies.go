@@ -1,0 +1,215 @@
+// Package policies decides what happens to a model call.
+//
+// A Policy is what a person wrote; Compile checks it against a price table and returns a Set. Set.Decide is a
+// pure function of a request, a state and a moment: it returns the options in order of preference, each with
+// the most that it can cost, and the caller takes the first one that its budgets can reserve. The ext_proc
+// server, the proxy-wasm filter, farebox explain and the tests all call it.
+//
+// The package reads no clock, file, environment or network.
+package policies
+
+import (
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// Names that a policy file gives to things.
+type (
+	DimensionName string // who pays: "team", "feature"
+	TierName      string // a class of service: "heavy", "medium"
+	RuleName      string
+	BudgetName    string
+	// RouteName is a provider's or pool's name. Envoy's route table matches on it.
+	RouteName string
+)
+
+// Mode says whether a policy acts.
+type Mode string
+
+// Observe decides and records but changes nothing; it is the default. Enforce acts.
+const (
+	Observe Mode = "observe"
+	Enforce Mode = "enforce"
+)
+
+// Policy is one policy file, with units resolved. Names are unique within their kind, and provider and pool
+// names within both.
+type Policy struct {
+	Mode       Mode
+	Passive    bool // metering: passive. Do not pin the accept-encoding of responses
+	Providers  []Provider
+	Dimensions []Dimension
+	Tiers      []Tier
+	Rules      []Rule // first match wins; no match: what the caller asked for
+	Exact      *ExactCache
+	Prompt     bool // caches: {prompt: auto}
+	Pools      []Pool
+	Budgets    []Budget
+	Unknown    UnknownModel
+}
+
+// Provider says how a vendor's calls are recognised and paid for.
+type Provider struct {
+	Name       RouteName            // the route
+	Vendor     pricing.ProviderName // whose prices apply; the name itself unless the file says otherwise
+	Hosts      []string             // authorities without port, lower case
+	Prefix     string               // path prefix such as "/groq"; "" if recognised by host only
+	Credential Credential
+}
+
+// Credential says whose key a call carries: the caller's own, or the one in a file.
+type Credential struct {
+	Caller bool
+	File   string // path; read at start, at reload and when it changes; first line, trimmed
+}
+
+// Dimension is an answer to "who pays".
+type Dimension struct {
+	Name    DimensionName
+	Sources []Source // first one with a value wins
+	Trusted bool     // a header may scope hard budgets and cache partitions
+}
+
+// Source is where a dimension's value is read.
+type Source struct {
+	Kind SourceKind
+	Key  string // header name in lower case, claim, or attribute
+}
+
+// SourceKind names a place that values come from.
+type SourceKind string
+
+// Verified sources are set by the mesh; a header is set by whoever calls and is only a label.
+const (
+	FromHeader SourceKind = "header" // request header
+	FromJWT    SourceKind = "jwt"    // claim of the token that Envoy's jwt_authn verified
+	FromMTLS   SourceKind = "mtls"   // "namespace", "workload" or "uri" of the peer's SPIFFE certificate
+)
+
+// Verified reports whether a value of the dimension may scope money when it came from the given source.
+func (d *Dimension) Verified(k SourceKind) bool { return d.Trusted || k != FromHeader }
+
+// Tier is a class of service: models in order of preference.
+type Tier struct {
+	Name   TierName
+	Models []ModelRef
+}
+
+// ModelRef is a model at a provider or in a pool, written "anthropic/claude-opus-5-5".
+type ModelRef struct {
+	Route RouteName
+	Model pricing.ModelName
+}
+
+// Rule is a condition and an outcome.
+type Rule struct {
+	Name      RuleName
+	When      Match
+	Tier      TierName // "" keeps the model
+	MaxOutput int64    // cap on output tokens, 0 for none; a smaller cap of the caller stays
+}
+
+// Match is the conjunction of its conditions; the zero Match matches every call.
+type Match struct {
+	Dimensions []Condition // Key is a dimension
+	Headers    []Condition // Key is a header name in lower case
+	Models     []string    // any of these globs ("gpt-*"); empty: all
+	Providers  []RouteName // any of these; empty: all
+	Paths      []string    // any of these globs, query left out; empty: all
+	APIs       []string    // any of these API names; empty: all
+	Tools      *bool       // the request declares tools
+	Images     *bool
+	Stream     *bool
+	Input      Range // estimated input tokens
+	MaxOutput  Range // the caller's own cap; a request without one is above every number
+}
+
+// Condition demands a value: any of Values, each a glob. A missing value matches only "".
+type Condition struct {
+	Key    string
+	Values []string
+}
+
+// Range is a half-open interval of tokens: Min <= n < Max. Max 0 is unbounded.
+type Range struct{ Min, Max int64 }
+
+// ExactCache says which answers are replayed to identical requests.
+type ExactCache struct {
+	TTL            time.Duration
+	Per            DimensionName // partition; "" with All
+	All            bool          // per: all
+	MaxTemperature float64       // requests above it are not cached; absent temperature is allowed
+	ToolCalls      bool          // cache answers that call tools
+	MaxMegabytes   int
+}
+
+// Pool is a self-hosted, OpenAI-compatible upstream.
+type Pool struct {
+	Name       RouteName
+	Endpoints  []string      // "http://10.0.0.5:8000"
+	GPUHour    pricing.Money // one GPU for one hour
+	GPUs       int64
+	Throughput int64 // tokens per second of the whole pool
+	Context    int64 // context window of its models in tokens; 0 unknown
+	Use        PoolUse
+	Credential Credential // Caller is not allowed: the caller's key never goes to a pool
+}
+
+// PoolUse says when a tier sends calls to a pool.
+type PoolUse string
+
+// WhenCheaper compares what the eligible calls of the last 24 hours would have cost at the API with what the
+// GPUs cost in 24 hours.
+const (
+	WhenCheaper PoolUse = "when cheaper"
+	Always      PoolUse = "always"
+	Never       PoolUse = "never"
+)
+
+// Budget limits what a scope may spend in a window. All budgets are hard.
+type Budget struct {
+	Name     BudgetName
+	Limit    pricing.Money
+	Per      []DimensionName // one balance per combination of values; empty: one for everybody
+	Window   Period
+	Zone     *time.Location // never nil after Compile; UTC by default
+	FreeOnly bool           // 100%: free only. Cache hits and pools stay usable when the money is gone
+	// AbortedEstimate counts an aborted call at its estimate instead of its bound.
+	AbortedEstimate bool
+}
+
+// Period is the length of a budget's window.
+type Period string
+
+// Calendar periods in the budget's zone.
+const (
+	Day   Period = "day"
+	Month Period = "month"
+)
+
+// Start returns the first moment of the window that contains at.
+func (b *Budget) Start(at time.Time) time.Time {
+	at = at.In(b.Zone)
+	day := at.Day()
+	if b.Window == Month {
+		day = 1
+	}
+	return time.Date(at.Year(), at.Month(), day, 0, 0, 0, 0, b.Zone)
+}
+
+// End returns the first moment after the window that contains at: when the budget refills.
+func (b *Budget) End(at time.Time) time.Time {
+	s := b.Start(at)
+	if b.Window == Month {
+		return time.Date(s.Year(), s.Month()+1, 1, 0, 0, 0, 0, b.Zone)
+	}
+	return time.Date(s.Year(), s.Month(), s.Day()+1, 0, 0, 0, 0, b.Zone)
+}
+
+// UnknownModel says what happens to a call for a model without a price.
+type UnknownModel struct {
+	Refuse bool
+	Charge pricing.Rate // otherwise: this rate for every token; never zero
+	Alert  bool
+}

@@ -1,0 +1,61 @@
+// Package policyfile reads the policy file that people write: YAML with units spelled out. It is the one importer
+// of a YAML library; everything else takes the policies.Policy that Parse returns.
+//
+// Every key of the language, with its default where it has one:
+//
+//	version: 1                           # required
+//	mode: observe | enforce              # observe: decide and record, change nothing
+//	metering: active | passive           # active: keep answers readable; passive: edit nothing for metering
+//	providers:                           # without the section: openai, anthropic and google
+//	  NAME:                              # a vendor of the catalogue, or any name with a vendor and hosts
+//	    hosts: [HOST, ...]               # the vendor's own if NAME is a vendor
+//	    prefix: /PATH                    # of the path, for calls that the host does not tell
+//	    vendor: NAME                     # whose prices apply; NAME itself
+//	    credential: caller | file:/PATH  # caller: only calls that were for this provider come here
+//	dimensions:
+//	  NAME: SOURCE | [SOURCE, ...]       # header:NAME, jwt:CLAIM, mtls:namespace|workload|uri; first with a value wins
+//	  NAME: {from: ..., trusted: true}   # its headers may divide budgets and caches; false
+//	tiers:
+//	  NAME: [ROUTE/MODEL, ...]           # a provider's or pool's model, in order of preference
+//	rules:                               # first match wins
+//	  - name: TEXT                       # "rule N"
+//	    when: {CONDITION: VALUE, ...}    # all of them hold; every call without it
+//	    tier: NAME                       # keeps the model without it
+//	    max_output: 10 tokens            # a smaller cap of the caller stays
+//	caches:
+//	  exact:
+//	    ttl: 24h                         # required; s, m, h or d
+//	    per: DIMENSION | all             # required: who shares answers
+//	    temperature: up to 1             # up to 0; requests without one are always cached
+//	    tool_calls: true                 # cache answers that call tools; false
+//	    size: 256 MB                     # or GB, of 1024 MB
+//	  prompt: auto | off                 # place the providers' cache markers where they pay; off
+//	pools:
+//	  NAME:
+//	    endpoints: [http://HOST:PORT, ...] # required
+//	    cost: $2.10 per gpu-hour         # required
+//	    gpus: 2                          # 1
+//	    throughput: 2500 tokens per second # required; of the whole pool
+//	    context: 32k tokens              # unknown
+//	    use: when cheaper | always | never # when cheaper
+//	    credential: file:/PATH           # none
+//	budgets:
+//	  - name: TEXT                       # required
+//	    limit: $14,200 per month         # required; or per day
+//	    zone: Europe/Berlin              # where days and months begin; UTC
+//	    per: DIMENSION | [DIMENSION, ...] # a limit for each value; one for everybody
+//	    steps: {100%: refuse | free only} # refuse
+//	    aborted: estimate                # what a cut call counts; the most that it can have cost
+//	unknown_model: refuse | {charge: $30 per 1M, alert: true}  # the latter
+//
+// Conditions are a dimension, header.NAME, model, provider, path and api, whose value is one text or a list of
+// which any may match, with * for any characters (not in provider and api); tools, images and stream, true or false;
+// and input and output: "below 2000 tokens", "above 8k tokens", "2k to 8k tokens". Output is the cap that the caller
+// set; a call without one is above every number. A missing dimension or header matches "" only.
+//
+// Numbers may have a k for thousand or an M for million. A provider that a tier or rule names and the file does not
+// list is the catalogue's, with credential caller. Files have at most 1 MiB, and sections 1000 entries. Anchors,
+// aliases, merge keys, tags and further documents of YAML are refused.
+//
+// Problems have codes; CODES.md has a paragraph for each.
+package policyfile

@@ -1,0 +1,110 @@
+// Package provider reads and edits the wire formats of model providers.
+//
+// A call is read in three steps. ParsePath says which API a URL belongs to. ParseRequest scans the body once,
+// strictly where money is at stake, and keeps the spans that matter. A Meter reads the response as it passes,
+// split at any byte, and says what the provider counted.
+//
+// Nothing is ever decoded and encoded again: an edit is a span of the original bytes and its replacement, so
+// key order, white space, unknown fields and the spelling of numbers survive. Provider prompt caches key on them.
+//
+// Behaviour on bad input:
+//
+//   - malformed JSON, trailing bytes, invalid UTF-8, more than 128 levels: *RequestError, status 400
+//   - a key that farebox acts on that appears twice, is escaped ("mod\u0065l") or differs only in case
+//     ("Model"): *RequestError, status 400, as providers differ in which one wins
+//   - an unknown key or an unexpected type of a key that farebox does not act on: kept as it is
+//   - a response that is cut, malformed or silent on usage: a Reading without usage, never an error
+package provider
+
+import "github.com/farebox-mesh/farebox/pricing"
+
+// API names a wire format.
+type API string
+
+// The wire formats that are read and edited.
+const (
+	OpenAIChat        API = "openai_chat"             // POST .../chat/completions
+	OpenAIResponses   API = "openai_responses"        // POST .../responses
+	AnthropicMessages API = "anthropic_messages"      // POST .../v1/messages
+	GeminiGenerate    API = "gemini_generate_content" // POST .../models/M:generateContent and :streamGenerateContent
+)
+
+// Vendors by their names in the catalogue.
+const (
+	OpenAI    pricing.ProviderName = "openai"
+	Anthropic pricing.ProviderName = "anthropic"
+	Google    pricing.ProviderName = "google"
+)
+
+// Vendor returns the provider that defined the format, which serves it where neither host nor path prefix
+// say otherwise.
+func (a API) Vendor() pricing.ProviderName {
+	switch a {
+	case OpenAIChat, OpenAIResponses:
+		return OpenAI
+	case AnthropicMessages:
+		return Anthropic
+	case GeminiGenerate:
+		return Google
+	}
+	return ""
+}
+
+// Span is a stretch of bytes: from Start up to, not including, End. The zero Span is absent.
+type Span struct{ Start, End int }
+
+// Len is the number of bytes in the span.
+func (s Span) Len() int { return s.End - s.Start }
+
+// Edit replaces a span of a body or path. A span of no length is an insertion at Start.
+type Edit struct {
+	Span
+	New string
+}
+
+// Facts are properties of a request that decide where it can be served and whether it can be cached.
+type Facts uint32
+
+// Each fact names the request fields that state it. A field that is null states nothing.
+const (
+	HeldState        Facts = 1 << iota // previous_response_id, conversation, prompt, item references, cachedContent, container, audio ids: the prompt is larger than the body
+	SignedReasoning                    // thinking blocks, encrypted reasoning items, thought signatures, results of the provider's own tools
+	OpenToolResults                    // the last turn carries tool results
+	ServerTools                        // tools that the provider runs: web search, code execution, file search, MCP
+	RemoteContent                      // images or files by URL or id
+	Images                             // images, documents and videos, inline or remote
+	Audio                              // audio parts or audio output
+	Background                         // Responses background mode
+	Stored                             // Responses without "store": false
+	OwnCacheMarks                      // any cache_control, prompt_cache_* or breakpoint of the client
+	LongCacheWrites                    // such a mark with a lifetime other than the short one
+	Sampling                           // temperature other than 1, top_p other than 1, top_k
+	Penalties                          // presence_penalty, frequency_penalty other than 0, logit_bias, logprobs, top_logprobs
+	Effort                             // reasoning_effort, reasoning.effort and .summary, encrypted reasoning asked for, output_config.effort, thinking of type adaptive, thinkingLevel
+	ThinkingBudget                     // thinking.budget_tokens, thinkingBudget
+	Prefill                            // the last turn is the assistant's
+	ForcedTool                         // tool_choice that demands a tool
+	StructuredOutput                   // response_format, text.format, output_config.format, responseSchema and the like
+	LegacyCap                          // the cap is spelled max_tokens in OpenAI chat
+	StopSequences                      // stop, stop_sequences
+	IncludeUsage                       // stream_options.include_usage is true
+	ServiceTier                        // service_tier other than auto, default or standard; Anthropic speed and inference_geo: priced apart
+	CacheKey                           // prompt_cache_key
+	RareEffort                         // Effort other than low, medium or high, which few models share
+	Verbosity                          // verbosity other than medium
+	ModernRoles                        // developer messages, or a system entry inside Anthropic messages
+	CustomTools                        // client tools other than functions: custom, local_shell, bash_*, computer_*
+)
+
+// Has reports whether all of the given facts hold.
+func (f Facts) Has(g Facts) bool { return f&g == g }
+
+// Any reports whether at least one of the given facts holds.
+func (f Facts) Any(g Facts) bool { return f&g != 0 }
+
+// Prefix is the part of a prompt that stays the same from call to call: the tools and the system prompt, in
+// the order in which providers render them. The zero Prefix is a prompt without either.
+type Prefix struct {
+	Hash  uint64 // of API and bytes; white space between tokens counts
+	Bytes int    // length of what was hashed, the upper bound of its tokens
+}

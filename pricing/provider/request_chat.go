@@ -1,0 +1,119 @@
+package provider
+
+import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+
+var (
+	chatFields = setOf(fModel, fMessages, fStream, fStreamOptions, fMaxTokens, fMaxCompletionTokens, fN, fBestOf,
+		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
+		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
+		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
+		fWebSearchOptions, fPlugins, fSearchParameters)
+	streamOptionFields = setOf(fIncludeUsage)
+)
+
+// chat reads the body of an OpenAI chat completion.
+func (p *requestParser) chat(root jsonscan.Token) {
+	o := object{start: root, acts: &chatFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fMessages:
+			p.messages()
+		case fStreamOptions:
+			p.streamOptions()
+		case fMaxTokens:
+			p.r.cap = p.limit()
+			if p.r.cap.n != 0 {
+				p.r.Facts |= LegacyCap
+			}
+		case fMaxCompletionTokens:
+			p.r.otherCap = p.limit()
+		case fN, fBestOf:
+			p.choices()
+		case fReasoningEffort:
+			p.effort()
+		case fModalities:
+			p.modalities()
+		case fAudio:
+			p.mark(Audio)
+		case fPrediction:
+			v := p.s.Skip()
+			p.r.PredictedBytes = int64(v.End - v.Start)
+		case fWebSearchOptions, fPlugins, fSearchParameters:
+			p.mark(ServerTools)
+		default:
+			p.openAI(f)
+		}
+	}
+}
+
+// openAI reads the fields that OpenAI's two formats share.
+func (p *requestParser) openAI(f field) {
+	switch f {
+	case fTools, fFunctions:
+		p.toolList()
+	case fToolChoice:
+		p.toolChoice()
+	case fResponseFormat:
+		p.format()
+	case fPresencePenalty, fFrequencyPenalty, fLogprobs, fTopLogprobs:
+		p.penalty()
+	case fLogitBias:
+		p.mark(Penalties)
+	case fVerbosity:
+		p.verbosity()
+	case fPromptCacheKey:
+		p.cacheKey()
+	case fPromptCacheRetention, fPromptCacheOptions:
+		p.cacheOption()
+	default:
+		p.common(f)
+	}
+}
+
+// common reads the fields that mean the same in all formats which have them.
+func (p *requestParser) common(f field) {
+	switch f {
+	case fModel:
+		p.modelName()
+	case fStream:
+		p.r.Stream, _ = p.flag()
+	case fTemperature:
+		p.temperature()
+	case fTopP:
+		p.sampling()
+	case fTopK:
+		p.mark(Sampling)
+	case fStop, fStopSequences:
+		p.mark(StopSequences)
+	case fServiceTier:
+		p.serviceTier()
+	case fCacheControl:
+		p.cacheMark()
+	}
+}
+
+func (p *requestParser) streamOptions() {
+	v := p.s.Next()
+	if v.Kind != jsonscan.Object && v.Kind != jsonscan.Null {
+		p.mistyped("an object")
+	}
+	o := object{start: v, acts: &streamOptionFields}
+	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+		on := false
+		if on, p.r.usageFlag = p.flag(); on {
+			p.r.Facts |= IncludeUsage
+		}
+	}
+	p.r.options = spanOf(p.s.Whole(v))
+}
+
+// modalities reads the kinds of output that are wanted.
+func (p *requestParser) modalities() {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok; v, ok = p.s.Element(list) {
+		switch string(p.text(v)) {
+		case "audio", "AUDIO":
+			p.r.Facts |= Audio
+		}
+	}
+}

@@ -1,0 +1,301 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+// field is a key that farebox acts on, at the levels where it does.
+type field uint8
+
+// The fields by their names; Gemini's camel case is a second spelling of the same field.
+const (
+	fNone field = iota
+	fAudio
+	fBackground
+	fBestOf
+	fBreakpoint
+	fBudgetTokens
+	fCacheControl
+	fCachedContent
+	fCandidateCount
+	fContainer
+	fContent
+	fContents
+	fConversation
+	fData
+	fDeferLoading
+	fEffort
+	fEncryptedContent
+	fExtraContent
+	fFile
+	fFileData
+	fFileID
+	fFileURL
+	fFormat
+	fFrequencyPenalty
+	fFunctionCallConfig
+	fFunctionDeclarations
+	fFunctionResponse
+	fFunctions
+	fGenerationConfig
+	fInclude
+	fIncludeUsage
+	fInferenceGeo
+	fInlineData
+	fInput
+	fInputAudio
+	fInstructions
+	fImageURL
+	fLogitBias
+	fLogprobs
+	fMaxCompletionTokens
+	fMaxOutputTokens
+	fMaxTokens
+	fMCPServers
+	fMediaType
+	fMessages
+	fMIMEType
+	fModalities
+	fMode
+	fModel
+	fN
+	fOutput
+	fOutputConfig
+	fOutputFormat
+	fParts
+	fPlugins
+	fPrediction
+	fPresencePenalty
+	fPreviousResponseID
+	fPrompt
+	fPromptCacheKey
+	fPromptCacheOptions
+	fPromptCacheRetention
+	fReasoning
+	fReasoningDetails
+	fReasoningEffort
+	fResponseFormat
+	fResponseJSONSchema
+	fResponseLogprobs
+	fResponseMIMEType
+	fResponseModalities
+	fResponseSchema
+	fRole
+	fSearchParameters
+	fServiceTier
+	fSource
+	fSpeechConfig
+	fSpeed
+	fStop
+	fStopSequences
+	fStore
+	fStream
+	fStreamOptions
+	fSummary
+	fSystem
+	fSystemInstruction
+	fTemperature
+	fText
+	fThinking
+	fThinkingBlocks
+	fThinkingBudget
+	fThinkingConfig
+	fThinkingLevel
+	fThoughtSignature
+	fToolCalls
+	fToolChoice
+	fToolConfig
+	fTools
+	fTopK
+	fTopLogprobs
+	fTopP
+	fTTL
+	fType
+	fURL
+	fVerbosity
+	fVideoURL
+	fWebSearchOptions
+	fields // how many
+)
+
+// fieldNames holds each field's name, and Gemini's where it differs.
+var fieldNames = [fields][2]string{
+	fAudio:                {"audio"},
+	fBackground:           {"background"},
+	fBestOf:               {"best_of"},
+	fBreakpoint:           {"prompt_cache_breakpoint"},
+	fBudgetTokens:         {"budget_tokens"},
+	fCacheControl:         {"cache_control"},
+	fCachedContent:        {"cached_content", "cachedContent"},
+	fCandidateCount:       {"candidate_count", "candidateCount"},
+	fContainer:            {"container"},
+	fContent:              {"content"},
+	fContents:             {"contents"},
+	fConversation:         {"conversation"},
+	fData:                 {"data"},
+	fDeferLoading:         {"defer_loading"},
+	fEffort:               {"effort"},
+	fEncryptedContent:     {"encrypted_content"},
+	fExtraContent:         {"extra_content"},
+	fFile:                 {"file"},
+	fFileData:             {"file_data", "fileData"},
+	fFileID:               {"file_id"},
+	fFileURL:              {"file_url"},
+	fFormat:               {"format"},
+	fFrequencyPenalty:     {"frequency_penalty", "frequencyPenalty"},
+	fFunctionCallConfig:   {"function_calling_config", "functionCallingConfig"},
+	fFunctionDeclarations: {"function_declarations", "functionDeclarations"},
+	fFunctionResponse:     {"function_response", "functionResponse"},
+	fFunctions:            {"functions"},
+	fGenerationConfig:     {"generation_config", "generationConfig"},
+	fInclude:              {"include"},
+	fIncludeUsage:         {"include_usage"},
+	fInferenceGeo:         {"inference_geo"},
+	fInlineData:           {"inline_data", "inlineData"},
+	fInput:                {"input"},
+	fInputAudio:           {"input_audio"},
+	fInstructions:         {"instructions"},
+	fImageURL:             {"image_url"},
+	fLogitBias:            {"logit_bias"},
+	fLogprobs:             {"logprobs"},
+	fMaxCompletionTokens:  {"max_completion_tokens"},
+	fMaxOutputTokens:      {"max_output_tokens", "maxOutputTokens"},
+	fMaxTokens:            {"max_tokens"},
+	fMCPServers:           {"mcp_servers"},
+	fMediaType:            {"media_type"},
+	fMessages:             {"messages"},
+	fMIMEType:             {"mime_type", "mimeType"},
+	fModalities:           {"modalities"},
+	fMode:                 {"mode"},
+	fModel:                {"model"},
+	fN:                    {"n"},
+	fOutput:               {"output"},
+	fOutputConfig:         {"output_config"},
+	fOutputFormat:         {"output_format"},
+	fParts:                {"parts"},
+	fPlugins:              {"plugins"},
+	fPrediction:           {"prediction"},
+	fPresencePenalty:      {"presence_penalty", "presencePenalty"},
+	fPreviousResponseID:   {"previous_response_id"},
+	fPrompt:               {"prompt"},
+	fPromptCacheKey:       {"prompt_cache_key"},
+	fPromptCacheOptions:   {"prompt_cache_options"},
+	fPromptCacheRetention: {"prompt_cache_retention"},
+	fReasoning:            {"reasoning"},
+	fReasoningDetails:     {"reasoning_details"},
+	fReasoningEffort:      {"reasoning_effort"},
+	fResponseFormat:       {"response_format", "responseFormat"},
+	fResponseJSONSchema:   {"response_json_schema", "responseJsonSchema"},
+	fResponseLogprobs:     {"response_logprobs", "responseLogprobs"},
+	fResponseMIMEType:     {"response_mime_type", "responseMimeType"},
+	fResponseModalities:   {"response_modalities", "responseModalities"},
+	fResponseSchema:       {"response_schema", "responseSchema"},
+	fRole:                 {"role"},
+	fSearchParameters:     {"search_parameters"},
+	fServiceTier:          {"service_tier", "serviceTier"},
+	fSource:               {"source"},
+	fSpeechConfig:         {"speech_config", "speechConfig"},
+	fSpeed:                {"speed"},
+	fStop:                 {"stop"},
+	fStopSequences:        {"stop_sequences", "stopSequences"},
+	fStore:                {"store"},
+	fStream:               {"stream"},
+	fStreamOptions:        {"stream_options"},
+	fSummary:              {"summary"},
+	fSystem:               {"system"},
+	fSystemInstruction:    {"system_instruction", "systemInstruction"},
+	fTemperature:          {"temperature"},
+	fText:                 {"text"},
+	fThinking:             {"thinking"},
+	fThinkingBlocks:       {"thinking_blocks"},
+	fThinkingBudget:       {"thinking_budget", "thinkingBudget"},
+	fThinkingConfig:       {"thinking_config", "thinkingConfig"},
+	fThinkingLevel:        {"thinking_level", "thinkingLevel"},
+	fThoughtSignature:     {"thought_signature", "thoughtSignature"},
+	fToolCalls:            {"tool_calls"},
+	fToolChoice:           {"tool_choice"},
+	fToolConfig:           {"tool_config", "toolConfig"},
+	fTools:                {"tools"},
+	fTopK:                 {"top_k", "topK"},
+	fTopLogprobs:          {"top_logprobs"},
+	fTopP:                 {"top_p", "topP"},
+	fTTL:                  {"ttl"},
+	fType:                 {"type"},
+	fURL:                  {"url"},
+	fVerbosity:            {"verbosity"},
+	fVideoURL:             {"video_url"},
+	fWebSearchOptions:     {"web_search_options"},
+}
+
+// fieldSet is a set of fields: those that are acted on at one level, or those seen in one object.
+type fieldSet [2]uint64
+
+func setOf(fs ...field) (s fieldSet) {
+	for _, f := range fs {
+		s.add(f)
+	}
+	return s
+}
+
+func (s *fieldSet) add(f field)      { s[f/64] |= 1 << (f % 64) }
+func (s *fieldSet) has(f field) bool { return s[f/64]&(1<<(f%64)) != 0 }
+
+// exact returns the field of the set whose name the unescaped key is.
+func (s *fieldSet) exact(key []byte, camel bool) field {
+	f := fieldByName[string(key)]
+	if f >= fields { // a camel case name
+		if f -= fields; !camel {
+			return fNone
+		}
+	}
+	if !s.has(f) {
+		return fNone
+	}
+	return f
+}
+
+// fieldByName holds snake case names as their fields, and camel case names as their fields plus the number of fields.
+var fieldByName = func() map[string]field {
+	m := make(map[string]field, 2*fields)
+	for f, names := range fieldNames {
+		m[names[0]] = field(f)
+		if names[1] != "" {
+			m[names[1]] = field(f) + fields
+		}
+	}
+	delete(m, "")
+	return m
+}()
+
+// lookalike returns the name of the set that key means to a server which resolves escapes and ignores case, "" if
+// there is none. Keys in plain lower case cannot be one.
+func (s *fieldSet) lookalike(scan *jsonscan.Scanner, key jsonscan.Token, camel bool) string {
+	if !key.Escaped && plainLower(scan.Text(key)) {
+		return ""
+	}
+	meaning := scan.String(key)
+	for f := range fields {
+		if !s.has(f) {
+			continue
+		}
+		names := fieldNames[f]
+		if strings.EqualFold(names[0], meaning) {
+			return names[0]
+		}
+		if camel && names[1] != "" && strings.EqualFold(names[1], meaning) {
+			return names[1]
+		}
+	}
+	return ""
+}
+
+func plainLower(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 || 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}

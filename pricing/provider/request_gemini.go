@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+var (
+	geminiFields = setOf(fContents, fSystemInstruction, fTools, fToolConfig, fGenerationConfig, fCachedContent,
+		fServiceTier)
+	generationFields = setOf(fMaxOutputTokens, fCandidateCount, fTemperature, fTopP, fTopK, fStopSequences,
+		fPresencePenalty, fFrequencyPenalty, fLogprobs, fResponseLogprobs, fResponseSchema, fResponseJSONSchema,
+		fResponseFormat, fResponseMIMEType, fResponseModalities, fSpeechConfig, fThinkingConfig)
+	thinkingConfigFields = setOf(fThinkingBudget, fThinkingLevel)
+	toolConfigFields     = setOf(fFunctionCallConfig)
+	callingFields        = setOf(fMode)
+	declarationFields    = setOf(fFunctionDeclarations)
+	contentFields        = setOf(fRole, fParts)
+	geminiPartFields     = setOf(fText, fInlineData, fFileData, fFunctionResponse, fThoughtSignature)
+	inlineFields         = setOf(fMIMEType, fData)
+	responsePartFields   = setOf(fParts)
+)
+
+// gemini reads the body of a generateContent call.
+func (p *requestParser) gemini(root jsonscan.Token) {
+	o := object{start: root, acts: &geminiFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fContents:
+			p.contents()
+		case fSystemInstruction:
+			v := p.s.Next()
+			if v.Kind != jsonscan.Null {
+				var m message
+				p.instructions(p.geminiContent(v, &m))
+			}
+		case fTools:
+			p.geminiTools()
+		case fToolConfig:
+			p.toolConfig()
+		case fGenerationConfig:
+			p.generationConfig()
+		case fCachedContent:
+			p.mark(HeldState)
+		case fServiceTier:
+			p.serviceTier()
+		}
+	}
+}
+
+// contents reads the conversation: a list, or one content.
+func (p *requestParser) contents() {
+	v := p.s.Next()
+	if v.Kind == jsonscan.Object {
+		p.geminiMessage(v)
+		return
+	}
+	for c, ok := p.s.Element(v); ok && p.err == nil; c, ok = p.s.Element(v) {
+		p.geminiMessage(c)
+	}
+}
+
+func (p *requestParser) geminiMessage(v jsonscan.Token) {
+	m := message{role: user} // the default
+	p.geminiContent(v, &m)
+	p.said(&m)
+}
+
+func (p *requestParser) geminiContent(v jsonscan.Token, m *message) Span {
+	o := object{start: v, acts: &contentFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		if f == fParts {
+			p.parts(m)
+		} else if role := p.role(); role != nobody {
+			m.role = role
+		}
+	}
+	return spanOf(p.s.Whole(v))
+}
+
+// parts reads a list of parts, or one part.
+func (p *requestParser) parts(m *message) {
+	v := p.s.Next()
+	if v.Kind == jsonscan.Object {
+		p.geminiPart(v, m)
+		return
+	}
+	for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
+		p.geminiPart(part, m)
+	}
+}
+
+func (p *requestParser) geminiPart(v jsonscan.Token, m *message) {
+	o := object{start: v, acts: &geminiPartFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fText:
+			if t := p.s.Next(); t.Kind == jsonscan.String {
+				m.text = spanOf(t)
+			}
+		case fInlineData:
+			p.inlineData()
+		case fFileData:
+			p.mark(Images | RemoteContent)
+		case fFunctionResponse:
+			m.results = true
+			var inner message
+			o := object{start: p.s.Next(), acts: &responsePartFields}
+			for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+				p.parts(&inner)
+			}
+		case fThoughtSignature:
+			p.mark(SignedReasoning)
+		}
+	}
+}
+
+func (p *requestParser) inlineData() {
+	var kind, data jsonscan.Token
+	o := object{start: p.s.Next(), acts: &inlineFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		if f == fMIMEType {
+			kind = p.s.Next()
+		} else {
+			data = p.s.Next()
+		}
+	}
+	switch k := string(p.text(kind)); {
+	case strings.HasPrefix(k, "text/"):
+	case strings.HasPrefix(k, "image/"):
+		p.image(data)
+	case strings.HasPrefix(k, "audio/"):
+		p.r.Facts |= Audio
+		p.r.unbounded = true
+	default: // documents and videos
+		p.image(data)
+		p.r.unbounded = true
+	}
+}
+
+// geminiTools reads the tools. Every kind but functions is run by the provider.
+func (p *requestParser) geminiTools() {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		for key, ok := p.s.Member(v); ok && p.err == nil; key, ok = p.s.Member(v) {
+			if declarationFields.exact(p.s.Text(key), true) != fFunctionDeclarations {
+				p.r.Tools++
+				p.mark(ServerTools)
+				continue
+			}
+			functions := p.s.Next()
+			for _, ok := p.s.Element(functions); ok; _, ok = p.s.Element(functions) {
+				p.r.Tools++
+			}
+		}
+	}
+	p.toolBytes(p.s.Whole(list))
+}
+
+func (p *requestParser) toolConfig() {
+	config := object{start: p.s.Next(), acts: &toolConfigFields}
+	for _, ok := p.next(&config); ok; _, ok = p.next(&config) {
+		calling := object{start: p.s.Next(), acts: &callingFields}
+		for _, ok := p.next(&calling); ok; _, ok = p.next(&calling) {
+			if strings.EqualFold(string(p.text(p.s.Next())), "ANY") {
+				p.r.Facts |= ForcedTool
+			}
+		}
+	}
+}
+
+func (p *requestParser) generationConfig() {
+	v := p.s.Next()
+	if v.Kind != jsonscan.Object && v.Kind != jsonscan.Null {
+		p.mistyped("an object")
+	}
+	o := object{start: v, acts: &generationFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fMaxOutputTokens:
+			p.r.cap = p.limit()
+		case fCandidateCount:
+			p.choices()
+		case fResponseSchema, fResponseJSONSchema, fResponseFormat:
+			p.mark(StructuredOutput)
+		case fResponseMIMEType:
+			if v := p.s.Next(); v.Kind != jsonscan.Null && string(p.text(v)) != "text/plain" {
+				p.r.Facts |= StructuredOutput
+			}
+		case fPresencePenalty, fFrequencyPenalty, fLogprobs, fResponseLogprobs:
+			p.penalty()
+		case fResponseModalities:
+			p.modalities()
+		case fSpeechConfig:
+			p.mark(Audio)
+		case fThinkingConfig:
+			p.thinkingConfig()
+		default:
+			p.common(f)
+		}
+	}
+	p.r.config = spanOf(p.s.Whole(v))
+}
+
+func (p *requestParser) thinkingConfig() {
+	o := object{start: p.s.Next(), acts: &thinkingConfigFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		if f == fThinkingBudget {
+			p.mark(ThinkingBudget)
+			continue
+		}
+		v := p.s.Next()
+		if v.Kind == jsonscan.Null {
+			continue
+		}
+		p.r.Facts |= Effort
+		if k := string(p.text(v)); !strings.EqualFold(k, "low") && !strings.EqualFold(k, "high") {
+			p.r.Facts |= RareEffort
+		}
+	}
+}

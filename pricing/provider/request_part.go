@@ -1,0 +1,174 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+var (
+	partFields = setOf(fType, fText, fImageURL, fVideoURL, fInputAudio, fFile, fFileID, fFileURL, fFileData, fSource,
+		fContent, fCacheControl, fBreakpoint)
+	urlFields    = setOf(fURL)
+	fileFields   = setOf(fFileID, fFileData)
+	sourceFields = setOf(fType, fData, fMediaType, fContent)
+)
+
+// content reads what a message says, a string or parts, adds it to m, and returns its span.
+func (p *requestParser) content(v jsonscan.Token, m *message) Span {
+	switch v.Kind {
+	case jsonscan.String:
+		m.text = spanOf(v)
+	case jsonscan.Array:
+		for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
+			p.part(part, m)
+		}
+	case jsonscan.Object: // the output of a computer call
+		p.part(v, m)
+	}
+	return spanOf(p.s.Whole(v))
+}
+
+// part reads one part or block of a message of OpenAI's and Anthropic's formats. What it is goes by the keys that
+// it has, and by its type where that says more.
+func (p *requestParser) part(v jsonscan.Token, m *message) {
+	if v.Kind == jsonscan.String {
+		m.text = spanOf(v)
+	}
+	var text Span
+	var inner message // what a tool result holds is not the user's text
+	o := object{start: v, acts: &partFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fType:
+			p.partType(p.text(p.s.Next()), m)
+		case fText:
+			if t := p.s.Next(); t.Kind == jsonscan.String {
+				text = spanOf(t)
+			}
+		case fContent:
+			p.content(p.s.Next(), &inner)
+		case fCacheControl, fBreakpoint:
+			p.cacheMark()
+		default:
+			p.media(f)
+		}
+	}
+	if text.End > 0 {
+		m.text = text
+	}
+}
+
+// partType notes what the type of a part says.
+func (p *requestParser) partType(kind []byte, m *message) {
+	switch string(kind) {
+	case "tool_result":
+		m.results = true
+	case "thinking", "redacted_thinking":
+		p.r.Facts |= SignedReasoning
+	case "container_upload":
+		p.r.Facts |= RemoteContent
+	default:
+		// web_search_tool_result and others hold content that is encrypted for the provider.
+		if p.r.API == AnthropicMessages && strings.HasSuffix(string(kind), "_tool_result") {
+			p.r.Facts |= SignedReasoning
+		}
+	}
+}
+
+// media reads a field that holds an image, a file or audio.
+func (p *requestParser) media(f field) {
+	switch f {
+	case fImageURL:
+		p.imageURL()
+	case fVideoURL:
+		p.opaque(Images)
+	case fInputAudio:
+		p.opaque(Audio)
+	case fFile:
+		o := object{start: p.s.Next(), acts: &fileFields}
+		for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+			p.media(f)
+		}
+	case fFileData:
+		p.opaque(Images)
+	case fFileID, fFileURL:
+		p.mark(Images | RemoteContent)
+	case fSource:
+		p.source(p.s.Next())
+	}
+}
+
+// opaque notes data of which the bytes do not bound the tokens: a compressed document, audio, a still video.
+func (p *requestParser) opaque(f Facts) {
+	if v := p.s.Skip(); v.Kind != jsonscan.Null {
+		p.r.Facts |= f
+		p.r.unbounded = true
+		p.r.imageBytes += int64(v.End - v.Start)
+	}
+}
+
+// imageURL reads a URL, or an object that has one. Data URLs are inline.
+func (p *requestParser) imageURL() {
+	v := p.s.Next()
+	if v.Kind == jsonscan.Object {
+		o := object{start: v, acts: &urlFields}
+		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+			p.imageAt(p.s.Next())
+		}
+		return
+	}
+	p.imageAt(v)
+}
+
+func (p *requestParser) imageAt(url jsonscan.Token) {
+	if url.Kind == jsonscan.Null {
+		return
+	}
+	const scheme = "data:"
+	raw := p.s.Text(url)
+	if url.Kind == jsonscan.String && len(raw) > len(scheme) && strings.EqualFold(string(raw[:len(scheme)]), scheme) {
+		p.image(url)
+		return
+	}
+	p.r.Facts |= Images | RemoteContent
+	p.r.ImageParts++
+}
+
+// image notes an image whose data is v.
+func (p *requestParser) image(v jsonscan.Token) {
+	bytes := int64(v.End - v.Start)
+	p.r.Facts |= Images
+	p.r.ImageParts++
+	p.r.imageBytes += bytes
+	p.r.imageFloor += max(0, mostImageTokens(p.r.API)-bytes)
+}
+
+// source reads where an Anthropic image or document comes from. The source of a search result is a plain string.
+func (p *requestParser) source(v jsonscan.Token) {
+	var kind, data, media jsonscan.Token
+	var inner message
+	o := object{start: v, acts: &sourceFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fType:
+			kind = p.s.Next()
+		case fData:
+			data = p.s.Next()
+		case fMediaType:
+			media = p.s.Next()
+		case fContent:
+			p.content(p.s.Next(), &inner)
+		}
+	}
+	switch string(p.text(kind)) {
+	case "base64":
+		p.image(data)
+		if !strings.HasPrefix(string(p.text(media)), "image/") {
+			p.r.unbounded = true
+		}
+	case "url", "file":
+		p.r.Facts |= Images | RemoteContent
+		p.r.ImageParts++
+	}
+}

@@ -1,0 +1,67 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+var toolFields = setOf(fType, fCacheControl, fDeferLoading)
+
+// toolList reads the tool definitions of OpenAI's and Anthropic's formats.
+func (p *requestParser) toolList() {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		p.r.Tools++
+		p.tool(v)
+	}
+	p.toolBytes(p.s.Whole(list))
+}
+
+func (p *requestParser) toolBytes(list jsonscan.Token) {
+	if p.r.Tools > 0 {
+		p.r.ToolsBytes += list.End - list.Start
+		p.tools.add(p.body[list.Start:list.End])
+	}
+}
+
+func (p *requestParser) tool(v jsonscan.Token) {
+	deferred := false
+	o := object{start: v, acts: &toolFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fType:
+			p.toolType(p.text(p.s.Next()))
+		case fCacheControl:
+			p.cacheMark()
+		case fDeferLoading:
+			deferred = p.s.Next().Kind != jsonscan.False
+		}
+	}
+	if v = p.s.Whole(v); v.Kind == jsonscan.Object && !deferred {
+		p.r.lastTool = spanOf(v) // a deferred tool cannot carry a mark
+	}
+}
+
+// toolType sorts a tool by who runs it. What is unknown is taken for the provider's.
+func (p *requestParser) toolType(kind []byte) {
+	k := string(kind)
+	switch {
+	case k == "function", k == "custom" && p.r.API == AnthropicMessages:
+	case k == "custom", k == "namespace", k == "local_shell", k == "apply_patch", hasAnyPrefix(k, "computer",
+		"bash_", "text_editor_", "memory_"):
+		p.r.Facts |= CustomTools
+		p.r.builtins++
+	default:
+		p.r.Facts |= ServerTools
+	}
+}
+
+func hasAnyPrefix(s string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}

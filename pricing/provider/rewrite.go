@@ -1,0 +1,231 @@
+package provider
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Rewrite appends the edits of the body that make the request what t wants, sorted by place and without overlap,
+// and returns dst as it grew. Nothing is edited that t does not ask for. The cap on the output is lowered, never
+// raised, except that it stays above the API's minimum and the thinking budget. If the request is not Servable, it
+// returns that error and dst as it was.
+func (r *Request) Rewrite(dst []Edit, t Target) ([]Edit, error) {
+	if err := r.Servable(t); err != nil {
+		return dst, err
+	}
+	w := rewriter{r: r, t: t, can: CapabilityOf(t.Vendor, t.Model), edits: dst}
+	w.model()
+	w.cap()
+	w.usage()
+	if t.CacheKey && w.can.CacheKey && r.isOpenAI() && !r.keyPresent && r.Prefix.Bytes > 0 {
+		w.member(`"prompt_cache_key":"farebox-` + strconv.FormatUint(r.Prefix.Hash, 36) + `"`)
+	}
+	if t.MarkPrefix && w.can.CacheMarks && r.API == AnthropicMessages && !r.Facts.Has(OwnCacheMarks) {
+		w.edits = r.markPrefix(w.edits)
+	}
+	w.insertMembers()
+	sortEdits(w.edits[len(dst):])
+	return w.edits, nil
+}
+
+// RewritePath returns the path with the model of t, where the path holds it; else the path as it is.
+func (r *Request) RewritePath(t Target) string {
+	if r.ModelAt.End == 0 || t.Model == "" || t.Model == r.Model {
+		return r.path
+	}
+	path := make([]byte, 0, len(r.path)+len(t.Model))
+	path = append(path, r.path[:r.ModelAt.Start]...)
+	path = appendSegment(path, string(t.Model))
+	return string(append(path, r.path[r.ModelAt.End:]...))
+}
+
+// Apply appends body with the edits made, which must be sorted by place and must not overlap.
+func Apply(dst, body []byte, edits []Edit) []byte {
+	at := 0
+	for _, e := range edits {
+		dst = append(dst, body[at:e.Start]...)
+		dst = append(dst, e.New...)
+		at = e.End
+	}
+	return append(dst, body[at:]...)
+}
+
+func (r *Request) isOpenAI() bool { return r.API == OpenAIChat || r.API == OpenAIResponses }
+
+// rewriter collects the edits of one call.
+type rewriter struct {
+	r       *Request
+	t       Target
+	can     Capability
+	edits   []Edit
+	members string // to be added to the body, joined by commas
+}
+
+func (w *rewriter) replace(at Span, with string) {
+	w.edits = append(w.edits, Edit{Span: at, New: with})
+}
+
+// member adds a member to the body.
+func (w *rewriter) member(m string) {
+	if w.members != "" {
+		w.members += ","
+	}
+	w.members += m
+}
+
+func (w *rewriter) insertMembers() {
+	if w.members != "" {
+		w.insertInto(w.r.root, w.members)
+	}
+}
+
+// insertInto inserts members at the start of the object whose inside is given.
+func (w *rewriter) insertInto(inside Span, members string) {
+	if !blankJSON(w.r.body[inside.Start:inside.End]) {
+		members += ","
+	}
+	w.replace(Span{inside.Start, inside.Start}, members)
+}
+
+// blankJSON reports whether there is nothing but white space between two tokens.
+func blankJSON(b []byte) bool {
+	for _, c := range b {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *rewriter) model() {
+	r := w.r
+	if r.ModelAt.End == 0 && w.t.Model != "" && w.t.Model != r.Model {
+		w.replace(r.model, quote(string(w.t.Model)))
+	}
+}
+
+// cap lowers the cap, and spells it as the target wants if the call moves.
+func (w *rewriter) cap() {
+	r := w.r
+	if r.API == OpenAIChat && !r.stays(w.t) && r.cap.n != 0 && w.can.Cap != "" && r.otherCap.n == 0 {
+		w.spell(r.cap)
+	}
+	if w.t.MaxOutput <= 0 {
+		return
+	}
+	most := max(w.t.MaxOutput, w.least())
+	for _, l := range [...]limit{r.cap, r.otherCap} {
+		if l.stated() && (l.n < 0 || l.n > most) {
+			w.replace(l.value, strconv.FormatInt(most, 10))
+		}
+	}
+	if !r.cap.stated() && !r.otherCap.stated() {
+		w.addCap(strconv.FormatInt(most, 10))
+	}
+}
+
+// least is the smallest cap that the API takes for the call.
+func (w *rewriter) least() int64 {
+	switch {
+	case w.r.API == OpenAIResponses:
+		return w.can.MinOutput
+	case w.r.budget > 0:
+		return w.r.budget + 1
+	}
+	return 1
+}
+
+// spell renames the key of a cap to the target's spelling.
+func (w *rewriter) spell(l limit) {
+	if want := `"` + string(w.can.Cap) + `"`; string(w.r.body[l.key.Start:l.key.End]) != want {
+		w.replace(l.key, want)
+	}
+}
+
+// addCap states a cap where there is none, or null.
+func (w *rewriter) addCap(value string) {
+	r := w.r
+	if r.cap.present() {
+		w.replace(r.cap.value, value)
+		if r.API == OpenAIChat && w.can.Cap != "" && !r.otherCap.present() {
+			w.spell(r.cap)
+		}
+		return
+	}
+	switch r.API {
+	case OpenAIChat:
+		name := CapLegacy
+		if w.can.Cap != "" {
+			name = w.can.Cap
+		}
+		w.member(`"` + string(name) + `":` + value)
+	case OpenAIResponses:
+		w.member(`"max_output_tokens":` + value)
+	case AnthropicMessages:
+		w.member(`"max_tokens":` + value)
+	case GeminiGenerate:
+		w.geminiCap(`"maxOutputTokens":` + value)
+	}
+}
+
+func (w *rewriter) geminiCap(member string) {
+	config := w.r.config
+	switch {
+	case config.End == 0:
+		w.member(`"generationConfig":{` + member + `}`)
+	case w.r.body[config.Start] == '{':
+		w.insertInto(Span{config.Start + 1, config.End - 1}, member)
+	default: // null
+		w.replace(config, `{`+member+`}`)
+	}
+}
+
+// usage asks for the usage of a chat stream.
+func (w *rewriter) usage() {
+	r := w.r
+	if !w.t.IncludeUsage || r.API != OpenAIChat || !r.Stream || r.Facts.Has(IncludeUsage) {
+		return
+	}
+	const member = `"include_usage":true`
+	switch {
+	case r.usageFlag.End > 0:
+		w.replace(r.usageFlag, "true")
+	case r.options.End == 0:
+		w.member(`"stream_options":{` + member + `}`)
+	case r.body[r.options.Start] == '{':
+		w.insertInto(Span{r.options.Start + 1, r.options.End - 1}, member)
+	default: // null
+		w.replace(r.options, `{`+member+`}`)
+	}
+}
+
+// sortEdits sorts by place; an insertion comes before what is replaced there. There are only a handful.
+func sortEdits(edits []Edit) {
+	for i := 1; i < len(edits); i++ {
+		for j := i; j > 0 && before(edits[j], edits[j-1]); j-- {
+			edits[j], edits[j-1] = edits[j-1], edits[j]
+		}
+	}
+}
+
+func before(a, b Edit) bool {
+	return a.Start < b.Start || a.Start == b.Start && a.End < b.End
+}
+
+// quote returns s as a JSON string.
+func quote(s string) string {
+	const hex = "0123456789abcdef"
+	out := make([]byte, 0, len(s)+2)
+	out = append(out, '"')
+	for _, c := range []byte(strings.ToValidUTF8(s, "\uFFFD")) {
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < ' ':
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(append(out, '"'))
+}

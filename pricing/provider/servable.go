@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// Target is what a request must become. The zero fields leave what the request says.
+type Target struct {
+	Vendor       pricing.ProviderName // of the target; "" is a pool of one's own
+	Model        pricing.ModelName
+	SameHost     bool  // the upstream stays the same
+	MaxOutput    int64 // lowers the cap to this; the caller keeps it within the model's maximum
+	MarkPrefix   bool  // Anthropic: mark tools and system prompt for the provider's cache
+	CacheKey     bool  // OpenAI: add a prompt_cache_key made of the prefix
+	IncludeUsage bool  // OpenAI chat streams: ask for the usage
+}
+
+// An UnservableError says why a request cannot become what a Target wants without becoming another one.
+type UnservableError struct {
+	Reason string // a short phrase
+}
+
+// Error returns the reason.
+func (e *UnservableError) Error() string { return e.Reason }
+
+// Servable returns nil if the request stays valid and keeps its meaning when it is sent to t, else an
+// *UnservableError. A request that stays at its host with its model always is. It depends on nothing but its
+// arguments, and allocates nothing if it returns nil.
+func (r *Request) Servable(t Target) error {
+	if reason := r.unservable(t); reason != "" {
+		return &UnservableError{Reason: reason}
+	}
+	return nil
+}
+
+// reasons say what a request with a fact must not be moved away from.
+type reasons []struct {
+	fact   Facts
+	reason string
+}
+
+// bound are the facts that tie a call to its model; a dated snapshot of it is the same model.
+var bound = reasons{
+	{HeldState, "the call continues a conversation that the provider holds"},
+	{SignedReasoning, "signed reasoning belongs to its model"},
+	{OpenToolResults, "open tool results belong to the model that asked for them"},
+}
+
+// hosted are the facts that tie a call to its host.
+var hosted = reasons{
+	{Background, "a background answer is fetched from its host"},
+	{Stored, "the provider stores the answer for calls that follow"},
+	{RemoteContent, "files and URLs may not be readable elsewhere"},
+	{ServerTools, "tools run at the provider"},
+}
+
+// rejected are the facts that a model may reject, as its Capability says.
+var rejected = reasons{
+	{Sampling, "the model takes no temperature, top_p or top_k"},
+	{Penalties, "the model takes no penalties or log probabilities"},
+	{RareEffort, "the model may not know this level of effort"},
+	{Effort, "the model takes no reasoning effort"},
+	{ThinkingBudget, "the model takes no thinking budget"},
+	{Verbosity, "the model takes no verbosity"},
+	{Prefill, "the model takes no start of its answer"},
+	{ForcedTool, "the model cannot be made to use a tool"},
+	{StructuredOutput, "the model takes no output format"},
+	{StopSequences, "the model takes no stop sequences"},
+	{Images, "the model reads no images"},
+	{Audio, "the model has no audio"},
+	{ServerTools, "the model may lack the provider's tools"},
+	{CustomTools, "the model may lack these kinds of tools"},
+	{ModernRoles, "the model may not know these roles"},
+	{ServiceTier, "the model may lack this service tier"},
+}
+
+// first returns the reason of the first fact that holds, "" if none does.
+func (rs reasons) first(f Facts) string {
+	for i := range rs {
+		if f.Any(rs[i].fact) {
+			return rs[i].reason
+		}
+	}
+	return ""
+}
+
+func (r *Request) unservable(t Target) string {
+	if r.stays(t) {
+		return ""
+	}
+	if !t.SameHost {
+		if !speaks(t.Vendor, r.API) {
+			return "not the same API"
+		}
+		if reason := hosted.first(r.Facts); reason != "" {
+			return reason
+		}
+	} else if undated(string(r.Model)) == undated(string(t.Model)) {
+		return ""
+	}
+	if reason := bound.first(r.Facts); reason != "" {
+		return reason
+	}
+	can := CapabilityOf(t.Vendor, t.Model)
+	if reason := rejected.first(r.Facts & (can.Rejects | r.lostAt(t))); reason != "" {
+		return reason
+	}
+	return r.misfit(t, can)
+}
+
+// stays reports whether model and host stay what they are.
+func (r *Request) stays(t Target) bool {
+	return t.SameHost && (t.Model == r.Model || t.Model == "")
+}
+
+// lostAt returns the facts that get lost between chat's format and that of a vendor who translates it.
+func (r *Request) lostAt(t Target) Facts {
+	if r.API == OpenAIChat && (t.Vendor == Anthropic || t.Vendor == Google) {
+		return Penalties | Effort | Verbosity | StructuredOutput | Prefill | ForcedTool | ModernRoles
+	}
+	return 0
+}
+
+// misfit returns a reason that no fact states.
+func (r *Request) misfit(t Target, can Capability) string {
+	switch {
+	case r.bodyMarks && r.API != AnthropicMessages:
+		return "cache options belong to their model"
+	case r.cap.n != 0 && r.otherCap.n != 0 && can.Cap != "":
+		return "the model takes only one of two output caps"
+	case r.Choices > 1 && t.Vendor != OpenAI && t.Vendor != Google && t.Vendor != "":
+		return "the model gives one answer"
+	}
+	return ""
+}
+
+// speaks reports whether a vendor serves calls in the format.
+func speaks(vendor pricing.ProviderName, a API) bool {
+	switch a {
+	case OpenAIChat:
+		return true // Anthropic and Google have compatible endpoints, all others no other format
+	case OpenAIResponses:
+		return vendor == OpenAI || vendor == azureOpenAI
+	}
+	return vendor == a.Vendor()
+}
+
+// undated returns a model's name without the date of its snapshot: -2024-08-06, -20251001, @20251001.
+func undated(name string) string {
+	for _, shape := range []string{"-0000-00-00", "-00000000", "@00000000"} {
+		if at := len(name) - len(shape); at > 0 && shaped(name[at:], shape) {
+			return name[:at]
+		}
+	}
+	return strings.TrimSuffix(name, "-latest")
+}
+
+// shaped reports whether s is the shape, in which 0 stands for any digit.
+func shaped(s, shape string) bool {
+	for i := range len(s) {
+		digit := '0' <= s[i] && s[i] <= '9'
+		if s[i] != shape[i] && !(shape[i] == '0' && digit) {
+			return false
+		}
+	}
+	return true
+}
