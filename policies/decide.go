@@ -71,12 +71,13 @@ func (s *Set) priced(o Option, now time.Time) Option {
 // as asked where none can, and besides it the first pool that could.
 func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time) (preferred, pool Option) {
 	preferred, pool = d.Asked, Option{Kind: Refuse}
-	api := Option{Kind: Refuse}
+	api, ownReason := Option{Kind: Refuse}, false
 	for _, m := range tier.Models {
 		o, reason := s.candidate(r, m, now)
 		if reason != "" {
-			if d.Kept == "" {
-				d.Kept = reason
+			// Why the provider that was addressed cannot serve says more than why others cannot.
+			if own := m.Route == r.Route; d.Kept == "" || (own && !ownReason) {
+				d.Kept, ownReason = reason, own
 			}
 			continue
 		}

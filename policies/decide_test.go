@@ -80,7 +80,7 @@ func request(t testing.TB, s *Set, path, tier, body string) Request {
 	r := Request{Call: &call, Path: path, Header: func(name string) string {
 		return map[string]string{"x-tier": tier}[name]
 	}}
-	r.Route, r.Vendor = s.Identify("127.0.0.1:10000", path, endpoint.API)
+	r.Route, r.Vendor = s.Identify("127.0.0.1:10000", path, endpoint.API, nil)
 	return r
 }
 

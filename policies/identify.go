@@ -7,19 +7,23 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-// Identify finds whom a call addresses: by host, else by a configured path prefix, else the vendor whose API
-// the path is. It returns no name for a path of no API at an unknown host.
-func (s *Set) Identify(host, path string, api provider.API) (RouteName, pricing.ProviderName) {
+// Identify finds whom a request addresses: by host, else by a configured path prefix, else the vendor whose API the
+// path is, else the vendor that path and headers speak of. It returns no name where nothing tells. header may be
+// nil.
+func (s *Set) Identify(host, path string, api provider.API, header func(name string) string) (RouteName, pricing.ProviderName) {
 	if p := s.byHost(host); p != nil {
 		return p.Name, p.Vendor
 	}
 	for i := range s.policy.Providers {
 		p := &s.policy.Providers[i]
-		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && (len(path) == len(p.Prefix) || path[len(p.Prefix)] == '/') {
+		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && endsSegment(path, len(p.Prefix)) {
 			return p.Name, p.Vendor
 		}
 	}
 	vendor := api.Vendor()
+	if vendor == "" {
+		vendor = provider.VendorOf(path, header)
+	}
 	for i := range s.policy.Providers {
 		if p := &s.policy.Providers[i]; p.Vendor == vendor && vendor != "" {
 			return p.Name, p.Vendor
@@ -41,4 +45,9 @@ func (s *Set) byHost(host string) *Provider {
 		}
 	}
 	return nil
+}
+
+// endsSegment reports whether a path, query included, ends a segment at that place.
+func endsSegment(path string, at int) bool {
+	return len(path) == at || path[at] == '/' || path[at] == '?'
 }

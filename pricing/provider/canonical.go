@@ -9,7 +9,7 @@ import (
 )
 
 // Canonical writes everything in the body that shapes the answer, to a collision-resistant hash: a client who could
-// make two calls collide would choose what others read from the cache. CanonicalDigest is that with SHA-256.
+// make two calls collide would choose what others read from the cache.
 //
 // The order of the top level and white space outside of strings make no difference; the spelling of numbers and
 // strings does. Left out are the model and the stream flag, which the caller adds as they will be sent; what names

@@ -43,7 +43,8 @@ type Request struct {
 	nmarks    int
 
 	budget     int64 // of thinking; the cap must be above it
-	imageBytes int64 // of inline images
+	mediaBytes int64 // of inline images, documents, audio and video
+	mediaParts int   // those, and what is remote
 	imageFloor int64 // by how much the images' most tokens exceed their bytes
 	builtins   int   // tools whose definition the provider holds
 	keyPresent bool  // prompt_cache_key is present, if only as null
@@ -130,9 +131,10 @@ func (r *Request) InputBound() int64 {
 	return bound
 }
 
-// InputEstimate returns about how many tokens the prompt has: four bytes to a token, 1,000 tokens to an image.
+// InputEstimate returns about how many tokens the prompt has: four bytes to a token, 1,000 tokens to an image,
+// document, recording or video.
 func (r *Request) InputEstimate() int64 {
-	return (int64(len(r.body))-r.imageBytes)/4 + 1000*int64(r.ImageParts)
+	return (int64(len(r.body))-r.mediaBytes)/4 + 1000*int64(r.mediaParts)
 }
 
 // mostImageTokens is the most that one image costs in an API's format, whichever model reads it.

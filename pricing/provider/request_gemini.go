@@ -102,7 +102,7 @@ func (p *requestParser) geminiPart(v jsonscan.Token, m *message) {
 		case fInlineData:
 			p.inlineData()
 		case fFileData:
-			p.mark(Images | RemoteContent)
+			p.remote(p.s.Skip())
 		case fFunctionResponse:
 			m.results = true
 			var inner message
@@ -126,17 +126,7 @@ func (p *requestParser) inlineData() {
 			data = p.s.Next()
 		}
 	}
-	switch k := string(p.text(kind)); {
-	case strings.HasPrefix(k, "text/"):
-	case strings.HasPrefix(k, "image/"):
-		p.image(data)
-	case strings.HasPrefix(k, "audio/"):
-		p.r.Facts |= Audio
-		p.r.unbounded = true
-	default: // documents and videos
-		p.image(data)
-		p.r.unbounded = true
-	}
+	p.inline(kind, data)
 }
 
 // geminiTools reads the tools. Every kind but functions is run by the provider.

@@ -82,29 +82,39 @@ func (p *requestParser) media(f field) {
 	case fImageURL:
 		p.imageURL()
 	case fVideoURL:
-		p.opaque(Images)
+		p.opaque(Images, p.s.Skip())
 	case fInputAudio:
-		p.opaque(Audio)
+		p.opaque(Audio, p.s.Skip())
 	case fFile:
 		o := object{start: p.s.Next(), acts: &fileFields}
 		for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 			p.media(f)
 		}
 	case fFileData:
-		p.opaque(Images)
+		p.opaque(Images, p.s.Skip())
 	case fFileID, fFileURL:
-		p.mark(Images | RemoteContent)
+		p.remote(p.s.Skip())
 	case fSource:
 		p.source(p.s.Next())
 	}
 }
 
 // opaque notes data of which the bytes do not bound the tokens: a compressed document, audio, a still video.
-func (p *requestParser) opaque(f Facts) {
-	if v := p.s.Skip(); v.Kind != jsonscan.Null {
-		p.r.Facts |= f
-		p.r.unbounded = true
-		p.r.imageBytes += int64(v.End - v.Start)
+func (p *requestParser) opaque(f Facts, v jsonscan.Token) {
+	if v.Kind == jsonscan.Null {
+		return
+	}
+	p.r.Facts |= f
+	p.r.unbounded = true
+	p.r.mediaParts++
+	p.r.mediaBytes += int64(v.End - v.Start)
+}
+
+// remote notes content that the provider fetches.
+func (p *requestParser) remote(v jsonscan.Token) {
+	if v.Kind != jsonscan.Null {
+		p.r.Facts |= Images | RemoteContent
+		p.r.mediaParts++
 	}
 }
 
@@ -131,7 +141,7 @@ func (p *requestParser) imageAt(url jsonscan.Token) {
 		p.image(url)
 		return
 	}
-	p.r.Facts |= Images | RemoteContent
+	p.remote(url)
 	p.r.ImageParts++
 }
 
@@ -140,7 +150,8 @@ func (p *requestParser) image(v jsonscan.Token) {
 	bytes := int64(v.End - v.Start)
 	p.r.Facts |= Images
 	p.r.ImageParts++
-	p.r.imageBytes += bytes
+	p.r.mediaParts++
+	p.r.mediaBytes += bytes
 	p.r.imageFloor += max(0, mostImageTokens(p.r.API)-bytes)
 }
 
@@ -163,12 +174,22 @@ func (p *requestParser) source(v jsonscan.Token) {
 	}
 	switch string(p.text(kind)) {
 	case "base64":
-		p.image(data)
-		if !strings.HasPrefix(string(p.text(media)), "image/") {
-			p.r.unbounded = true
-		}
+		p.inline(media, data)
 	case "url", "file":
-		p.r.Facts |= Images | RemoteContent
+		p.remote(kind)
 		p.r.ImageParts++
+	}
+}
+
+// inline notes data of a stated media type. Documents and videos are for models that see, like images.
+func (p *requestParser) inline(media, data jsonscan.Token) {
+	switch kind := string(p.text(media)); {
+	case strings.HasPrefix(kind, "text/"):
+	case strings.HasPrefix(kind, "image/"):
+		p.image(data)
+	case strings.HasPrefix(kind, "audio/"):
+		p.opaque(Audio, data)
+	default:
+		p.opaque(Images, data)
 	}
 }

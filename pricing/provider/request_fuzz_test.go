@@ -1,0 +1,124 @@
+package provider_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+var fuzzPaths = []string{chatPath, responsesPath, messagesPath, geminiPath, "/openai/deployments/d/chat/completions"}
+
+func FuzzRewriteChangesNothingElse(f *testing.F) {
+	for _, body := range []string{
+		`{"model":"gpt-4o","max_tokens":50,"stream":true,"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"t"}]}]}`,
+		`{"model":"gpt-5","max_completion_tokens":null,"stream":true,"stream_options":{"include_usage":false},"n":2}`,
+		`{"model":"gpt-5","input":[{"role":"user","content":"q"}],"store":false,"tools":[{"type":"function"}]}`,
+		`{"model":"claude-sonnet-4-5","max_tokens":500,"system":"s","tools":[{"name":"f"}],"messages":[{"role":"user","content":"q"}]}`,
+		`{"model":"c","system":[{"type":"text","text":"s","cache_control":{"ttl":"1h"}}],"thinking":{"budget_tokens":1024}}`,
+		`{"contents":[{"parts":[{"text":"a"}]}],"generation_config":{"max_output_tokens":5}}`,
+		`{}`, `{"model":"a","mod\u0065l":"b"}`, `{"generationConfig":null}`,
+	} {
+		for i := range fuzzPaths {
+			f.Add([]byte(body), i, "gpt-5-mini", int64(10))
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte, at int, model string, most int64) {
+		if at < 0 || at >= len(fuzzPaths) || model == "" {
+			return
+		}
+		path := fuzzPaths[at]
+		endpoint := provider.ParsePath(path)
+		r, err := provider.ParseRequest(endpoint, path, body)
+		if err != nil {
+			var e *provider.RequestError
+			if !errors.As(err, &e) || e.Message == "" {
+				t.Fatalf("ParseRequest(%s): %v, want a *RequestError", body, err)
+			}
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatalf("ParseRequest takes %q, which is not JSON", body)
+		}
+		digest(t, &r)
+		target := provider.Target{Vendor: r.API.Vendor(), Model: pricing.ModelName(model), SameHost: true, MaxOutput: most,
+			MarkPrefix: true, CacheKey: true, IncludeUsage: true}
+		edits, err := r.Rewrite(nil, target)
+		if err != nil {
+			return
+		}
+		edited := provider.Apply(nil, body, edits)
+		again, err := provider.ParseRequest(provider.ParsePath(r.RewritePath(target)), r.RewritePath(target), edited)
+		if err != nil {
+			t.Fatalf("the rewritten body %s of %s: %v", edited, body, err)
+		}
+		checkRewritten(t, &r, &again, target)
+		checkUntouched(t, body, edited)
+	})
+}
+
+// checkRewritten compares what is read of a request before and after.
+func checkRewritten(t *testing.T, before, after *provider.Request, target provider.Target) {
+	t.Helper()
+	if want := bytes.ToValidUTF8([]byte(target.Model), []byte("\uFFFD")); string(after.Model) != string(want) && after.ModelAt.End == 0 {
+		t.Errorf("model %q, want %q", after.Model, want)
+	}
+	edited := provider.LegacyCap | provider.IncludeUsage | provider.OwnCacheMarks | provider.CacheKey
+	if got, want := after.Facts&^edited, before.Facts&^edited; got != want {
+		t.Errorf("facts %s, want %s", factNames(got), factNames(want))
+	}
+	if before.MaxOutput > 0 && (after.MaxOutput > before.MaxOutput || after.MaxOutput == 0) {
+		t.Errorf("cap %d was raised to %d", before.MaxOutput, after.MaxOutput)
+	}
+	if before.Messages != after.Messages || before.UserTurns != after.UserTurns || before.Tools != after.Tools ||
+		before.Choices != after.Choices || before.Stream != after.Stream {
+		t.Errorf("read %+v, want %+v", after, before)
+	}
+}
+
+// checkUntouched compares the members that no edit concerns, byte by byte.
+func checkUntouched(t *testing.T, before, after []byte) {
+	t.Helper()
+	var was, is map[string]json.RawMessage
+	if json.Unmarshal(before, &was) != nil || json.Unmarshal(after, &is) != nil {
+		t.Fatalf("no objects: %s, %s", before, after)
+	}
+	for _, edited := range []string{"model", "max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig",
+		"generation_config", "stream_options", "prompt_cache_key", "tools", "system"} {
+		delete(was, edited)
+		delete(is, edited)
+	}
+	if len(was) != len(is) {
+		t.Errorf("members of %s and %s differ", before, after)
+	}
+	for key, value := range was {
+		if !bytes.Equal(value, is[key]) {
+			t.Errorf("%q was %s and is %s", key, value, is[key])
+		}
+	}
+}
+
+func FuzzParsePath(f *testing.F) {
+	for _, path := range append(fuzzPaths, "/%2", "/models/%3agenerateContent", "//models/:streamGenerateContent?alt") {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		e := provider.ParsePath(path)
+		if at := e.ModelAt; at.Start < 0 || at.End < at.Start || at.End > len(path) {
+			t.Fatalf("ParsePath(%q) = %+v", path, e)
+		}
+		if e.ModelAt.End == 0 {
+			return
+		}
+		r, err := provider.ParseRequest(e, path, []byte(`{}`))
+		if err != nil {
+			t.Fatalf("ParseRequest at %q: %v", path, err)
+		}
+		if got := provider.ParsePath(r.RewritePath(provider.Target{Model: "a/b:c"})); got.API != e.API || got.Model != "a/b:c" {
+			t.Errorf("the rewritten path of %q means %+v", path, got)
+		}
+	})
+}

@@ -1,0 +1,156 @@
+package provider_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// rewrite returns the body with the edits made, after checking that they are in order.
+func rewrite(tb testing.TB, path, body string, target provider.Target) string {
+	tb.Helper()
+	r := parse(tb, path, body)
+	edits, err := r.Rewrite(nil, target)
+	if err != nil {
+		tb.Fatalf("Rewrite of %s: %v", body, err)
+	}
+	at := 0
+	for _, e := range edits {
+		if e.Start < at || e.End < e.Start || e.End > len(body) {
+			tb.Fatalf("edits %+v of %s are out of order", edits, body)
+		}
+		at = e.End
+	}
+	return string(provider.Apply(nil, []byte(body), edits))
+}
+
+func openAITo(model pricing.ModelName, most int64) provider.Target {
+	return provider.Target{Vendor: provider.OpenAI, Model: model, SameHost: true, MaxOutput: most}
+}
+
+func TestRewriteChangesOnlyWhatTheTargetNames(t *testing.T) {
+	pool := provider.Target{Model: "llama"}
+	claude := func(model pricing.ModelName, most int64) provider.Target {
+		return provider.Target{Vendor: provider.Anthropic, Model: model, SameHost: true, MaxOutput: most}
+	}
+	gemini := func(most int64) provider.Target {
+		return provider.Target{Vendor: provider.Google, Model: "gemini-2.5-pro", SameHost: true, MaxOutput: most}
+	}
+	usage := openAITo("m", 0)
+	usage.IncludeUsage = true
+	for _, tt := range []struct {
+		name, path, body string
+		target           provider.Target
+		want             string
+	}{
+		{"nothing", chatPath, ` { "model" : "m" , "max_tokens":5.0e0 } `, openAITo("m", 0), ` { "model" : "m" , "max_tokens":5.0e0 } `},
+		{"a model that is spelled with escapes stays", chatPath, `{"model":"gpt\u002d4o"}`, openAITo("gpt-4o", 0), `{"model":"gpt\u002d4o"}`},
+		{"the model, amid its own name", chatPath, `{"x":"gpt-4o","model" :	"gpt-4o" ,"messages":[{"content":"\"model\":\"gpt-4o\""}]}`, openAITo("gpt-4o-mini", 0),
+			`{"x":"gpt-4o","model" :	"gpt-4o-mini" ,"messages":[{"content":"\"model\":\"gpt-4o\""}]}`},
+		{"a model in need of quoting", chatPath, `{"model":"a"}`, provider.Target{Model: "\"q\\\n"}, `{"model":"\"q\\\u000a"}`},
+		{"the cap's key for a reasoning model", chatPath, `{"model":"gpt-4o", "max_tokens" : 50,"a":1}`, openAITo("gpt-5-mini", 0), `{"model":"gpt-5-mini", "max_completion_tokens" : 50,"a":1}`},
+		{"the cap's key for a pool", chatPath, `{"max_completion_tokens":50,"model":"gpt-4o"}`, pool, `{"max_tokens":50,"model":"llama"}`},
+		{"no key where both do", chatPath, `{"model":"gpt-4o","max_tokens":50}`, openAITo("gpt-4.1", 0), `{"model":"gpt-4.1","max_tokens":50}`},
+		{"a lower cap", chatPath, `{"model":"m","max_tokens":50}`, openAITo("m", 10), `{"model":"m","max_tokens":10}`},
+		{"a lower cap under another key", chatPath, `{"model":"gpt-4o","max_tokens":50}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_completion_tokens":10}`},
+		{"no higher cap", chatPath, `{"model":"m","max_tokens":50}`, openAITo("m", 100), `{"model":"m","max_tokens":50}`},
+		{"no cap of its own", chatPath, `{"model":"gpt-4o"}`, openAITo("gpt-4o", 10), `{"max_tokens":10,"model":"gpt-4o"}`},
+		{"no cap of its own, reasoning", chatPath, `{"model":"gpt-4o"}`, openAITo("gpt-5", 10), `{"max_completion_tokens":10,"model":"gpt-5"}`},
+		{"a cap of null", chatPath, `{"model":"gpt-4o","max_tokens": null}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_completion_tokens": 10}`},
+		{"an endless cap", chatPath, `{"model":"gpt-4o","max_tokens":-1}`, openAITo("gpt-4o", 10), `{"model":"gpt-4o","max_tokens":10}`},
+		{"two caps", chatPath, `{"model":"m","max_tokens":50,"max_completion_tokens":5}`, openAITo("m", 10), `{"model":"m","max_tokens":10,"max_completion_tokens":5}`},
+		{"one of two caps", chatPath, `{"model":"gpt-4o","max_tokens":null,"max_completion_tokens":50}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_tokens":null,"max_completion_tokens":10}`},
+		{"usage, where it is not asked for", chatPath, `{"model":"m","stream":true}`, usage, `{"stream_options":{"include_usage":true},"model":"m","stream":true}`},
+		{"usage, among options", chatPath, `{"model":"m","stream":true,"stream_options":{ "x":1}}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true, "x":1}}`},
+		{"usage, in empty options", chatPath, `{"model":"m","stream":true,"stream_options":{ }}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true }}`},
+		{"usage, instead of false", chatPath, `{"model":"m","stream":true,"stream_options":{"include_usage": false}}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage": true}}`},
+		{"usage, instead of null", chatPath, `{"model":"m","stream":true,"stream_options":null}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true}}`},
+		{"no usage without a stream", chatPath, `{"model":"m"}`, usage, `{"model":"m"}`},
+		{"a response's cap", responsesPath, `{"model":"m","store":false,"max_output_tokens":50}`, openAITo("m", 20), `{"model":"m","store":false,"max_output_tokens":20}`},
+		{"a response's least cap", responsesPath, `{"model":"m","store":false}`, openAITo("m", 10), `{"max_output_tokens":16,"model":"m","store":false}`},
+		{"a message's model and cap", messagesPath, `{"model":"claude-sonnet-4-5","max_tokens":500}`, claude("claude-haiku-4-5", 100), `{"model":"claude-haiku-4-5","max_tokens":100}`},
+		{"a message's cap above the budget", messagesPath, `{"model":"c","max_tokens":5000,"thinking":{"type":"enabled","budget_tokens":2000}}`, claude("c", 100),
+			`{"model":"c","max_tokens":2001,"thinking":{"type":"enabled","budget_tokens":2000}}`},
+		{"no cap on warming a cache", messagesPath, `{"model":"c","max_tokens":0}`, claude("c", 100), `{"model":"c","max_tokens":0}`},
+		{"gemini's cap", geminiPath, `{"generation_config":{"max_output_tokens":50}}`, gemini(10), `{"generation_config":{"max_output_tokens":10}}`},
+		{"gemini's cap, added", geminiPath, `{"generationConfig":{"topK":1}}`, gemini(10), `{"generationConfig":{"maxOutputTokens":10,"topK":1}}`},
+		{"gemini's config, added", geminiPath, `{"contents":[]}`, gemini(10), `{"generationConfig":{"maxOutputTokens":10},"contents":[]}`},
+		{"gemini's config, instead of null", geminiPath, `{"generationConfig":null}`, gemini(10), `{"generationConfig":{"maxOutputTokens":10}}`},
+		{"gemini's config, alone", geminiPath, ` { } `, gemini(10), ` {"generationConfig":{"maxOutputTokens":10} } `},
+		{"gemini's model is not in the body", geminiPath, `{"contents":[]}`, provider.Target{Vendor: provider.Google, Model: "gemini-2.5-flash", SameHost: true}, `{"contents":[]}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, rewrite(t, tt.path, tt.body, tt.target)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRewriteAddsACacheKeyOfThePrefix(t *testing.T) {
+	target := openAITo("gpt-6-luna", 0)
+	target.CacheKey = true
+	const body = `{"model":"gpt-6-luna","messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]}`
+	got := rewrite(t, chatPath, body, target)
+	if !strings.HasPrefix(got, `{"prompt_cache_key":"farebox-`) || !strings.HasSuffix(got, `",`+body[1:]) {
+		t.Errorf("Rewrite = %s, want the body after a prompt_cache_key", got)
+	}
+	if again := rewrite(t, chatPath, strings.Replace(body, `"u"`, `"v"`, 1), target); again[:50] != got[:50] {
+		t.Errorf("another question has another key: %s, %s", got, again)
+	}
+	for _, own := range []string{`{"prompt_cache_key":null,` + body[1:], `{"model":"gpt-6-luna","messages":[]}`} {
+		if got := rewrite(t, chatPath, own, target); got != own {
+			t.Errorf("Rewrite = %s, want no key added to %s", got, own)
+		}
+	}
+}
+
+func TestRewriteMarksTheStablePrefix(t *testing.T) {
+	const mark = `,"cache_control":{"type":"ephemeral"}`
+	target := provider.Target{Vendor: provider.Anthropic, Model: "c", SameHost: true, MarkPrefix: true}
+	for _, tt := range []struct{ name, body, want string }{
+		{"tools and blocks", `{"model":"c","tools":[{"name":"a"},{"name":"b", "input_schema":{} }],"system":[{"type":"text","text":"s"},{"type":"text","text":"t"}]}`,
+			`{"model":"c","tools":[{"name":"a"},{"name":"b", "input_schema":{} ` + mark + `}],"system":[{"type":"text","text":"s"},{"type":"text","text":"t"` + mark + `}]}`},
+		{"a string", `{"system": "a\u0062\"c" ,"model":"c"}`, `{"system": [{"type":"text","text":"a\u0062\"c"` + mark + `}] ,"model":"c"}`},
+		{"an empty string", `{"system":" \n","model":"c"}`, `{"system":" \n","model":"c"}`},
+		{"an empty last block", `{"system":[{"type":"text","text":"s"},{"type":"text","text":""}],"model":"c"}`,
+			`{"system":[{"type":"text","text":"s"` + mark + `},{"type":"text","text":""}],"model":"c"}`},
+		{"a deferred tool", `{"tools":[{"name":"a"},{"name":"b","defer_loading":true}],"model":"c"}`, `{"tools":[{"name":"a"` + mark + `},{"name":"b","defer_loading":true}],"model":"c"}`},
+		{"nothing to mark", `{"tools":[{}],"system":null,"model":"c"}`, `{"tools":[{}],"system":null,"model":"c"}`},
+		{"a mark in a message", `{"system":"s","model":"c","messages":[{"role":"user","content":[{"type":"text","text":"t","cache_control":{"type":"ephemeral"}}]}]}`, ""},
+		{"a mark on the call", `{"system":"s","model":"c","cache_control":{"type":"ephemeral"}}`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.want == "" {
+				tt.want = tt.body
+			}
+			if diff := cmp.Diff(tt.want, rewrite(t, messagesPath, tt.body, target)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRewritePathReplacesTheModel(t *testing.T) {
+	for _, tt := range []struct {
+		path  string
+		model pricing.ModelName
+		want  string
+	}{
+		{"/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse&key=k", "gemini-2.5-flash", "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse&key=k"},
+		{geminiPath, "a/b:c d", "/v1beta/models/a%2Fb%3Ac%20d:generateContent"},
+		{geminiPath, "gemini-2.5-pro", geminiPath},
+		{geminiPath, "", geminiPath},
+		{"/v1/chat/completions?x", "gpt", "/v1/chat/completions?x"},
+		{"/openai/deployments/a/chat/completions?api-version=1", "b", "/openai/deployments/b/chat/completions?api-version=1"},
+	} {
+		r := parse(t, tt.path, `{"model":"m"}`)
+		if got := r.RewritePath(provider.Target{Model: tt.model}); got != tt.want {
+			t.Errorf("RewritePath(%s, %q) = %s, want %s", tt.path, tt.model, got, tt.want)
+		}
+	}
+}

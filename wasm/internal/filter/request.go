@@ -1,0 +1,150 @@
+package filter
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// incoming is what the request headers say.
+type incoming struct {
+	method, path, host string
+	headers            [][2]string // pseudo-headers included
+}
+
+// header returns the first value of a header, "" if it is missing.
+func (in *incoming) header(name string) string {
+	for i := range in.headers {
+		if in.headers[i][0] == name {
+			return in.headers[i][1]
+		}
+	}
+	return ""
+}
+
+// pathOnly is the path without its query.
+func (in *incoming) pathOnly() string {
+	path, _, _ := strings.Cut(in.path, "?")
+	return path
+}
+
+// identify finds out whose call it is and whether the body is worth reading.
+func (x *Exchange) identify(last bool) Action {
+	headers, err := x.host.RequestHeaders()
+	if err != nil {
+		x.fail(fmt.Sprintf("read request headers: %v", err))
+		return x.undecidable()
+	}
+	x.in = incoming{headers: headers}
+	x.in.method, x.in.path, x.in.host = x.in.header(":method"), x.in.header(":path"), x.in.header(":authority")
+	x.endpoint = provider.ParsePath(x.in.path)
+	x.route, x.vendor = x.f.set.Identify(x.in.host, x.in.path, x.endpoint.API, x.in.header)
+	x.start = x.host.Now()
+	switch {
+	case x.in.header("upgrade") != "", x.endpoint.API == "", x.in.method != "POST":
+		return x.pass()
+	case last && x.enforcing():
+		return x.refuse(provider.BadRequest, "the request has no body", "")
+	case last:
+		return x.pass()
+	}
+	encoding := x.in.header("content-encoding")
+	if x.enforcing() && encoding != "" && encoding != "identity" && encoding != "gzip" {
+		return x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+encoding, "")
+	}
+	x.phase = atBody
+	return Pause
+}
+
+// pass lets a request that is no model call take the road that the caller meant.
+func (x *Exchange) pass() Action {
+	x.phase = atEnd
+	return x.send(&edits{route: x.route})
+}
+
+// decide reads the call and lets it out as the policy says.
+func (x *Exchange) decide() Action {
+	body, err := x.host.RequestBody()
+	if err != nil {
+		x.fail(fmt.Sprintf("read request body: %v", err))
+		return x.undecidable()
+	}
+	x.meter = provider.NewMeter(x.endpoint.API)
+	plain, err := x.plain(body)
+	if err != nil {
+		return x.unreadable(body, err)
+	}
+	call, err := provider.ParseRequest(x.endpoint, x.in.path, plain)
+	if err != nil {
+		return x.unreadable(body, err)
+	}
+	x.decision = x.f.set.Decide(policies.Request{
+		Call: &call, Route: x.route, Vendor: x.vendor, Path: x.in.pathOnly(), Dims: x.dimensions(), Header: x.in.header,
+	}, policies.NoState{}, x.start)
+	x.input, x.phase = call.InputEstimate(), atResponse
+	first := x.decision.First()
+	switch {
+	case !x.enforcing():
+		x.served, x.would = &x.decision.Asked, first
+		return x.send(&edits{route: x.route})
+	case first.Kind == policies.Refuse:
+		return x.refuseModel()
+	}
+	x.served = first
+	return x.forward(&call, plain, len(plain) != len(body) || &plain[0] != &body[0])
+}
+
+// unreadable answers a body that cannot be read. In observe mode it passes, and the response alone is metered.
+func (x *Exchange) unreadable(body []byte, err error) Action {
+	if x.enforcing() {
+		var bad *provider.RequestError
+		if errors.As(err, &bad) {
+			return x.refuse(provider.BadRequest, bad.Message, bad.Param)
+		}
+		kind := provider.BadRequest
+		if errors.Is(err, errTooLarge) {
+			kind = provider.TooLarge
+		}
+		return x.refuse(kind, err.Error(), "")
+	}
+	asked := policies.Option{
+		Route: x.route, Vendor: x.vendor, Model: x.endpoint.Model, Rate: x.f.set.Policy().Unknown.Charge, Unbounded: true,
+	}
+	x.decision = policies.Decision{Asked: asked, API: asked}
+	x.served, x.input, x.phase = &x.decision.Asked, policies.EstimateTokens(int64(len(body))), atResponse
+	return x.send(&edits{route: x.route})
+}
+
+// refuseModel answers a call that the policy has no option for: budgets aside, that is an unknown model.
+func (x *Exchange) refuseModel() Action {
+	message := fmt.Sprintf("no price is known for model %q, and this gateway refuses unknown models; ask the platform team to add it to the price list", x.decision.Asked.Model)
+	return x.refuse(provider.ModelRefused, message, "model")
+}
+
+// undecidable is the end of a request that something went wrong with.
+func (x *Exchange) undecidable() Action {
+	if !x.enforcing() {
+		return Continue
+	}
+	if x.answered {
+		return Pause
+	}
+	return x.refuse(provider.Unavailable, "the gateway could not decide this call; nothing was sent", "")
+}
+
+// refuse answers in the shape of the API's own errors.
+func (x *Exchange) refuse(kind provider.ErrorKind, message, param string) Action {
+	x.phase, x.answered = atEnd, true
+	status, contentType, body := provider.ErrorBody(x.endpoint.API, kind, message, param)
+	err := x.host.Answer(status, [][2]string{{"content-type", contentType}, {"x-should-retry", "false"}, {"x-farebox-decision", "refuse"}}, body)
+	if err != nil {
+		// Held back for good: the proxy ends it by its own timeout, and nothing leaves undecided.
+		x.host.Log(fmt.Sprintf("answer: %v", err))
+		return Pause
+	}
+	x.publish(x.refusal())
+	return Pause
+}
