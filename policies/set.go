@@ -14,7 +14,8 @@ type Set struct {
 	prices *pricing.Table
 	tiers  map[TierName]*Tier
 	places map[RouteName]place
-	free   bool // some budget says free only
+	labels map[string]bool // request headers that the policy reads
+	free   bool            // some budget says free only
 }
 
 // place is a provider or pool that a tier can name.
@@ -27,6 +28,7 @@ type place struct {
 // Compile checks what refers to what and returns the set. A policy that policyfile accepted compiles.
 func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 	s := &Set{policy: p, prices: prices, tiers: map[TierName]*Tier{}, places: map[RouteName]place{}}
+	s.labels = labelHeaders(&p)
 	// What is changed below must not reach the caller's slices.
 	s.policy.Providers = slices.Clone(p.Providers)
 	s.policy.Budgets = slices.Clone(p.Budgets)

@@ -66,7 +66,8 @@ func (l limit) present() bool { return l.value.End > 0 }
 
 func (l limit) stated() bool { return l.present() && !l.null }
 
-// A RequestError says why a call cannot be read safely. It is the client's mistake: status 400.
+// A RequestError says why a call cannot be read safely. It is the client's mistake: status 400, or 413 for
+// CodeTooLarge.
 type RequestError struct {
 	Param   string // the key at fault, "" if it is the whole body
 	Code    string // see the Code constants
@@ -80,10 +81,20 @@ const (
 	CodeAmbiguousKey = "ambiguous_key"
 	CodeInvalidType  = "invalid_type"
 	CodeMissing      = "missing_required_parameter"
+	CodeBadEncoding  = "invalid_encoding"
+	CodeTooLarge     = "request_too_large"
 )
 
 // Error returns the message.
 func (e *RequestError) Error() string { return e.Message }
+
+// Kind is the error that the client gets for it.
+func (e *RequestError) Kind() ErrorKind {
+	if e.Code == CodeTooLarge {
+		return TooLarge
+	}
+	return BadRequest
+}
 
 // ParseRequest reads the body of a call to ep, which ParsePath made of path. The error is a *RequestError.
 // Time is linear in the length of the body; the caller limits that.
