@@ -1,6 +1,11 @@
 package policies
 
-import "github.com/farebox-mesh/farebox/pricing"
+import (
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
 
 // Bill is what a call cost, what it would have cost as asked, and which lever made the difference.
 type Bill struct {
@@ -72,4 +77,24 @@ func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
 	b.Cost = 0
 	b.Savings[pricing.LeverExactCache] += saved
 	return b, nil
+}
+
+// Charged is the listing of the model that answered a call, which may be another than the one that was asked for; nil
+// where the option's own price stands.
+func (s *Set) Charged(o *Option, model pricing.ModelName, at time.Time) *pricing.Listing {
+	if o.Kind == Pooled || model == "" {
+		return nil
+	}
+	return s.prices.Lookup(o.Vendor, model, at)
+}
+
+// Estimate is what a call without stated usage is taken to have used: what the provider said until then, the expected
+// prompt of input tokens, and a token for every few bytes of answer that were seen.
+func Estimate(r *provider.Reading, input int64) pricing.Usage {
+	u := r.Usage
+	if u.TotalInput() == 0 {
+		u.Input = input
+	}
+	u.Output = max(u.Output, EstimateTokens(r.TextBytes))
+	return u
 }

@@ -3,6 +3,7 @@ package policies
 import (
 	"time"
 
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
@@ -48,6 +49,13 @@ func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	}
 	d.add(last)
 	return d
+}
+
+// Unread is the decision on a call whose body cannot be read, where nothing may be refused: it goes as it came, and
+// only its response can be priced. model is what the path says, "" if nothing.
+func (s *Set) Unread(route RouteName, vendor pricing.ProviderName, model pricing.ModelName) Decision {
+	asked := Option{Kind: Asked, Route: route, Vendor: vendor, Model: model, Rate: s.policy.Unknown.Charge, Unbounded: true}
+	return Decision{Asked: asked, API: asked, Kept: "the request cannot be read"}
 }
 
 // asked is the call as the caller sent it.

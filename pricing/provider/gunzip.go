@@ -9,9 +9,9 @@ import (
 // A compressed request body may decode to at most maxGunzip bytes, and beyond freeGunzip to at most maxGunzipRatio times its
 // size.
 const (
-	maxGunzip  = 64 << 20
-	freeGunzip = 1 << 20
-	maxGunzipRatio  = 200
+	maxGunzip      = 64 << 20
+	freeGunzip     = 1 << 20
+	maxGunzipRatio = 200
 )
 
 // Gunzip returns a gzip request body without its compression. The error is a *RequestError.

@@ -34,22 +34,17 @@ package filter
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// ownPrefix starts the headers that only farebox sets, apart from labels that a policy names.
-const ownPrefix = "x-farebox-"
-
 // routeHeader is the request header by which the route table chooses the upstream.
-const routeHeader = ownPrefix + "route"
+const routeHeader = "x-farebox-route"
 
 // Filter is one policy in force. It is immutable; New makes one.
 type Filter struct {
 	set      *policies.Set
-	labels   map[string]bool // x-farebox-* request headers that the policy reads and clients may set
 	warnings []string
 }
 
@@ -59,7 +54,7 @@ func New(config []byte) (*Filter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read compiled policy: %w", err)
 	}
-	f := &Filter{labels: labels(p)}
+	f := &Filter{}
 	f.limit(p)
 	f.set, err = policies.Compile(*p, pricing.NewTable(listings))
 	if err != nil {
@@ -104,28 +99,4 @@ func (f *Filter) limit(p *policies.Policy) {
 
 func (f *Filter) warn(format string, args ...any) {
 	f.warnings = append(f.warnings, fmt.Sprintf(format, args...))
-}
-
-// labels returns the headers in farebox's own name space that a policy lets clients set.
-func labels(p *policies.Policy) map[string]bool {
-	names := map[string]bool{}
-	for _, d := range p.Dimensions {
-		for _, s := range d.Sources {
-			if s.Kind == policies.FromHeader {
-				names[s.Key] = true
-			}
-		}
-	}
-	for i := range p.Rules {
-		for _, c := range p.Rules[i].When.Headers {
-			names[c.Key] = true
-		}
-	}
-	delete(names, routeHeader)
-	return names
-}
-
-// forged reports whether a client's header pretends to come from farebox.
-func (f *Filter) forged(name string) bool {
-	return strings.HasPrefix(name, ownPrefix) && !f.labels[name]
 }

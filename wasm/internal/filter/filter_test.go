@@ -299,7 +299,7 @@ func TestRefusals(t *testing.T) {
 		{"other encoding", nil, request{path: chatPath, body: chatBody, headers: [][2]string{{"content-encoding", "br"}}}, 415, `not br`},
 		{"not gzip", nil, request{path: chatPath, body: chatBody, headers: [][2]string{{"content-encoding", "gzip"}}}, 400, `gzip`},
 		{"damaged gzip", nil, request{path: chatPath, body: zipped(chatBody)[:30], headers: [][2]string{{"content-encoding", "gzip"}}}, 400, `damaged`},
-		{"gzip bomb", nil, request{path: chatPath, body: zipped(strings.Repeat(" ", 1<<20)), headers: [][2]string{{"content-encoding", "gzip"}}}, 413, `more than`},
+		{"gzip bomb", nil, request{path: chatPath, body: zipped(strings.Repeat(" ", 8<<20)), headers: [][2]string{{"content-encoding", "gzip"}}}, 413, `more than`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			host := &fakeHost{}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing/provider"
@@ -52,9 +51,9 @@ func (x *Exchange) readdress(call *provider.Request, e *edits) {
 		path = provider.PathAt(x.served.Vendor, call.API, path)
 	}
 	if credential := x.f.set.Credential(x.served.Route); moved || credential == (policies.Credential{}) {
-		path = withoutKey(path)
+		path = provider.WithoutKey(path)
 		for i := range x.in.headers {
-			if name := x.in.headers[i][0]; isCredential(name, moved) && !slices.Contains(e.remove, name) {
+			if name := x.in.headers[i][0]; provider.IsCredential(name, x.vendor, x.served.Vendor, moved) && !slices.Contains(e.remove, name) {
 				e.remove = append(e.remove, name)
 			}
 		}
@@ -62,32 +61,6 @@ func (x *Exchange) readdress(call *provider.Request, e *edits) {
 	if path != x.in.path {
 		e.set = append(e.set, [2]string{":path", path})
 	}
-}
-
-// isCredential reports whether a header carries a caller's key or account. What a vendor's API needs besides
-// (anthropic-version) stays with the vendor.
-func isCredential(name string, moved bool) bool {
-	switch name {
-	case "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization":
-		return true
-	}
-	return strings.HasPrefix(name, "openai-") ||
-		moved && (strings.HasPrefix(name, "anthropic-") || strings.HasPrefix(name, "x-goog-") || strings.HasPrefix(name, "x-amz-"))
-}
-
-// withoutKey removes the key parameter from a query.
-func withoutKey(path string) string {
-	base, query, found := strings.Cut(path, "?")
-	if !found {
-		return path
-	}
-	kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
-		return p == "key" || strings.HasPrefix(p, "key=")
-	})
-	if len(kept) == 0 {
-		return base
-	}
-	return base + "?" + strings.Join(kept, "&")
 }
 
 // send makes the edits and lets the request go. The header of the route is always set or taken away, whatever
@@ -110,7 +83,7 @@ func (x *Exchange) apply(e *edits) error {
 	}
 	for i := range x.in.headers {
 		name := x.in.headers[i][0]
-		if name == routeHeader || (x.enforcing() && x.f.forged(name)) {
+		if name == routeHeader || (x.enforcing() && x.f.set.Stripped(name)) {
 			e.remove = append(e.remove, name)
 		}
 	}

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/farebox-mesh/farebox/policies"
@@ -84,14 +85,20 @@ func (r *object) count(key string, n int64) {
 	}
 }
 
-// text writes a string, cut at maxLabel bytes: a model's name comes from the client.
+// maxText bounds a text that ends up in the access log, in bytes.
+const maxText = 256
+
+// text writes a string, cut at maxText bytes: a model's name comes from the client.
 func (r *object) text(key, s string) {
 	if s == "" {
 		return
 	}
 	r.key(key)
 	*r = append(*r, '"')
-	for _, c := range clip(s) {
+	if len(s) > maxText {
+		s = s[:maxText]
+	}
+	for _, c := range strings.ToValidUTF8(s, "\uFFFD") {
 		switch {
 		case c == '"' || c == '\\':
 			*r = append(*r, '\\', byte(c))

@@ -51,12 +51,20 @@ func (x *Exchange) identify(last bool) Action {
 	case last:
 		return x.pass()
 	}
-	encoding := x.in.header("content-encoding")
-	if x.enforcing() && encoding != "" && encoding != "identity" && encoding != "gzip" {
-		return x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+encoding, "")
+	if e := x.encoding(); x.enforcing() && e != "" && e != "gzip" {
+		return x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+e, "")
 	}
 	x.phase = atBody
 	return Pause
+}
+
+// encoding is how the request body is compressed, "" if it is not.
+func (x *Exchange) encoding() string {
+	e := strings.ToLower(x.in.header("content-encoding"))
+	if e == "identity" {
+		return ""
+	}
+	return e
 }
 
 // pass lets a request that is no model call take the road that the caller meant.
@@ -73,16 +81,18 @@ func (x *Exchange) decide() Action {
 		return x.undecidable()
 	}
 	x.meter = provider.NewMeter(x.endpoint.API)
-	plain, err := x.plain(body)
-	if err != nil {
-		return x.unreadable(body, err)
+	plain, decoded := body, x.encoding() == "gzip"
+	if decoded {
+		if plain, err = provider.Gunzip(body); err != nil {
+			return x.unreadable(body, err)
+		}
 	}
 	call, err := provider.ParseRequest(x.endpoint, x.in.path, plain)
 	if err != nil {
 		return x.unreadable(body, err)
 	}
 	x.decision = x.f.set.Decide(policies.Request{
-		Call: &call, Route: x.route, Vendor: x.vendor, Path: x.in.pathOnly(), Dims: x.dimensions(), Header: x.in.header,
+		Call: &call, Route: x.route, Vendor: x.vendor, Path: x.in.pathOnly(), Dims: x.f.set.Payers(signals{x}), Header: x.in.header,
 	}, policies.NoState{}, x.start)
 	x.input, x.phase = call.InputEstimate(), atResponse
 	first := x.decision.First()
@@ -94,26 +104,19 @@ func (x *Exchange) decide() Action {
 		return x.refuseModel()
 	}
 	x.served = first
-	return x.forward(&call, plain, len(plain) != len(body) || &plain[0] != &body[0])
+	return x.forward(&call, plain, decoded)
 }
 
 // unreadable answers a body that cannot be read. In observe mode it passes, and the response alone is metered.
 func (x *Exchange) unreadable(body []byte, err error) Action {
 	if x.enforcing() {
 		var bad *provider.RequestError
-		if errors.As(err, &bad) {
-			return x.refuse(provider.BadRequest, bad.Message, bad.Param)
+		if !errors.As(err, &bad) {
+			bad = &provider.RequestError{Message: err.Error()}
 		}
-		kind := provider.BadRequest
-		if errors.Is(err, errTooLarge) {
-			kind = provider.TooLarge
-		}
-		return x.refuse(kind, err.Error(), "")
+		return x.refuse(bad.Kind(), bad.Message, bad.Param)
 	}
-	asked := policies.Option{
-		Route: x.route, Vendor: x.vendor, Model: x.endpoint.Model, Rate: x.f.set.Policy().Unknown.Charge, Unbounded: true,
-	}
-	x.decision = policies.Decision{Asked: asked, API: asked}
+	x.decision = x.f.set.Unread(x.route, x.vendor, x.endpoint.Model)
 	x.served, x.input, x.phase = &x.decision.Asked, policies.EstimateTokens(int64(len(body))), atResponse
 	return x.send(&edits{route: x.route})
 }
