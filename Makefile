@@ -36,7 +36,7 @@ check: go python format docs vet lint generated cross ## what CI runs: format, d
 	@$(MAKE) --no-print-directory test TESTFLAGS=-shuffle=on
 
 bench: build ## measure: parts by themselves, then end to end through Envoy
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem ./pricing/... ./policies/... ./extproc/...
 	@FAREBOX_ENVOY="$$($(GO) run ./envoy/install -pinned)" && export FAREBOX_ENVOY && $(GO) run ./e2e/bench
 
 clean: ## remove what was built and what was downloaded

@@ -8,6 +8,7 @@ package policytest
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -123,7 +124,7 @@ func parse(file string, data []byte) (Vector, error) {
 		Spent: map[string]pricing.Money{}, Secrets: map[string]string{}, Want: Result{Facts: map[Fact]string{}},
 	}
 	if v.Title == "" {
-		return v, fmt.Errorf("it says not what it shows")
+		return v, errors.New("it says not what it shows")
 	}
 	for _, f := range a.Files {
 		if err := v.section(f.Name, f.Data); err != nil {
@@ -131,7 +132,7 @@ func parse(file string, data []byte) (Vector, error) {
 		}
 	}
 	if v.Policy == "" || v.Request.Path == "" {
-		return v, fmt.Errorf("want sections policy.yaml and request")
+		return v, errors.New("want sections policy.yaml and request")
 	}
 	if v.Want.Body == nil && v.Want.forwarded() {
 		v.Want.Body = v.Request.Wire()
@@ -160,7 +161,7 @@ func (v *Vector) section(name string, data []byte) (err error) {
 	default:
 		secret, ok := strings.CutPrefix(name, "secrets/")
 		if !ok {
-			return fmt.Errorf("unknown section")
+			return errors.New("unknown section")
 		}
 		v.Secrets[secret] = string(data)
 	}

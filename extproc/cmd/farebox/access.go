@@ -34,7 +34,7 @@ func (a *access) define(f *flag.FlagSet) {
 // credentials returns the transport security for a listening address. A unix socket and loopback need none.
 func (a *access) credentials(address string) (grpc.ServerOption, error) {
 	switch {
-	case a.cert != "" || a.key != "" || a.clientCA != "":
+	case a.cert != "" || a.key != "" || a.clientCA != "" || len(a.allow) > 0:
 		return a.mutualTLS()
 	case strings.HasPrefix(address, "unix:") || isLoopback(address) || a.plaintext:
 		return grpc.Creds(insecure.NewCredentials()), nil

@@ -35,10 +35,12 @@ func (p *parts) adminServer(address string) (*page, error) {
 func (g *page) serve() error { return g.server.Serve(g.listener) }
 
 // close lets requests under way finish for a moment.
-func (g *page) close() error {
+func (g *page) close() {
 	ctx, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
-	return g.server.Shutdown(ctx)
+	if g.server.Shutdown(ctx) != nil {
+		g.server.Close()
+	}
 }
 
 // shown is the policy as the page shows it.

@@ -61,28 +61,35 @@ func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (
 		return err
 	}
 	p.pools = upstream.Open(dir, p.now(), p.logger)
-	size := defaultCacheMegabytes
-	if e := set.Policy().Exact; e != nil && e.MaxMegabytes > 0 {
-		size = e.MaxMegabytes
-	}
-	if p.cache, err = cache.New(size, p.metrics); err != nil {
+	if p.cache, err = cache.New(cacheSize(set), p.metrics); err != nil {
 		return err
 	}
 	p.credentials = upstream.NewCredentials(p.logger)
-	return p.apply(ctx, set)
+	return p.apply(ctx, set, nil)
 }
 
-// apply tells the stores of a policy, before calls are decided by it.
-func (p *parts) apply(ctx context.Context, set *policies.Set) error {
-	// What can fail comes first, and leaves the old policy whole.
+// apply tells the stores of a policy, before calls are decided by it. If it fails, what they knew of the old
+// policy, nil at the start, is in force again.
+func (p *parts) apply(ctx context.Context, set, old *policies.Set) error {
 	if err := p.credentials.Load(set.Policy()); err != nil {
 		return err
 	}
 	if err := p.ledger.SetBudgets(ctx, set.Policy().Budgets, p.now()); err != nil {
+		if old != nil {
+			err = errors.Join(err, p.credentials.Load(old.Policy()))
+		}
 		return err
 	}
 	p.pools.SetPools(set.Policy().Pools)
 	return nil
+}
+
+// cacheSize is the size in megabytes that a policy wants of the exact cache.
+func cacheSize(set *policies.Set) int {
+	if e := set.Policy().Exact; e != nil && e.MaxMegabytes > 0 {
+		return e.MaxMegabytes
+	}
+	return defaultCacheMegabytes
 }
 
 // observe registers the metrics that are read from the parts.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -33,6 +34,16 @@ func compile(file string, text []byte, warnings io.Writer) (*policies.Set, error
 	return set, nil
 }
 
+// failPolicy reports a policy that cannot be used: its problems as they are, so that editors find the places.
+func (e env) failPolicy(err error) int {
+	var problems policyfile.Problems
+	if errors.As(err, &problems) {
+		fmt.Fprintln(e.stderr, problems)
+		return statusFailed
+	}
+	return e.fail(err)
+}
+
 func runCheck(_ context.Context, args []string, e env) int {
 	f := flags("check", "check FILE", e)
 	if status, ok := parse(f, args); !ok {
@@ -44,12 +55,20 @@ func runCheck(_ context.Context, args []string, e env) int {
 	}
 	set, err := load(f.Arg(0), e.stderr)
 	if err != nil {
-		return e.fail(err)
+		return e.failPolicy(err)
 	}
 	p := set.Policy()
-	fmt.Fprintf(e.stdout, "%s: ok, mode %s, %d tiers, %d rules, %d pools, %d budgets\n",
-		f.Arg(0), p.Mode, len(p.Tiers), len(p.Rules), len(p.Pools), len(p.Budgets))
+	fmt.Fprintf(e.stdout, "%s: ok, mode %s, %s, %s, %s, %s\n", f.Arg(0), p.Mode,
+		count(len(p.Tiers), "tier"), count(len(p.Rules), "rule"), count(len(p.Pools), "pool"), count(len(p.Budgets), "budget"))
 	return statusOK
+}
+
+// count is a number of things: "1 rule", "2 rules".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func runPolicy(_ context.Context, args []string, e env) int {
@@ -63,7 +82,7 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	}
 	set, err := load(f.Arg(1), e.stderr)
 	if err != nil {
-		return e.fail(err)
+		return e.failPolicy(err)
 	}
 	fmt.Fprintf(e.stdout, "%s\n", policies.AppendJSON(nil, set.Policy(), listings(set)))
 	return statusOK

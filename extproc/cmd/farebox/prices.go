@@ -21,9 +21,11 @@ func runPrices(_ context.Context, args []string, e env) int {
 	now := e.now()
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROVIDER\tMODEL\tINPUT\tCACHE READ\tOUTPUT\tSOURCE\tAS OF")
-	for _, l := range catalog.Listings() {
-		if catalog.Table().Lookup(l.Provider, l.Model, now) == nil {
-			continue
+	all := catalog.Table().Listings()
+	for i := range all {
+		l := &all[i]
+		if catalog.Table().Lookup(l.Provider, l.Model, now) != l {
+			continue // of another time
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Provider, l.Model, l.Price.Input, l.Price.CacheRead, l.Price.Output, l.Source, l.AsOf)
 	}

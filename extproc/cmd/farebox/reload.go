@@ -71,18 +71,22 @@ func (p *parts) reload(ctx context.Context, text []byte, err error) {
 	if err == nil {
 		set, err = compile(p.policyFile, text, p.stderr)
 	}
+	old := p.policy.Load()
 	if err == nil {
-		err = p.apply(ctx, set)
+		err = p.apply(ctx, set, old.set)
 	}
 	p.metrics.Reloaded(err == nil, p.now())
 	if err != nil {
-		old := *p.policy.Load()
-		old.failed, old.at = err, p.now()
-		p.policy.Store(&old)
+		kept := *old
+		kept.failed, kept.at = err, p.now()
+		p.policy.Store(&kept)
 		p.logger.Warn("reload refused", "policy", p.policyFile, "err", err)
 		return
 	}
 	p.conductor.Publish(exchange.NewSnapshot(set))
 	p.policy.Store(&policyState{set: set, text: text, loaded: p.now()})
+	if cacheSize(set) != cacheSize(old.set) {
+		p.logger.Warn("the exact cache keeps its size until the next start", "policy", p.policyFile)
+	}
 	p.logger.Info("reloaded", "policy", p.policyFile, "mode", string(set.Policy().Mode))
 }

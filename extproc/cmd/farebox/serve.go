@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
+	"sync"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -81,9 +79,10 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 	if err != nil {
 		return err
 	}
+	processor := extproc.New(parts.conductor, parts.metrics)
 	server := grpc.NewServer(creds, grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(extproc.MaxMessage), grpc.MaxConcurrentStreams(1<<20),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
-	extprocv3.RegisterExternalProcessorServer(server, extproc.New(parts.conductor, parts.metrics))
+	extprocv3.RegisterExternalProcessorServer(server, processor)
 	healthServer := health.NewServer()
 	healthv1.RegisterHealthServer(server, healthServer)
 	page, err := parts.adminServer(s.admin)
@@ -92,73 +91,67 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 		return err
 	}
 	logger.Info("started", "listen", s.listen, "admin", page.addr, "policy", s.policy, "mode", string(parts.mode()), "version", version())
-	return parts.run(ctx, running{server, healthServer, listener, page, s.drain})
-}
-
-// listen opens the address that Envoy connects to. A socket file that nobody serves is replaced.
-func listen(address string) (net.Listener, error) {
-	path, isUnix := strings.CutPrefix(address, "unix:")
-	if !isUnix {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("listen for Envoy: %w", err)
-		}
-		return l, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("listen for Envoy: %w", err)
-	}
-	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("listen for Envoy: another process serves %q; stop it or choose another --listen", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("listen for Envoy: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen for Envoy: %w", err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("listen for Envoy: %w", err)
-	}
-	return l, nil
+	return parts.run(ctx, running{server, processor, healthServer, listener, page, s.drain})
 }
 
 // running is what serves until the end.
 type running struct {
-	server   *grpc.Server
-	health   *health.Server
-	listener net.Listener
-	page     *page
-	drain    time.Duration
+	server    *grpc.Server
+	processor *extproc.Server
+	health    *health.Server
+	listener  net.Listener
+	page      *page
+	drain     time.Duration
 }
 
 // run serves until ctx ends or something breaks, then lets open streams finish within the drain time.
 func (p *parts) run(ctx context.Context, r running) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	failed := make(chan error, 2)
-	go func() { failed <- r.server.Serve(r.listener) }()
-	go func() { failed <- r.page.serve() }()
-	go p.watch(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { failed <- r.server.Serve(r.listener) })
+	background.Go(func() { failed <- r.page.serve() })
+	background.Go(func() { p.watch(ctx) })
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+		stop()
 	}
 	p.ready.Store(false)
 	r.health.Shutdown()
+	r.stop()
+	r.page.close()
+	background.Wait()
+	p.logger.Info("stopped")
+	return unlessClosed(err)
+}
+
+// leaveWithin is how long streams may take to notice that the server leaves.
+const leaveWithin = 500 * time.Millisecond
+
+// stop refuses new streams and ends the open ones: by themselves, else between two pieces of their answers, else
+// with their connection. Envoy passes the rest of the answers through, and exchanges settle what they saw.
+func (r *running) stop() {
 	drained := make(chan struct{})
 	go func() { r.server.GracefulStop(); close(drained) }()
-	select {
-	case <-drained:
-	case <-time.After(r.drain):
-		// Envoy passes the rest of these answers through; their exchanges settle what they saw.
-		r.server.Stop()
-		<-drained
+	for _, step := range []struct {
+		wait time.Duration
+		then func()
+	}{{r.drain, r.processor.Leave}, {leaveWithin, r.server.Stop}} {
+		select {
+		case <-drained:
+			return
+		case <-time.After(step.wait):
+			step.then()
+		}
 	}
-	r.page.close()
-	p.logger.Info("stopped")
+	<-drained
+}
+
+// unlessClosed drops the errors by which servers say that they were asked to stop.
+func unlessClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
