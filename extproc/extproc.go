@@ -7,13 +7,20 @@
 //	request_body     -> decide; edits, route and metadata, or an answer
 //	response_body... -> answered at once and read afterwards; the last one is settled first
 //
+// Messages that the server did not ask for, trailers and response headers, are let through unchanged; what they
+// say of the response's status and end is heard. A buffered body of a request with trailers does not claim to be
+// the end of the stream, and is the whole body all the same.
+//
 // Behaviour on faults:
 //
-//   - a message out of order: the stream ends with FailedPrecondition, the exchange settles
+//   - a message out of order or of an unknown kind: the stream ends with FailedPrecondition, the exchange settles
 //   - the stream ends early, for whatever reason: the exchange settles what it saw
-//   - a reply to the request body that could not be sent: the call never left, its reservation is released
-//   - Shutdown: no new streams; open ones may finish until the context ends, then they are left, which Envoy
-//     answers by passing the rest of the response through
+//   - a reply to the request body that could not be sent: in enforce mode the call never left, and its
+//     reservation is released
+//   - a panic: the exchange is abandoned, in enforce mode with an error for the client; the process goes on
+//   - the proxy's body modes are not those of the shipped configuration: a warning, once
+//   - Leave: streams whose answer is passing end at their next message, which Envoy answers by passing the rest
+//     of the response through
 //
 // Envoy itself must be configured with failure_mode_allow and routes that refuse what nobody decided; the
 // envoy package renders such configurations.
@@ -22,9 +29,11 @@ package extproc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
+	"sync/atomic"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -32,20 +41,13 @@ import (
 	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
 )
 
-// MaxMessage is the largest message that the server takes: Envoy's request buffer of 16 MiB and room for
-// headers. A larger request is refused by Envoy itself.
+// MaxMessage is the largest message that the server takes: four times Envoy's request buffer as it is shipped,
+// so that an operator may raise that. A larger request is refused by Envoy itself.
 const MaxMessage = 64 << 20
 
 // Conductor begins exchanges. *exchange.Conductor implements it.
 type Conductor interface {
 	Begin() *exchange.Exchange
-}
-
-// Server implements envoy.service.ext_proc.v3.ExternalProcessor. Streams run together; each owns its exchange.
-type Server struct {
-	extprocv3.UnimplementedExternalProcessorServer
-	conductor Conductor
-	streams   StreamGauge
 }
 
 // StreamGauge counts open streams.
@@ -54,21 +56,35 @@ type StreamGauge interface {
 	StreamClosed()
 }
 
+// Server implements envoy.service.ext_proc.v3.ExternalProcessor. Streams run together; each owns its exchange.
+type Server struct {
+	extprocv3.UnimplementedExternalProcessorServer
+	conductor Conductor
+	streams   StreamGauge
+	leaving   atomic.Bool
+}
+
 // New returns a server for exchanges of c.
 func New(c Conductor, g StreamGauge) *Server { return &Server{conductor: c, streams: g} }
 
+// Leave makes streams end as soon as no answer to Envoy is owed. It does not wait for them.
+func (s *Server) Leave() { s.leaving.Store(true) }
+
+// stream is what the server needs of a gRPC stream.
+type stream = extprocv3.ExternalProcessor_ProcessServer
+
 // Process conducts one HTTP request.
-func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
+func (s *Server) Process(st stream) error {
 	s.streams.StreamOpened()
 	defer s.streams.StreamClosed()
 	x := s.conductor.Begin()
-	defer x.End(exchange.StreamEnded)
+	defer s.end(x)
 	for {
-		m, err := stream.Recv()
+		m, err := st.Recv()
 		if err != nil {
 			return ended(err)
 		}
-		done, err := dispatch(stream, x, m)
+		done, err := s.conduct(st, x, m)
 		if err != nil || done {
 			return err
 		}
@@ -83,65 +99,54 @@ func ended(err error) error {
 	return err
 }
 
-// dispatch conducts one message and reports whether the stream has nothing left to do.
-func dispatch(stream extprocv3.ExternalProcessor_ProcessServer, x *exchange.Exchange, m *extprocv3.ProcessingRequest) (done bool, err error) {
+// end settles what the stream left open.
+func (s *Server) end(x *exchange.Exchange) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.Abandon(withStack(p))
+		}
+	}()
+	why := exchange.StreamEnded
+	if s.leaving.Load() {
+		why = exchange.Leaving
+	}
+	x.End(why)
+}
+
+// conduct answers one message, and survives a bug on the way. It reports whether the stream has nothing left to do.
+func (s *Server) conduct(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest) (done bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			done, err = true, abandon(st, x, m, p)
+		}
+	}()
+	done, err = s.dispatch(st, x, m)
+	if errors.Is(err, exchange.ErrOrder) {
+		err = status.Errorf(codes.FailedPrecondition, "%T out of order", m.Request)
+	}
+	return done, err
+}
+
+// abandon gives the exchange up and answers the message that it failed on, if an answer to that is still owed.
+func abandon(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, cause any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = status.Errorf(codes.Internal, "internal error: %v", p)
+		}
+	}()
+	reply := x.Abandon(withStack(cause))
 	switch r := m.Request.(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
-		reply := x.RequestHeaders(incoming(m, r.RequestHeaders))
-		if reply.Answer != nil {
-			return true, stream.Send(immediate(&reply))
-		}
-		return !reply.Metered, stream.Send(headersReply(&reply))
+		return ended(st.Send(headersReply(&reply)))
 	case *extprocv3.ProcessingRequest_RequestBody:
-		return requestBody(stream, x, r.RequestBody.Body)
+		return ended(st.Send(bodyReply(&reply)))
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		return responseBody(stream, x, m, r.ResponseBody)
-	case *extprocv3.ProcessingRequest_RequestTrailers:
-		return false, stream.Send(&extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{RequestTrailers: &extprocv3.TrailersResponse{}}})
-	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		return false, stream.Send(&extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{}}})
-	case *extprocv3.ProcessingRequest_ResponseTrailers:
-		return false, stream.Send(&extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extprocv3.TrailersResponse{}}})
+		if r.ResponseBody.EndOfStream {
+			return ended(st.Send(pieceReply(nil)))
+		}
 	}
-	return true, status.Errorf(codes.FailedPrecondition, "message of unknown kind %T", m.Request)
+	return nil
 }
 
-func requestBody(stream extprocv3.ExternalProcessor_ProcessServer, x *exchange.Exchange, body []byte) (bool, error) {
-	reply := x.RequestBody(body)
-	message := bodyReply(&reply)
-	if reply.Answer != nil {
-		message = immediate(&reply)
-	}
-	if stream.Context().Err() != nil {
-		x.NeverSent()
-		return true, nil
-	}
-	if err := stream.Send(message); err != nil {
-		x.NeverSent()
-		return true, ended(err)
-	}
-	return reply.Answer != nil, nil
-}
-
-// responseBody lets every piece but the last pass first and reads it afterwards; the last one waits for its
-// settlement to be journalled.
-func responseBody(stream extprocv3.ExternalProcessor_ProcessServer, x *exchange.Exchange, m *extprocv3.ProcessingRequest, b *extprocv3.HttpBody) (bool, error) {
-	if s, ok := responseStatus(m); ok {
-		x.ResponseStatus(s)
-	}
-	if !b.EndOfStream {
-		err := stream.Send(pieceReply(nil))
-		x.ResponseBody(b.Body, false)
-		return err != nil, ended(err)
-	}
-	metadata := x.ResponseBody(b.Body, true)
-	return true, ended(stream.Send(pieceReply(metadata)))
-}
-
-// rawHeader is a header as Envoy takes it: in raw_value, replacing what was there.
-func rawHeader(name, value string) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header:       &corev3.HeaderValue{Key: name, RawValue: []byte(value)},
-		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-	}
-}
+// withStack is the cause of a panic and the way to it.
+func withStack(cause any) error { return fmt.Errorf("panic: %v\n%s", cause, debug.Stack()) }

@@ -1,6 +1,9 @@
 package extproc
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,11 +28,14 @@ const (
 // incoming reads the request headers. Values come in raw_value, older ones in value.
 func incoming(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) exchange.Incoming {
 	list := h.GetHeaders().GetHeaders()
-	in := exchange.Incoming{Headers: make([]exchange.Header, 0, len(list)), NoBody: h.EndOfStream}
+	in := exchange.Incoming{
+		Headers: make([]exchange.Header, 0, len(list)), NoBody: h.EndOfStream, Misfit: misfit(m.ProtocolConfig),
+	}
+	values := joinValues(list)
 	for _, f := range list {
 		value := f.Value
-		if len(f.RawValue) > 0 {
-			value = string(f.RawValue)
+		if n := len(f.RawValue); n > 0 {
+			value, values = values[:n], values[n:]
 		}
 		switch f.Key {
 		case ":method":
@@ -50,14 +56,40 @@ func incoming(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) exchange
 	return in
 }
 
+// joinValues returns all raw values in one string, which costs one allocation instead of one per header.
+func joinValues(list []*corev3.HeaderValue) string {
+	size := 0
+	for _, f := range list {
+		size += len(f.RawValue)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, f := range list {
+		b.Write(f.RawValue)
+	}
+	return b.String()
+}
+
+// statusOf reads the status from response headers, 0 if it is not there.
+func statusOf(h *extprocv3.HttpHeaders) int {
+	for _, f := range h.GetHeaders().GetHeaders() {
+		if f.Key == ":status" {
+			code, _ := strconv.Atoi(cmp.Or(string(f.RawValue), f.Value))
+			return code
+		}
+	}
+	return 0
+}
+
 func attribute(m *extprocv3.ProcessingRequest, name string) *structpb.Value {
 	return m.GetAttributes()[attributesKey].GetFields()[name]
 }
 
-// claim looks for a claim in the payloads of all issuers. Only text, numbers and booleans are values.
+// claim looks for a claim in the payloads of all issuers, in the order of their names. Only text, numbers and
+// booleans are values.
 func claim(payloads *structpb.Struct, name string) string {
-	for _, p := range payloads.GetFields() {
-		v := p.GetStructValue().GetFields()[name]
+	for _, issuer := range slices.Sorted(maps.Keys(payloads.GetFields())) {
+		v := payloads.Fields[issuer].GetStructValue().GetFields()[name]
 		switch k := v.GetKind().(type) {
 		case *structpb.Value_StringValue:
 			return k.StringValue
@@ -103,7 +135,19 @@ func profile(metered bool) *filterv3.ProcessingMode {
 	return p
 }
 
+// misfit says how Envoy's body modes differ from those of the shipped configuration, "" if they do not or if an
+// Envoy does not tell. The first message of a stream states them.
+func misfit(c *extprocv3.ProtocolConfiguration) string {
+	if c == nil || (c.RequestBodyMode == filterv3.ProcessingMode_BUFFERED && c.ResponseBodyMode == filterv3.ProcessingMode_STREAMED) {
+		return ""
+	}
+	return "request body " + c.RequestBodyMode.String() + ", want BUFFERED; response body " + c.ResponseBodyMode.String() + ", want STREAMED"
+}
+
 func headersReply(r *exchange.Reply) *extprocv3.ProcessingResponse {
+	if r.Answer != nil {
+		return immediate(r)
+	}
 	return &extprocv3.ProcessingResponse{
 		Response: &extprocv3.ProcessingResponse_RequestHeaders{
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common(r)},
@@ -114,6 +158,9 @@ func headersReply(r *exchange.Reply) *extprocv3.ProcessingResponse {
 }
 
 func bodyReply(r *exchange.Reply) *extprocv3.ProcessingResponse {
+	if r.Answer != nil {
+		return immediate(r)
+	}
 	return &extprocv3.ProcessingResponse{
 		Response: &extprocv3.ProcessingResponse_RequestBody{
 			RequestBody: &extprocv3.BodyResponse{Response: common(r)},
@@ -127,8 +174,8 @@ func common(r *exchange.Reply) *extprocv3.CommonResponse {
 	if r.Reroute || len(r.Set) > 0 || len(r.Remove) > 0 {
 		// Envoy ignores ClearRouteCache in a reply without header mutation.
 		c.HeaderMutation = &extprocv3.HeaderMutation{RemoveHeaders: r.Remove}
-		for _, h := range r.Set {
-			c.HeaderMutation.SetHeaders = append(c.HeaderMutation.SetHeaders, rawHeader(h.Name, h.Value))
+		if len(r.Set) > 0 {
+			c.HeaderMutation.SetHeaders = appendRaw(nil, r.Set)
 		}
 	}
 	if r.Body != nil {
@@ -136,6 +183,9 @@ func common(r *exchange.Reply) *extprocv3.CommonResponse {
 	}
 	return c
 }
+
+// pass lets a piece of a response through. It is never changed, so streams share it.
+var pass = pieceReply(nil)
 
 // pieceReply lets a piece of a response pass.
 func pieceReply(m []exchange.Header) *extprocv3.ProcessingResponse {
@@ -145,12 +195,30 @@ func pieceReply(m []exchange.Header) *extprocv3.ProcessingResponse {
 	}
 }
 
+func requestTrailersReply() *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{
+		Response: &extprocv3.ProcessingResponse_RequestTrailers{RequestTrailers: &extprocv3.TrailersResponse{}},
+	}
+}
+
+func responseHeadersReply(m []exchange.Header) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{
+		Response:        &extprocv3.ProcessingResponse_ResponseHeaders{ResponseHeaders: &extprocv3.HeadersResponse{}},
+		DynamicMetadata: metadata(m),
+	}
+}
+
+func responseTrailersReply(m []exchange.Header) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{
+		Response:        &extprocv3.ProcessingResponse_ResponseTrailers{ResponseTrailers: &extprocv3.TrailersResponse{}},
+		DynamicMetadata: metadata(m),
+	}
+}
+
 func immediate(r *exchange.Reply) *extprocv3.ProcessingResponse {
 	a := r.Answer
-	set := []*corev3.HeaderValueOption{rawHeader("content-type", a.ContentType)}
-	for _, h := range a.Headers {
-		set = append(set, rawHeader(h.Name, h.Value))
-	}
+	set := appendRaw(nil, []exchange.Header{{Name: "content-type", Value: a.ContentType}})
+	set = appendRaw(set, a.Headers)
 	return &extprocv3.ProcessingResponse{
 		Response: &extprocv3.ProcessingResponse_ImmediateResponse{ImmediateResponse: &extprocv3.ImmediateResponse{
 			Status: &typev3.HttpStatus{Code: typev3.StatusCode(a.Status)}, Body: a.Body, Details: a.Details,
@@ -160,14 +228,37 @@ func immediate(r *exchange.Reply) *extprocv3.ProcessingResponse {
 	}
 }
 
+// metadata puts values into our namespace. They share an allocation, as there are many and they live as long.
 func metadata(list []exchange.Header) *structpb.Struct {
 	if len(list) == 0 {
 		return nil
 	}
+	room := make([]struct {
+		value structpb.Value
+		text  structpb.Value_StringValue
+	}, len(list))
 	fields := make(map[string]*structpb.Value, len(list))
-	for _, h := range list {
-		fields[h.Name] = structpb.NewStringValue(strings.ToValidUTF8(h.Value, "\uFFFD"))
+	for i, h := range list {
+		room[i].text.StringValue = strings.ToValidUTF8(h.Value, "\uFFFD")
+		room[i].value.Kind = &room[i].text
+		fields[h.Name] = &room[i].value
 	}
-	inner := &structpb.Struct{Fields: fields}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{metadataNamespace: structpb.NewStructValue(inner)}}
+	inner := structpb.NewStructValue(&structpb.Struct{Fields: fields})
+	return &structpb.Struct{Fields: map[string]*structpb.Value{metadataNamespace: inner}}
+}
+
+// appendRaw appends headers as Envoy takes them: in raw_value, replacing what was there. They share an allocation.
+func appendRaw(options []*corev3.HeaderValueOption, list []exchange.Header) []*corev3.HeaderValueOption {
+	room := make([]struct {
+		option corev3.HeaderValueOption
+		header corev3.HeaderValue
+	}, len(list))
+	options = slices.Grow(options, len(list))
+	for i, h := range list {
+		room[i].header.Key, room[i].header.RawValue = h.Name, []byte(h.Value)
+		room[i].option.Header = &room[i].header
+		room[i].option.AppendAction = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
+		options = append(options, &room[i].option)
+	}
+	return options
 }

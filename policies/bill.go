@@ -88,13 +88,20 @@ func (s *Set) Charged(o *Option, model pricing.ModelName, at time.Time) *pricing
 	return s.prices.Lookup(o.Vendor, model, at)
 }
 
-// Estimate is what a call without stated usage is taken to have used: what the provider said until then, the expected
-// prompt of input tokens, and a token for every few bytes of answer that were seen.
-func Estimate(r *provider.Reading, input int64) pricing.Usage {
-	u := r.Usage
-	if u.TotalInput() == 0 {
-		u.Input = input
+// Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
+// ended, the expected prompt of input tokens, and a token for every few bytes of answer that were seen.
+func (d *Decision) Usage(r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
+	u = r.Usage
+	if !r.HasUsage {
+		estimated = true
+		if u.TotalInput() == 0 {
+			u.Input = input
+		}
+		u.Output = max(u.Output, EstimateTokens(r.TextBytes))
 	}
-	u.Output = max(u.Output, EstimateTokens(r.TextBytes))
-	return u
+	if d.longWrites {
+		u.CacheWriteLong += u.CacheWriteShort
+		u.CacheWriteShort = 0
+	}
+	return u, estimated
 }

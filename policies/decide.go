@@ -18,6 +18,8 @@ const bytesPerToken = 4
 // Decide returns how a call may be served, best first. It does not allocate.
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	d := Decision{Asked: s.asked(&r, now)}
+	openAI := r.Call.API.Vendor() == provider.OpenAI
+	d.longWrites = openAI && r.Call.Facts.Has(provider.LongCacheWrites)
 	d.API = d.Asked
 	preferred, fallback := d.Asked, Option{Kind: Refuse}
 	cap := int64(0)

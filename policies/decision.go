@@ -78,14 +78,16 @@ const maxOptions = 3
 
 // Decision is what a policy says about a call.
 type Decision struct {
-	Rule    RuleName  // the rule that matched, "" for none
-	Tier    TierName  // its tier, "" for none
-	Kept    string    // why a matched tier did not change the model, "" if it did or none matched
-	Pool    RouteName // the pool that the call is eligible for, whether or not it goes there; "" for none
-	Asked   Option    // the call as the caller sent it: the baseline
-	API     Option    // the call as it would be served without the pool; equal to Asked where no tier applies
-	options [maxOptions]Option
-	n       int
+	Rule  RuleName  // the rule that matched, "" for none
+	Tier  TierName  // its tier, "" for none
+	Kept  string    // why a matched tier did not change the model, "" if it did or none matched
+	Pool  RouteName // the pool that the call is eligible for, whether or not it goes there; "" for none
+	Asked Option    // the call as the caller sent it: the baseline
+	API   Option    // the call as it would be served without the pool; equal to Asked where no tier applies
+	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
+	longWrites bool
+	options    [maxOptions]Option
+	n          int
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

@@ -220,18 +220,12 @@ func bill(t *testing.T, v *policytest.Vector, set *policies.Set, d *policies.Dec
 		out.Money(pricing.Usage{}, 0, 0, pricing.Savings{}, false)
 		return
 	}
-	usage := r.Usage
-	if !r.HasUsage {
-		if usage.TotalInput() == 0 {
-			usage.Input = call.InputEstimate()
-		}
-		usage.Output = max(usage.Output, policies.EstimateTokens(r.TextBytes))
-	}
+	usage, estimated := d.Usage(&r, call.InputEstimate())
 	b, err := d.Bill(o, usage, set.Prices().Lookup(o.Vendor, r.Model, v.At))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out.Money(usage, b.Cost, b.Baseline, b.Savings, !r.HasUsage)
+	out.Money(usage, b.Cost, b.Baseline, b.Savings, estimated)
 }
 
 // replay answers from the exact cache.

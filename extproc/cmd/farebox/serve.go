@@ -80,7 +80,7 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 		return err
 	}
 	processor := extproc.New(parts.conductor, parts.metrics)
-	server := grpc.NewServer(creds, grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(extproc.MaxMessage), grpc.MaxConcurrentStreams(1<<20),
+	server := grpc.NewServer(creds, grpc.ForceServerCodecV2(extproc.Codec{}), grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(extproc.MaxMessage), grpc.MaxConcurrentStreams(1<<20),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
 	extprocv3.RegisterExternalProcessorServer(server, processor)
 	healthServer := health.NewServer()

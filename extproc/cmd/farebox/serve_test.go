@@ -193,7 +193,10 @@ func TestServeReloadsOnSIGHUPAndOnChange(t *testing.T) {
 		t.Error("the metric does not say that the reload went wrong")
 	}
 	replace("version: 1\nmode: observe\n")
-	soon(t, "a good file heals", func() bool { page := mode(); return strings.Contains(page, `class="badge observe"`) && !strings.Contains(page, "was refused") })
+	soon(t, "a good file heals", func() bool {
+		page := mode()
+		return strings.Contains(page, `class="badge observe"`) && !strings.Contains(page, "was refused")
+	})
 }
 
 func TestServeRefusesWhatCannotWork(t *testing.T) {

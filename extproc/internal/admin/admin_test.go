@@ -85,6 +85,7 @@ func aDay() ledger.Summary {
 		Sums:      sums(10_000, 160*pricing.Dollar, 1000*pricing.Dollar),
 		Usage:     pricing.Usage{Input: 600_000, CacheRead: 400_000, Output: 50_000, Reasoning: 10_000},
 		Estimated: 3, Bound: pricing.Dollar, Overruns: 1,
+		Observed: sums(1200, 40*pricing.Dollar, 40*pricing.Dollar), Would: 9 * pricing.Dollar,
 		Outcomes: map[ledger.Outcome]int64{ledger.OK: 6000, ledger.CacheHit: 4000},
 		Tiers: []ledger.Share{
 			{Name: "medium", Sums: sums(7000, 100*pricing.Dollar, 500*pricing.Dollar)},
@@ -185,7 +186,8 @@ func TestThePageShowsTheMoney(t *testing.T) {
 	for id, want := range map[string]string{
 		"mode": "enforce", "cost": "$160.00", "baseline": "$1,000.00", "saved": "$840.00",
 		"saved-share": "84.0% of the baseline", "exact-share": "40.0%", "prompt-share": "40.0%",
-		"levers": "Lever Saved Of the baseline tier $600.00 60.0% exact_cache $250.00 25.0% prompt_cache -$10.00 -1.0%",
+		"observed": "In enforce mode, the 1,200 calls that were only observed would have cost $9.00 instead of $40.00.",
+		"levers":   "Lever Saved Of the baseline tier $600.00 60.0% exact_cache $250.00 25.0% prompt_cache -$10.00 -1.0%",
 		"budgets": "Budget Scope Spent and reserved Spent Reserved Limit Refills " +
 			"every team team=search 102.0% $450.00 $60.00 $500.00 2026-11-22 12:00:00 UTC " +
 			"company everybody 10.0% $1,420.00 $0 $14,200.00 2026-11-22 12:00:00 UTC",

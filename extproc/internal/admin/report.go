@@ -33,6 +33,7 @@ type report struct {
 	Saved          Dollars     `json:"saved_usd"`
 	SavedShare     Share       `json:"saved_share"`
 	Levers         []leverRow  `json:"levers"`
+	Observed       observed    `json:"observed"`
 	Estimated      int64       `json:"estimated_calls"`
 	EstimatedBound Dollars     `json:"estimated_bound_usd"`
 	Overruns       int64       `json:"overruns"`
@@ -58,6 +59,13 @@ type leverRow struct {
 	Lever string  `json:"lever"`
 	Saved Dollars `json:"saved_usd"`
 	Share Share   `json:"share"`
+}
+
+// observed is what the calls that were only observed cost, and what they would have cost in enforce mode.
+type observed struct {
+	Calls int64   `json:"calls"`
+	Cost  Dollars `json:"cost_usd"`
+	Would Dollars `json:"would_cost_usd"`
 }
 
 type countRow struct {
@@ -137,6 +145,7 @@ type callRow struct {
 	Saved     Dollars           `json:"saved_usd"`
 	Outcome   ledger.Outcome    `json:"outcome"`
 	Estimated bool              `json:"estimated"`
+	Would     string            `json:"would,omitempty"` // what enforce mode would have done with an observed call
 }
 
 // stretch is a time range that can be asked for.
@@ -204,6 +213,7 @@ func (r *report) addSums(s *ledger.Summary) {
 	r.Calls, r.Cost, r.Baseline, r.Saved = s.Calls, Dollars(s.Cost), Dollars(s.Baseline), Dollars(saved)
 	r.SavedShare = shareOf(int64(saved), int64(s.Baseline))
 	r.Estimated, r.EstimatedBound, r.Overruns = s.Estimated, Dollars(s.Bound), s.Overruns
+	r.Observed = observed{s.Observed.Calls, Dollars(s.Observed.Cost), Dollars(s.Would)}
 	u := s.Usage
 	r.Tokens = tokens{u.Input, u.CacheRead, u.CacheWriteShort, u.CacheWriteLong, u.Output, u.Reasoning}
 	hits := s.Outcomes[ledger.CacheHit]
@@ -276,6 +286,7 @@ func rowOf(e *ledger.Entry) callRow {
 		ID: e.ID.String(), At: e.At, Route: string(e.Route), Asked: e.Asked, Model: e.Model, Tier: e.Tier,
 		Dims: scopeText(e.Dims), Input: e.Usage.TotalInput(), Output: e.Usage.Output, Cost: Dollars(e.Cost),
 		Saved: Dollars(e.Baseline - e.Cost), Outcome: e.Outcome, Estimated: e.Estimated,
+		Would: e.Would,
 	}
 }
 

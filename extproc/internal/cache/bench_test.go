@@ -3,8 +3,6 @@ package cache
 import (
 	"strings"
 	"testing"
-
-	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
 func BenchmarkGet(b *testing.B) {
@@ -41,14 +39,14 @@ func BenchmarkNewKey(b *testing.B) {
 	}
 }
 
-func BenchmarkSeen(b *testing.B) {
+func BenchmarkClaim(b *testing.B) {
 	p := NewPrefixes()
-	prefix := provider.Prefix{Hash: 7, Bytes: 5000}
-	p.Touch("anthropic", "claude-opus-5-5", prefix, "team", noon)
+	p.Sent(system, noon)
+	p.Kept(system, noon)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !p.Seen("anthropic", "claude-opus-5-5", prefix, "team", noon) {
-			b.Fatal("not seen")
+		if !p.Claim(system, noon) {
+			b.Fatal("not claimed")
 		}
 	}
 }

@@ -14,16 +14,30 @@ import (
 // as stated on https://platform.claude.com/docs/en/build-with-claude/prompt-caching; others keep it longer.
 const PrefixLifetime = 5 * time.Minute
 
+// writeTime is how long a prefix is taken to be written by the call that marked it first. Others read it once that
+// call's answer begins; until then a mark would only pay for another write.
+const writeTime = time.Minute
+
 const (
 	prefixShards = 64  // each with a lock of its own
 	prefixSets   = 256 // per shard
-	prefixWays   = 4   // places where one prefix can stand: 65,536 prefixes in all, one megabyte
+	prefixWays   = 4   // places where one prefix can stand: 65,536 prefixes in all, two megabytes
 )
 
-// Prefixes remembers which prompt prefixes were sent within PrefixLifetime. Memory is fixed: where four other
-// prefixes of the same set were sent later, an older one is forgotten, which costs a saving and no money. It
-// keeps hashes only, under a seed of its own, so that nobody can craft two prefixes that look alike.
-// NewPrefixes is the only way to make one. Its methods may run together and do not allocate.
+// PrefixKey says whose prompt begins how, and who keeps it: a provider's prompt cache belongs to a model and an
+// account.
+type PrefixKey struct {
+	Route   policies.RouteName
+	Model   pricing.ModelName
+	Prefix  provider.Prefix
+	Account string // tells accounts apart; only a hash of it is kept
+}
+
+// Prefixes remembers which prompt prefixes were sent within PrefixLifetime, which of them a provider keeps, and
+// which are being written. Memory is fixed: where four other prefixes of the same set were sent later, an older one
+// is forgotten, which costs a saving and no money. It holds hashes only, under a seed of its own, so that nobody can
+// craft two prefixes that look alike. NewPrefixes is the only way to make one. Its methods may run together and do
+// not allocate.
 type Prefixes struct {
 	seed   maphash.Seed
 	shards [prefixShards]prefixShard
@@ -31,13 +45,15 @@ type Prefixes struct {
 
 type prefixShard struct {
 	mu   sync.Mutex
-	sets [prefixSets][prefixWays]seenPrefix // guarded by mu
+	sets [prefixSets][prefixWays]knownPrefix // guarded by mu
 }
 
-// seenPrefix is a hash and when it was last sent, in nanoseconds since 1970. The zero value is a free place.
-type seenPrefix struct {
-	hash uint64
-	at   int64
+// knownPrefix is what is known of a prefix; times are in nanoseconds since 1970. The zero value is a free place.
+type knownPrefix struct {
+	hash    uint64
+	sent    int64 // when a call last began with it
+	kept    int64 // when an answer last began that left it in the provider's cache
+	writing int64 // when a call went out to write it
 }
 
 // NewPrefixes returns an empty table.
@@ -45,51 +61,68 @@ func NewPrefixes() *Prefixes {
 	return &Prefixes{seed: maphash.MakeSeed()}
 }
 
-// Seen reports whether the prefix went to the model within PrefixLifetime before now. Partition separates
-// whoever does not share a provider's prompt cache, such as holders of different credentials. The zero
-// Prefix is never seen.
-func (p *Prefixes) Seen(
-	route policies.RouteName, model pricing.ModelName, prefix provider.Prefix, partition string, now time.Time,
-) bool {
-	if prefix == (provider.Prefix{}) {
+// Claim reports whether a call should mark the prefix for the provider's cache: the provider keeps it, or it was
+// sent before and this call is the one to write it. The zero Prefix is never claimed.
+func (p *Prefixes) Claim(k PrefixKey, now time.Time) bool {
+	if k.Prefix == (provider.Prefix{}) {
 		return false
 	}
-	hash := p.hash(route, model, prefix, partition)
+	hash, at := p.hash(k), now.UnixNano()
 	s, set := p.place(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.sets[set] {
-		if e.hash == hash {
-			return time.Duration(now.UnixNano()-e.at) < PrefixLifetime
+	for i := range s.sets[set] {
+		e := &s.sets[set][i]
+		switch {
+		case e.hash != hash:
+			continue
+		case at-e.kept < int64(PrefixLifetime):
+			return true
+		case at-e.sent < int64(PrefixLifetime) && at-e.writing >= int64(writeTime):
+			e.writing = at
+			return true
 		}
+		return false
 	}
 	return false
 }
 
-// Touch notes that the prefix was sent at now.
-func (p *Prefixes) Touch(
-	route policies.RouteName, model pricing.ModelName, prefix provider.Prefix, partition string, now time.Time,
-) {
-	if prefix == (provider.Prefix{}) {
+// Sent notes that a call with the prefix went out.
+func (p *Prefixes) Sent(k PrefixKey, now time.Time) {
+	p.note(k, now, func(e *knownPrefix, at int64) { e.sent = max(e.sent, at) })
+}
+
+// Kept notes that the answer to a call that marked the prefix began: the provider keeps it.
+func (p *Prefixes) Kept(k PrefixKey, now time.Time) {
+	p.note(k, now, func(e *knownPrefix, at int64) { e.kept, e.writing = max(e.kept, at), 0 })
+}
+
+// note changes the entry of a prefix, or a new one in the place of the oldest.
+func (p *Prefixes) note(k PrefixKey, now time.Time, change func(e *knownPrefix, at int64)) {
+	if k.Prefix == (provider.Prefix{}) {
 		return
 	}
-	hash, at := p.hash(route, model, prefix, partition), now.UnixNano()
+	hash := p.hash(k)
 	s, set := p.place(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ways := &s.sets[set]
 	oldest := 0
-	for i, e := range ways {
-		if e.hash == hash {
-			ways[i].at = max(e.at, at)
+	for i := range ways {
+		if ways[i].hash == hash {
+			change(&ways[i], now.UnixNano())
 			return
 		}
-		if e.at < ways[oldest].at {
+		if ways[i].latest() < ways[oldest].latest() {
 			oldest = i
 		}
 	}
-	ways[oldest] = seenPrefix{hash, at}
+	ways[oldest] = knownPrefix{hash: hash}
+	change(&ways[oldest], now.UnixNano())
 }
+
+// latest is when the prefix was last heard of.
+func (e *knownPrefix) latest() int64 { return max(e.sent, e.kept) }
 
 // place returns where a hash belongs.
 func (p *Prefixes) place(hash uint64) (shard *prefixShard, set int) {
@@ -97,16 +130,4 @@ func (p *Prefixes) place(hash uint64) (shard *prefixShard, set int) {
 }
 
 // hash never returns 0, which marks a free place.
-func (p *Prefixes) hash(
-	route policies.RouteName, model pricing.ModelName, prefix provider.Prefix, partition string,
-) uint64 {
-	sum := maphash.Comparable(p.seed, prefixKey{route, model, prefix, partition})
-	return max(sum, 1)
-}
-
-type prefixKey struct {
-	route     policies.RouteName
-	model     pricing.ModelName
-	prefix    provider.Prefix
-	partition string
-}
+func (p *Prefixes) hash(k PrefixKey) uint64 { return max(maphash.Comparable(p.seed, k), 1) }

@@ -8,51 +8,81 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-func TestSeenWithinTheLifetime(t *testing.T) {
+var system = PrefixKey{Route: "anthropic", Model: "m", Prefix: provider.Prefix{Hash: 7, Bytes: 5000}, Account: "t"}
+
+func numbered(n int) PrefixKey {
+	return PrefixKey{Route: "r", Model: "m", Prefix: provider.Prefix{Hash: uint64(n), Bytes: 1}}
+}
+
+func TestAPrefixIsMarkedWhenItRepeats(t *testing.T) {
 	p := NewPrefixes()
-	prefix := provider.Prefix{Hash: 7, Bytes: 5000}
-	if p.Seen("anthropic", "m", prefix, "t", noon) {
-		t.Error("seen before it was sent")
+	if p.Claim(system, noon) {
+		t.Error("claimed before it was sent")
 	}
-	p.Touch("anthropic", "m", prefix, "t", noon)
-	p.Touch("anthropic", "m", prefix, "t", noon.Add(time.Minute))
-	p.Touch("anthropic", "m", prefix, "t", noon) // late; must not shorten
-	for _, tt := range []struct {
-		after time.Duration
-		want  bool
-	}{
-		{0, true},
-		{time.Minute + PrefixLifetime - 1, true},
-		{time.Minute + PrefixLifetime, false},
-	} {
-		if got := p.Seen("anthropic", "m", prefix, "t", noon.Add(tt.after)); got != tt.want {
-			t.Errorf("seen after %s = %t, want %t", tt.after, got, tt.want)
+	p.Sent(system, noon)
+	p.Sent(system, noon.Add(-time.Minute)) // late; must not shorten
+	if p.Claim(system, noon.Add(PrefixLifetime)) {
+		t.Error("claimed after the lifetime")
+	}
+	if !p.Claim(system, noon.Add(PrefixLifetime-1)) {
+		t.Error("not claimed within the lifetime")
+	}
+}
+
+func TestOneCallAtATimeWritesAPrefix(t *testing.T) {
+	p := NewPrefixes()
+	p.Sent(system, noon)
+	if !p.Claim(system, noon) {
+		t.Fatal("the first one cannot write it")
+	}
+	if p.Claim(system, noon.Add(time.Second)) {
+		t.Error("a second call would write it while the first one does")
+	}
+	p.Kept(system, noon.Add(2*time.Second))
+	for range 2 {
+		if !p.Claim(system, noon.Add(2*time.Second)) {
+			t.Error("not marked although the provider keeps it")
 		}
+	}
+	if !p.Claim(system, noon.Add(2*time.Second+PrefixLifetime-1)) || p.Claim(system, noon.Add(2*time.Second+PrefixLifetime)) {
+		t.Error("what the provider keeps does not last as long as its lifetime")
+	}
+}
+
+func TestAWriteThatNeverEndedIsTriedAgain(t *testing.T) {
+	p := NewPrefixes()
+	p.Sent(system, noon)
+	p.Claim(system, noon)
+	if p.Claim(system, noon.Add(writeTime-1)) || !p.Claim(system, noon.Add(writeTime)) {
+		t.Error("want another write after writeTime, and none before")
 	}
 }
 
 func TestPrefixesAreToldApart(t *testing.T) {
 	p := NewPrefixes()
-	prefix := provider.Prefix{Hash: 7, Bytes: 5000}
-	p.Touch("anthropic", "m", prefix, "t", noon)
-	for name, got := range map[string]bool{
-		"route":     p.Seen("openai", "m", prefix, "t", noon),
-		"model":     p.Seen("anthropic", "n", prefix, "t", noon),
-		"hash":      p.Seen("anthropic", "m", provider.Prefix{Hash: 8, Bytes: 5000}, "t", noon),
-		"length":    p.Seen("anthropic", "m", provider.Prefix{Hash: 7, Bytes: 5001}, "t", noon),
-		"partition": p.Seen("anthropic", "m", prefix, "u", noon),
+	p.Sent(system, noon)
+	for name, change := range map[string]func(*PrefixKey){
+		"route":   func(k *PrefixKey) { k.Route = "openai" },
+		"model":   func(k *PrefixKey) { k.Model = "n" },
+		"hash":    func(k *PrefixKey) { k.Prefix.Hash++ },
+		"length":  func(k *PrefixKey) { k.Prefix.Bytes++ },
+		"account": func(k *PrefixKey) { k.Account = "u" },
 	} {
-		if got {
+		k := system
+		change(&k)
+		if p.Claim(k, noon) {
 			t.Errorf("another %s passes for the same prefix", name)
 		}
 	}
 }
 
-func TestThePromptWithoutPrefixIsNeverSeen(t *testing.T) {
+func TestThePromptWithoutPrefixIsNeverClaimed(t *testing.T) {
 	p := NewPrefixes()
-	p.Touch("anthropic", "m", provider.Prefix{}, "t", noon)
-	if p.Seen("anthropic", "m", provider.Prefix{}, "t", noon) {
-		t.Error("a prompt without prefix was seen")
+	none := PrefixKey{Route: "anthropic", Model: "m"}
+	p.Sent(none, noon)
+	p.Kept(none, noon)
+	if p.Claim(none, noon) {
+		t.Error("a prompt without prefix was claimed")
 	}
 }
 
@@ -61,43 +91,54 @@ func TestAFloodForgetsTheOldest(t *testing.T) {
 	p := NewPrefixes()
 	const flood = 4 * prefixShards * prefixSets * prefixWays
 	for n := range flood {
-		p.Touch("r", "m", provider.Prefix{Hash: uint64(n), Bytes: 1}, "", noon.Add(time.Duration(n)))
+		p.Sent(numbered(n), noon.Add(time.Duration(n)))
 	}
-	seen := 0
+	known := 0
 	for n := flood - 100; n < flood; n++ {
-		if p.Seen("r", "m", provider.Prefix{Hash: uint64(n), Bytes: 1}, "", noon.Add(time.Second)) {
-			seen++
+		if p.Claim(numbered(n), noon.Add(time.Second)) {
+			known++
 		}
 	}
-	if seen != 100 {
-		t.Errorf("%d of the newest 100 prefixes are known, want all", seen)
+	if known != 100 {
+		t.Errorf("%d of the newest 100 prefixes are known, want all", known)
 	}
 }
 
 func TestPrefixesDoNotAllocate(t *testing.T) {
 	p := NewPrefixes()
-	prefix := provider.Prefix{Hash: 7, Bytes: 5000}
 	if got := testing.AllocsPerRun(100, func() {
-		p.Touch("anthropic", "m", prefix, "t", noon)
-		p.Seen("anthropic", "m", prefix, "t", noon)
+		p.Sent(system, noon)
+		p.Claim(system, noon)
+		p.Kept(system, noon)
 	}); got != 0 {
 		t.Errorf("%v allocations, want none", got)
 	}
 }
 
-func TestPrefixesConcurrently(t *testing.T) {
+func TestOfManyCallsAtOnceOneWrites(t *testing.T) {
 	p := NewPrefixes()
+	const prefixes, callers = 1000, 4
+	for n := range prefixes {
+		p.Sent(numbered(n), noon)
+	}
+	var mu sync.Mutex
+	claims := map[int]int{}
 	var wg sync.WaitGroup
-	for range 4 {
+	for range callers {
 		wg.Go(func() {
-			for n := range 1000 {
-				prefix := provider.Prefix{Hash: uint64(n), Bytes: 1}
-				p.Touch("r", "m", prefix, "", noon)
-				if !p.Seen("r", "m", prefix, "", noon) {
-					t.Errorf("prefix %d is not known right after it was sent", n)
+			for n := range prefixes {
+				if p.Claim(numbered(n), noon) {
+					mu.Lock()
+					claims[n]++
+					mu.Unlock()
 				}
 			}
 		})
 	}
 	wg.Wait()
+	for n := range prefixes {
+		if claims[n] != 1 {
+			t.Errorf("prefix %d is written by %d calls, want 1", n, claims[n])
+		}
+	}
 }

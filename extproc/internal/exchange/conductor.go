@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
 // Ledger holds and books money. All methods may run together.
@@ -32,8 +32,9 @@ type Cache interface {
 
 // Prefixes remembers which prompts begin alike.
 type Prefixes interface {
-	Seen(policies.RouteName, pricing.ModelName, provider.Prefix, string, time.Time) bool
-	Touch(policies.RouteName, pricing.ModelName, provider.Prefix, string, time.Time)
+	Claim(cache.PrefixKey, time.Time) bool
+	Sent(cache.PrefixKey, time.Time)
+	Kept(cache.PrefixKey, time.Time)
 }
 
 // Pools knows when own GPUs are cheaper.
@@ -60,28 +61,10 @@ type Parts struct {
 }
 
 // Snapshot is one policy in force. An exchange ends under the snapshot that it began with.
-type Snapshot struct {
-	Set    *policies.Set
-	Labels map[string]bool // x-farebox-* request headers that the policy reads and clients may set
-}
+type Snapshot struct{ Set *policies.Set }
 
-// NewSnapshot derives what exchanges need from a compiled policy.
-func NewSnapshot(set *policies.Set) *Snapshot {
-	labels := map[string]bool{}
-	for _, d := range set.Policy().Dimensions {
-		for _, s := range d.Sources {
-			if s.Kind == policies.FromHeader {
-				labels[s.Key] = true
-			}
-		}
-	}
-	for i := range set.Policy().Rules {
-		for _, c := range set.Policy().Rules[i].When.Headers {
-			labels[c.Key] = true
-		}
-	}
-	return &Snapshot{Set: set, Labels: labels}
-}
+// NewSnapshot returns the snapshot of a compiled policy.
+func NewSnapshot(set *policies.Set) *Snapshot { return &Snapshot{Set: set} }
 
 // Conductor holds what all exchanges share. NewConductor makes one.
 type Conductor struct {
@@ -93,6 +76,7 @@ type Conductor struct {
 	metrics     *metrics.Metrics
 	logger      *slog.Logger
 	now         func() time.Time
+	misfit      sync.Once // reported
 	snapshot    atomic.Pointer[Snapshot]
 }
 
@@ -108,3 +92,10 @@ func NewConductor(p Parts, s *Snapshot) *Conductor {
 
 // Publish puts another policy in force for the exchanges that begin from now on.
 func (c *Conductor) Publish(s *Snapshot) { c.snapshot.Store(s) }
+
+// reportMisfit warns once of a proxy that is not configured as expected.
+func (c *Conductor) reportMisfit(how string) {
+	c.misfit.Do(func() {
+		c.logger.Warn("the proxy's processing modes are not the shipped ones, calls may pass unread", "err", how)
+	})
+}

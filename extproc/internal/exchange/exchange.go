@@ -2,7 +2,7 @@
 //
 // A Conductor holds what all exchanges share. Each request gets an Exchange and drives it phase by phase:
 //
-//	RequestHeaders -> RequestBody -> ResponseBody (any number) -> End
+//	RequestHeaders -> RequestBody -> ResponseStatus -> ResponseBody (any number) -> End
 //
 // A phase returns a Reply, which the transport turns into its own messages. The order of work in RequestBody is
 // read, decide, cache, reserve, edit; whatever ends the exchange early leaves through End, which settles what
@@ -10,13 +10,26 @@
 // that the provider answered with an error status. Everything else is settled at its reported usage, or else
 // as an estimate with the whole reservation as its bound.
 //
-// In observe mode the request and the response pass untouched whatever happens here, and what would have been
-// done is recorded with the call.
+// In observe mode the request and the response pass untouched whatever happens here, and what an enforcing
+// policy would have done is recorded with the call. Answers are looked up and kept then too, apart from those
+// that are replayed, so that hits are counted before they are switched on.
+//
+// Behaviour on faults:
+//
+//   - a phase out of order: ErrOrder; what was reserved is settled by End
+//   - the proxy answers the client itself: released where its reason proves that no upstream had the call.
+//     Envoy 1.36 does not show us its own answers, as 1.40 does: such a call ends without a response, an estimate
+//   - a response whose status is not told (0): settled at the usage that it states, else an estimate; never
+//     cached, never released
+//   - a response without a body ends without a ResponseBody: an estimate
+//   - the journal cannot be written: in enforce mode nothing leaves; in observe mode everything does
+//   - a bug of ours: the transport calls Abandon, which settles or releases and answers or lets pass
 //
 // An Exchange belongs to one goroutine. A Conductor is safe for concurrent use.
 package exchange
 
 import (
+	"errors"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
@@ -26,13 +39,16 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
+// ErrOrder says that a phase came before its time, or twice.
+var ErrOrder = errors.New("phase out of order")
+
 // phase is how far an exchange has come.
 type phase uint8
 
 const (
 	atStart    phase = iota
 	atBody           // the headers were read, the body is awaited
-	atResponse       // the call left, or left unread
+	atResponse       // the call left, read or unread
 	atEnd            // settled, answered or let go
 )
 
@@ -41,24 +57,34 @@ type Exchange struct {
 	c     *Conductor
 	snap  *Snapshot // the policy that the exchange began with
 	phase phase
+	out   bool      // the call left
+	began time.Time // when the headers came
+	at    time.Time // when the body was there: the moment of everything that is decided
 
-	in       Incoming
+	in       Incoming // emptied when the call leaves
 	endpoint provider.Endpoint
-	route    policies.RouteName
+	route    policies.RouteName // whom the caller addressed
 	vendor   pricing.ProviderName
 	dims     []policies.Value
+	payers   []ledger.Dim // dims as the ledger knows them
 
-	call     provider.Request
+	call     provider.Request // holds the body; emptied when the call leaves
+	input    int64            // tokens that the prompt is expected to have
 	decision policies.Decision
-	served   *policies.Option // the option taken; nil until a call leaves
-	would    *policies.Option // observe mode: what would have been taken
+	served   *policies.Option // the option taken; nil until then
+	would    intent           // observe mode
 	id       ledger.ID
-	reserved bool
-	start    time.Time
+	reserved bool          // in the ledger, neither settled nor released
+	expected pricing.Money // what the reservation says of the cost, should nobody learn it
 
-	meter  *provider.Meter // nil where the response is not read
+	asked   cache.PrefixKey // the prefix that the decision last asked about, and the answer
+	claimed bool
+	prefix  cache.PrefixKey // of the call that left
+
+	meter  *provider.Meter
 	status Status
-	key    cache.Key // where the answer is to be kept; see keep
+	begun  bool      // a piece of the answer passed
+	key    cache.Key // where the answer is to be kept, if keep
 	keep   bool
 	answer []byte // the answer so far, while keep
 }
@@ -70,3 +96,10 @@ func (c *Conductor) Begin() *Exchange {
 
 // enforcing reports whether the exchange may change the call.
 func (x *Exchange) enforcing() bool { return x.snap.Set.Enforcing() }
+
+// left notes that the call is on its way, and lets go of what was only needed to decide: a request may take
+// megabytes, and its answer minutes.
+func (x *Exchange) left() {
+	x.phase, x.out = atResponse, true
+	x.in, x.call = Incoming{}, provider.Request{Endpoint: x.call.Endpoint}
+}

@@ -7,45 +7,72 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-// ownPrefix is of the headers that only farebox sets, apart from labels that a policy names.
-const ownPrefix = "x-farebox-"
-
-// RequestHeaders identifies the call: whose API it is, who pays, and whether the body is worth reading.
-func (x *Exchange) RequestHeaders(in Incoming) Reply {
-	x.in, x.phase, x.start = in, atBody, x.c.now()
+// RequestHeaders identifies the call: whose API it is, who pays, and whether the body is worth reading. The
+// exchange goes on only if the reply is Metered.
+func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
+	if x.phase != atStart {
+		return Reply{}, ErrOrder
+	}
+	x.in, x.phase, x.began = in, atBody, x.c.now()
+	x.at = x.began
 	x.endpoint = provider.ParsePath(in.Path)
-	path, _, _ := strings.Cut(in.Path, "?")
-	x.route, x.vendor = x.snap.Set.Identify(in.Host, path, x.endpoint.API)
-	x.dims = x.dimensions()
+	x.route, x.vendor = x.snap.Set.Identify(in.Host, in.Path, x.endpoint.API, x.in.header)
+	x.identifyPayers()
+	if in.Misfit != "" {
+		x.c.reportMisfit(in.Misfit)
+	}
 	switch {
 	case in.header("upgrade") != "":
-		return x.uncovered("upgrade")
+		return x.uncovered("upgrade"), nil
 	case x.endpoint.API == "" || in.Method != "POST":
-		return x.uncovered("path")
+		return x.uncovered("path"), nil
 	case in.NoBody && x.enforcing():
-		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed")
+		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed"), nil
 	case in.NoBody:
-		return x.uncovered("empty")
+		return x.uncovered("empty"), nil
 	}
-	encoding := in.header("content-encoding")
-	if x.enforcing() && encoding != "" && encoding != "identity" && encoding != "gzip" {
-		return x.end(x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+encoding, "", "farebox_encoding"), "encoding")
+	if e := x.encoding(); x.enforcing() && e != "" && e != "gzip" {
+		return x.end(x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+e, "", "farebox_encoding"), "encoding"), nil
 	}
-	return Reply{Metered: true, Remove: x.forged()}
+	return Reply{Metered: true, Remove: x.forged()}, nil
+}
+
+// encoding is how the request body is compressed, "" if it is not.
+func (x *Exchange) encoding() string {
+	e := strings.ToLower(x.in.joined("content-encoding"))
+	if e == "identity" {
+		return ""
+	}
+	return e
 }
 
 // uncovered lets a request pass that is no model call, or refuses it where a budget covers the caller: what
 // cannot be priced in advance could spend without limit. Free probes always pass.
 func (x *Exchange) uncovered(reason string) Reply {
-	covered := x.enforcing() && len(x.snap.Set.Policy().Budgets) > 0
-	if covered && reason != "upgrade" && !provider.FreeProbe(x.in.Method, x.in.Path) {
+	if x.enforcing() && len(x.snap.Set.Policy().Budgets) > 0 && !x.free() {
 		message := "a spend limit covers this endpoint and farebox cannot price it in advance; " +
 			"call an endpoint that it reads, or ask the platform team to exempt this path"
 		return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
 	}
 	x.phase = atEnd
 	x.c.metrics.Uncovered(reason)
+	if x.enforcing() && x.route == "" && x.in.Path == "/" && (x.in.Method == "HEAD" || x.in.Method == "GET") {
+		// Clients look whether their base URL answers before the first call, and no provider is known to ask.
+		return Reply{Answer: &Answer{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("farebox\n"), Details: "farebox_root"}}
+	}
 	return Reply{Reroute: true, Remove: x.forged(), Metadata: x.routed("uncovered")}
+}
+
+// free reports whether a request cannot spend. A connection that is upgraded can carry anything, and the path of
+// a call is no free probe by any method but those that never spend.
+func (x *Exchange) free() bool {
+	if x.in.header("upgrade") != "" {
+		return false
+	}
+	if x.endpoint.API != "" && x.in.Method != "HEAD" && x.in.Method != "OPTIONS" {
+		return false
+	}
+	return provider.FreeProbe(x.in.Method, x.in.Path)
 }
 
 // end finishes an exchange with an answer that was refused for a reason.
@@ -63,80 +90,16 @@ func (x *Exchange) routed(decision string) []Header {
 	return []Header{{"route", string(x.route)}, {"decision", decision}}
 }
 
-// forged lists the client's own x-farebox-* headers, all but those that the policy reads as labels.
+// forged lists the headers that do not go on to a provider.
 func (x *Exchange) forged() []string {
 	if !x.enforcing() {
 		return nil
 	}
 	var names []string
 	for i := range x.in.Headers {
-		name := x.in.Headers[i].Name
-		if strings.HasPrefix(name, ownPrefix) && !x.snap.Labels[name] {
+		if name := x.in.Headers[i].Name; x.snap.Set.Stripped(name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
-
-// dimensions reads who pays, in the policy's order.
-func (x *Exchange) dimensions() []policies.Value {
-	declared := x.snap.Set.Policy().Dimensions
-	values := make([]policies.Value, len(declared))
-	for i := range declared {
-		d := &declared[i]
-		values[i].Name = d.Name
-		for _, s := range d.Sources {
-			if v := x.read(s); v != "" {
-				values[i].Value, values[i].Verified = v, d.Verified(s.Kind)
-				break
-			}
-		}
-	}
-	return values
-}
-
-// maxLabel bounds a value that ends up in the ledger and in messages.
-const maxLabel = 256
-
-func (x *Exchange) read(s policies.Source) string {
-	var v string
-	switch s.Kind {
-	case policies.FromHeader:
-		v = x.in.header(s.Key)
-	case policies.FromJWT:
-		if x.in.Claim != nil {
-			v = x.in.Claim(s.Key)
-		}
-	case policies.FromMTLS:
-		v = fromSPIFFE(x.in.PeerURI, s.Key)
-	}
-	if len(v) > maxLabel {
-		v = v[:maxLabel]
-	}
-	return strings.ToValidUTF8(v, "�")
-}
-
-// fromSPIFFE reads a part of an id such as spiffe://cluster.local/ns/shop/sa/checkout.
-func fromSPIFFE(uri, part string) string {
-	if part == "uri" {
-		return uri
-	}
-	rest, ok := strings.CutPrefix(uri, "spiffe://")
-	if !ok {
-		return ""
-	}
-	fields := strings.Split(rest, "/")
-	name := map[string]string{"namespace": "ns", "workload": "sa"}[part]
-	for i := 1; i+1 < len(fields); i += 2 {
-		if fields[i] == name {
-			return fields[i+1]
-		}
-	}
-	return ""
-}
-
-// credentialHeaders carry a caller's key or account. They do not travel to another provider or pool.
-var credentialHeaders = []string{"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
-
-// credentialPrefixes start further headers that belong to a caller's account at a vendor.
-var credentialPrefixes = []string{"openai-", "anthropic-", "x-goog-", "x-amz-"}

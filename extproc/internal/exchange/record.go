@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -10,30 +12,12 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// ledgerDims is who pays, as the ledger names it.
-func (x *Exchange) ledgerDims() []ledger.Dim {
-	dims := make([]ledger.Dim, 0, len(x.dims))
-	for _, v := range x.dims {
-		if v.Value != "" {
-			dims = append(dims, ledger.Dim{Name: v.Name, Value: v.Value, Verified: v.Verified})
-		}
-	}
-	return dims
-}
-
-// ledgerCall is the call as it is served.
-func (x *Exchange) ledgerCall() ledger.Call { return x.ledgerCallFor(x.served) }
-
-func (x *Exchange) ledgerCallFor(o *policies.Option) ledger.Call {
+// ledgerCall is the call as an option serves it.
+func (x *Exchange) ledgerCall(o *policies.Option) ledger.Call {
 	return ledger.Call{
-		ID: x.id, At: x.start, Dims: x.ledgerDims(), Provider: o.Vendor, API: x.call.API, Route: o.Route,
-		Asked: x.call.Model, Model: o.Model, Rule: x.decision.Rule, Tier: x.decision.Tier, Pool: x.decision.Pool,
+		ID: x.id, At: x.at, Dims: x.payers, Provider: o.Vendor, API: x.call.API, Route: o.Route,
+		Asked: modelLabel(x.call.Model), Model: modelLabel(o.Model), Rule: x.decision.Rule, Tier: x.decision.Tier, Pool: x.decision.Pool,
 	}
-}
-
-// reservation holds the most that an option can cost.
-func (x *Exchange) reservation(o *policies.Option) ledger.Reservation {
-	return ledger.Reservation{Call: x.ledgerCallFor(o), Bound: o.Bound, Charge: o.Charge()}
 }
 
 // measured is an entry as the metrics count it.
@@ -44,7 +28,7 @@ func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
 		Asked:  metrics.Model{Name: x.call.Model, Known: x.decision.Asked.Listing != nil},
 		Served: metrics.Model{Name: o.Model, Known: o.Listing != nil || o.Kind == policies.Pooled},
 		Usage:  e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
-		Overrun: e.Charge > o.Charge() && !o.Unbounded, Took: x.c.now().Sub(x.start),
+		Overrun: e.Charge > o.Charge() && !o.Unbounded, Took: x.c.now().Sub(x.began),
 	}
 	switch {
 	case e.Outcome == ledger.CacheHit:
@@ -63,21 +47,47 @@ func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
 	return c
 }
 
-// neverTakenDetails are Envoy's response code details of answers that it made itself before any upstream had
-// the request. Source: Envoy, "Response Code Details".
-var neverTakenDetails = []string{
-	"no_healthy_upstream", "cluster_not_found", "route_not_found", "request_payload_too_large", "direct_response",
-	"connection_failure", "overload", "maintenance_mode",
-}
-
-// neverTaken returns why the proxy's own answer proves that no upstream had the request, or "".
-func neverTaken(details string) string {
-	for _, d := range neverTakenDetails {
-		if strings.Contains(details, d) {
-			return "no upstream took the call: " + d
+// logDecision writes what became of a call, for who debugs a policy.
+func (x *Exchange) logDecision(r *Reply) {
+	ctx := context.Background()
+	if !x.c.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	what, route, model := "call refused", x.route, x.call.Model
+	if x.served != nil {
+		what, route, model = "call forwarded", x.served.Route, x.served.Model
+		if r.Answer != nil && r.Answer.Status == 200 {
+			what = "call answered from the cache"
 		}
 	}
-	return ""
+	x.c.logger.LogAttrs(ctx, slog.LevelDebug, what,
+		slog.String("request_id", x.id.String()), slog.String("provider", string(route)), slog.String("model", visible(string(model))),
+		slog.String("tier", string(x.decision.Tier)), slog.String("rule", string(x.decision.Rule)))
 }
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+// refusedCall is a call that no option can serve, as the metrics count it.
+func (x *Exchange) refusedCall() *metrics.Call {
+	return &metrics.Call{
+		Provider: x.route, Vendor: x.vendor, API: x.call.API, Decision: metrics.Refuse, Tier: x.decision.Tier,
+	}
+}
+
+// maxLabel bounds a text of a client's that ends up in the ledger and in messages, in bytes.
+const maxLabel = 256
+
+// modelLabel makes the name of a model, which may be a client's text, fit for the ledger.
+func modelLabel(m pricing.ModelName) pricing.ModelName {
+	return pricing.ModelName(strings.ToValidUTF8(string(m[:min(len(m), maxLabel)]), ""))
+}
+
+// appendCount appends a member to a JSON object, unless it is zero.
+func appendCount(b []byte, name string, n int64) []byte {
+	if n == 0 {
+		return b
+	}
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = append(append(append(b, '"'), name...), '"', ':')
+	return strconv.AppendInt(b, n, 10)
+}

@@ -9,43 +9,45 @@ import (
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
 // uncacheable are facts that make an answer depend on more than the request, or change something elsewhere.
 const uncacheable = provider.HeldState | provider.Background | provider.Stored | provider.ServerTools | provider.RemoteContent
 
-// fromCache answers the call with a stored response, if there is one and the budgets admit what is free.
-// Otherwise it arranges that the answer to come is kept.
-func (x *Exchange) fromCache() (Reply, bool) {
+// lookUp returns the stored answer to the call, if there is one and the budgets admit what is free. Otherwise it
+// arranges that the answer to come is kept.
+func (x *Exchange) lookUp() (cache.Entry, bool) {
 	rule := x.snap.Set.Policy().Exact
 	if rule == nil {
-		return Reply{}, false
+		return cache.Entry{}, false
 	}
-	if !x.cacheable(rule) {
+	if !x.cacheable(rule) || x.c.ledger.Admit(x.payers, 0, x.at) != nil {
 		x.c.metrics.Lookup(metrics.Bypass)
-		return Reply{}, false
+		return cache.Entry{}, false
 	}
-	x.key, x.keep = x.cacheKey(rule), true
-	entry, ok := x.c.cache.Get(x.key, x.start)
-	if !ok || !x.enforcing() || x.c.ledger.Admit(x.ledgerDims(), 0, x.start) != nil {
-		return Reply{}, false
-	}
-	x.keep, x.phase = false, atEnd
-	x.recordHit(&entry)
+	x.key = x.cacheKey(rule)
+	entry, hit := x.c.cache.Get(x.key, x.at)
+	x.keep = !hit
+	return entry, hit
+}
+
+// replay answers the call with a stored response.
+func (x *Exchange) replay(entry *cache.Entry) Reply {
+	x.phase = atEnd
+	x.recordHit(entry)
+	model := visible(string(entry.Model))
 	return Reply{Answer: &Answer{
 		Status: 200, ContentType: entry.ContentType, Body: entry.Body, Details: "farebox_cache_hit",
-		Headers: []Header{
-			{"x-farebox-cache", "hit"}, {"x-farebox-decision", "replay"}, {"x-farebox-model", string(entry.Model)},
-		},
-	}, Metadata: []Header{{"decision", "replay"}, {"cache", "hit"}, {"cost_usd", "0.000000000"},
-		{"model", string(entry.Model)}, {"requested_model", string(x.call.Model)}}}, true
+		Headers: []Header{{"x-farebox-cache", "hit"}, {"x-farebox-decision", replayed}, {"x-farebox-model", model}},
+	}, Metadata: append(x.metadata(replayed, entry.Model), Header{"cache", "hit"}, Header{"cost_usd", pricing.Money(0).String()})}
 }
 
 // cacheable reports whether the answer to a call may be replayed.
 func (x *Exchange) cacheable(rule *policies.ExactCache) bool {
 	call := &x.call
-	control := x.in.header("cache-control")
+	control := strings.ToLower(x.in.joined("cache-control"))
 	switch {
 	case call.Facts.Any(uncacheable), x.decision.First().Kind == policies.Refuse:
 		return false
@@ -69,35 +71,50 @@ func (x *Exchange) partition(rule *policies.ExactCache) string {
 
 func (x *Exchange) cacheKey(rule *policies.ExactCache) cache.Key {
 	o := x.decision.First()
-	path, query, _ := strings.Cut(withoutKey(x.in.Path), "?")
+	route := o.Route
+	if !x.enforcing() {
+		// What is kept now was answered by another model than the key says: it must never be replayed. No route
+		// has a colon in its name.
+		route = "observe:" + route
+	}
+	path, query, _ := strings.Cut(provider.WithoutKey(x.in.Path), "?")
 	var body [sha256.Size]byte
 	digest := sha256.New()
 	_ = x.call.Canonical(digest) // a hash never fails to write
 	digest.Sum(body[:0])
 	return cache.NewKey(cache.KeyParts{
-		Dimension: rule.Per, Partition: x.partition(rule), Route: o.Route, API: x.call.API, Path: path, Query: query,
-		Beta: x.in.header("anthropic-beta"), Version: x.in.header("anthropic-version"), Model: o.Model,
+		Dimension: rule.Per, Partition: x.partition(rule), Route: route, API: x.call.API, Path: path, Query: query,
+		Beta: x.in.joined("anthropic-beta") + x.in.joined("openai-beta"), Version: x.in.joined("anthropic-version"), Model: o.Model,
 		Stream: x.call.Stream, MaxOutput: o.Edit.MaxOutput, Body: body,
 	})
 }
 
 // recordHit notes what the answer would have cost without the cache.
 func (x *Exchange) recordHit(entry *cache.Entry) {
-	x.id = ledger.NewID(x.start)
+	x.id = ledger.NewID(x.at)
 	x.served = x.decision.First()
 	e := ledger.Entry{
-		Call: x.ledgerCall(), Settled: x.start, Responded: entry.Model, Status: 200, Usage: entry.Usage,
+		Call: x.ledgerCall(x.served), Settled: x.at, Responded: modelLabel(entry.Model), Status: 200, Usage: entry.Usage,
 		Outcome: ledger.CacheHit,
 	}
 	bill, err := x.decision.HitBill(entry.Usage)
 	if err != nil {
-		x.c.logger.Error("internal error: savings of a hit not computed", "err", err)
+		x.c.logger.Error("internal error: savings of a hit not computed", "request_id", x.id.String(), "err", err)
 	}
-	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, ledger.Savings(bill.Savings)
-	if err := x.c.ledger.Record(e, x.start); err != nil {
+	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
+	if err := x.c.ledger.Record(e, x.at); err != nil {
 		x.c.logger.Error("cache hit not recorded yet", "request_id", x.id.String(), "err", err)
 	}
 	x.c.metrics.Record(x.measured(&e))
+}
+
+// collect keeps a copy of an answer for the cache.
+func (x *Exchange) collect(piece []byte) {
+	if len(x.answer)+len(piece) > maxKept || (x.status.Code != 0 && x.status.Code != 200) {
+		x.keep, x.answer = false, nil
+		return
+	}
+	x.answer = append(x.answer, piece...)
 }
 
 // store keeps an answer that is whole and good.
@@ -120,7 +137,7 @@ func (x *Exchange) store(r provider.Reading, whole bool) {
 		ContentType: contentType, Body: x.answer, Usage: usage, Model: x.served.Model, Stored: now, Expires: now.Add(rule.TTL),
 	})
 	if err != nil {
-		x.c.logger.Error("internal error: answer not cached", "err", err)
+		x.c.logger.Error("internal error: answer not cached", "request_id", x.id.String(), "err", err)
 	}
 }
 

@@ -18,6 +18,7 @@ type Incoming struct {
 	Claim              func(name string) string // of the token that the proxy verified; may be nil
 	PeerURI            string                   // SPIFFE id of the client's certificate, "" if none
 	NoBody             bool                     // the request ends with its headers
+	Misfit             string                   // how the proxy's configuration is not as expected; "" if it is
 }
 
 // header returns the first value of a header, "" if it is missing.
@@ -28,6 +29,21 @@ func (in *Incoming) header(name string) string {
 		}
 	}
 	return ""
+}
+
+// joined returns all values of a header, joined with commas.
+func (in *Incoming) joined(name string) string {
+	values, several := "", false
+	for i := range in.Headers {
+		switch {
+		case in.Headers[i].Name != name:
+		case several:
+			values += "," + in.Headers[i].Value
+		default:
+			values, several = in.Headers[i].Value, true
+		}
+	}
+	return values
 }
 
 // Status is what the proxy knows of a response by the time its first byte passes.
@@ -66,23 +82,28 @@ func (x *Exchange) refuse(kind provider.ErrorKind, message, param, details strin
 	return Reply{Answer: &Answer{
 		Status: status, ContentType: contentType, Body: body, Details: details,
 		Headers: []Header{{"x-should-retry", "false"}, {"x-farebox-decision", "refuse"}},
-	}}
+	}, Metadata: []Header{{"decision", "refuse"}}}
 }
 
-// retryAfter adds the bounded hint and the moment at which the budget really refills.
-func (a *Answer) retryAfter(refills, now time.Time) {
+// retryAfter adds the bounded hint and the moment at which the budget really refills. Envoy takes farebox's headers
+// from responses and adds its own from metadata, so what a client is to see stands in both.
+func (r *Reply) retryAfter(refills, now time.Time) {
 	wait := min(max(refills.Sub(now), time.Second), maxRetryAfter)
-	a.Headers = append(a.Headers,
-		Header{"retry-after", strconv.Itoa(int(wait / time.Second))},
-		Header{"x-farebox-refills", refills.UTC().Format(time.RFC3339)})
+	at := refills.UTC().Format(time.RFC3339)
+	r.Answer.Headers = append(r.Answer.Headers,
+		Header{"retry-after", strconv.Itoa(int(wait / time.Second))}, Header{"x-farebox-refills", at})
+	r.Metadata = append(r.Metadata, Header{"refills", at})
 }
 
-// dollars prints an amount for people: two decimals, more where they matter.
+// dollars prints an amount for people: two decimals, or two digits where it is less than a cent.
 func dollars(m pricing.Money) string {
 	s := m.String()
 	cut := len(s) - 7
-	for cut < len(s) && m != 0 && m < pricing.Dollar/100 && m > -pricing.Dollar/100 && s[cut-1] == '0' {
-		cut++
+	if -pricing.Dollar/100 < m && m < pricing.Dollar/100 && m != 0 {
+		for cut < len(s) && s[cut-1] == '0' {
+			cut++
+		}
+		cut = min(cut+1, len(s))
 	}
 	return "$" + s[:cut]
 }

@@ -14,7 +14,7 @@ func typical(r Reservation, e Entry) (Reservation, Entry) {
 	e.Responded, e.Status, e.Attempts = "gpt-6-luna-2026-02-01", 200, 1
 	e.Usage = pricing.Usage{Input: 1200, CacheRead: 4096, Output: 180}
 	e.PriceSource = "https://openai.com/api/pricing (2026-03)"
-	e.Baseline, e.Savings[LeverTier] = e.Cost+7*cent, 7*cent
+	e.Baseline, e.Savings[pricing.LeverTier] = e.Cost+7*cent, 7*cent
 	return r, e
 }
 
@@ -39,11 +39,13 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 }
 
-func BenchmarkEncodeRecord(b *testing.B) {
+func BenchmarkAppendRecord(b *testing.B) {
 	_, e := typical(hold(cent), paid(NewID(noon), cent))
+	var frame []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := encodeRecord(kindSettlement, &e); err != nil {
+		var err error
+		if frame, err = appendRecord(frame, kindSettlement, &e); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -58,23 +60,32 @@ func BenchmarkJournalAppend(b *testing.B) {
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := l.journal.append(kindEntry, e.ID, frame); err != nil {
+		if _, err := l.journal.book(kindEntry, frame, &e); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkSink is the cost of bringing one call from the journal into the database.
+// BenchmarkSink is the cost of bringing one call from the journal into the database, for a sink that keeps up and
+// for one that has to read the files.
 func BenchmarkSink(b *testing.B) {
-	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
-	for range b.N {
-		id := NewID(noon)
-		r, e := typical(hold(2*cent), paid(id, cent))
-		r.ID = id
-		must(b, l.Reserve(r, noon))
-		must(b, l.Settle(e))
+	for name, limit := range map[string]int{"keeping up": maxTail, "from files": 0} {
+		b.Run(name, func(b *testing.B) {
+			l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
+			l.journal.tail.limit = limit
+			b.ReportAllocs()
+			for left := b.N; left > 0; left -= sinkBatch {
+				b.StopTimer()
+				for range min(left, sinkBatch) {
+					id := NewID(noon)
+					r, e := typical(hold(2*cent), paid(id, cent))
+					r.ID = id
+					must(b, l.Reserve(r, noon))
+					must(b, l.Settle(e))
+				}
+				b.StartTimer()
+				must(b, l.Flush(b.Context()))
+			}
+		})
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	must(b, l.Flush(b.Context()))
 }

@@ -24,8 +24,8 @@ type Dim struct {
 // Call is what is known of a call before it leaves.
 type Call struct {
 	ID       ID                   `json:"id"`
-	At       time.Time            `json:"at"` // when it was reserved or recorded; set by the ledger
-	Dims     []Dim                `json:"dims,omitempty"`
+	At       time.Time            `json:"at"`              // when it was reserved or recorded; set by the ledger
+	Dims     []Dim                `json:"dims,omitempty"`  // not to be changed once the ledger has them
 	Provider pricing.ProviderName `json:"prov,omitempty"`  // whose prices apply
 	API      provider.API         `json:"api,omitempty"`   // wire format
 	Route    policies.RouteName   `json:"route,omitempty"` // provider or pool that serves it
@@ -73,7 +73,7 @@ func verified(dims []Dim, name policies.DimensionName) (string, bool) {
 // Reservation is the most that a call may cost, held until it is settled or released.
 type Reservation struct {
 	Call
-	Bound  pricing.Money `json:"bound"`            // the most that the call can cost; in observe mode 0 is unknown
+	Bound  pricing.Money `json:"bound"`            // the most that the call can cost; 0 is unknown
 	Charge pricing.Money `json:"charge,omitempty"` // of Bound, what budgets count: nothing for own pools
 	// Estimate is what the call is taken to have cost if this process dies before it ends; 0 stands for Bound.
 	Estimate pricing.Money `json:"est,omitempty"`

@@ -30,7 +30,9 @@
 // The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is one
 // write(2), so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a
 // power cut loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations
-// that are still open, and the old one goes once SQLite has everything in it.
+// that are still open, and the old one goes once SQLite has everything in it. The sink, which feeds SQLite, has its
+// entries from memory while it keeps up; after a restart, or when too many wait, it reads the segments. Either way
+// the transaction that adds entries moves the position in the journal past their records.
 //
 // # Faults
 //

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -10,47 +11,6 @@ import (
 
 // ErrInvalid says that an entry or reservation contradicts itself: a bug of the caller.
 var ErrInvalid = errors.New("invalid ledger record")
-
-// Lever is a way of saving money. Levers are applied in the order of the constants, each to what the ones
-// before it left.
-type Lever uint8
-
-// The levers.
-const (
-	LeverTier          Lever = iota // a cheaper model
-	LeverExactCache                 // an identical request was answered before
-	LeverSemanticCache              // a paraphrase was
-	LeverPromptCache                // the provider's own cache
-	LeverTrimming                   // a shorter prompt
-	LeverOutputCap                  // a shorter answer
-	LeverServiceTier                // flex and batch prices
-	LeverSelfHosting                // an own pool
-	NumLevers          = 8
-)
-
-var leverNames = [NumLevers]string{
-	"tier", "exact_cache", "semantic_cache", "prompt_cache", "trimming", "output_cap", "service_tier", "self_hosting",
-}
-
-// String returns the lever's name in metrics, JSON and the database.
-func (l Lever) String() string {
-	if l >= NumLevers {
-		return fmt.Sprintf("lever(%d)", uint8(l))
-	}
-	return leverNames[l]
-}
-
-// Savings says what each lever saved. A loss is negative.
-type Savings [NumLevers]pricing.Money
-
-// Total is the sum over the levers.
-func (s Savings) Total() pricing.Money {
-	var sum pricing.Money
-	for _, m := range s {
-		sum += m
-	}
-	return sum
-}
 
 // Outcome says how a call ended.
 type Outcome string
@@ -77,18 +37,33 @@ type Entry struct {
 	Attempts  int               `json:"tries,omitempty"`  // upstream attempts
 	Usage     pricing.Usage     `json:"use"`
 
-	Cost     pricing.Money `json:"cost"`           // what the call came to, or the estimate of it
-	Baseline pricing.Money `json:"base"`           // what the caller asked for would have cost
-	Savings  Savings       `json:"save"`           // adds up to Baseline - Cost
-	Eligible pricing.Money `json:"elig,omitempty"` // what the API model that Pool replaces would have charged
+	Cost     pricing.Money   `json:"cost"`           // what the call came to, or the estimate of it
+	Baseline pricing.Money   `json:"base"`           // what the caller asked for would have cost
+	Savings  pricing.Savings `json:"save"`           // adds up to Baseline - Cost
+	Eligible pricing.Money   `json:"elig,omitempty"` // what the API model that Pool replaces would have charged
 	// PriceSource is where the price was read, or "stated" for a charge that the response states.
 	PriceSource string `json:"price,omitempty"`
 	Estimated   bool   `json:"est,omitempty"` // Cost is not what the provider reported
+
+	// Would is what an enforcing policy would have done with a call that was only observed: the name of a
+	// policies.OptionKind, or "replay"; "" where the policy was in force.
+	Would      string            `json:"would,omitempty"`
+	WouldModel pricing.ModelName `json:"wmodel,omitempty"` // that would have answered; "" for a refusal
+	WouldCost  pricing.Money     `json:"wcost,omitempty"`  // Usage at that model's price; 0 for a replay or a refusal
 
 	Charge  pricing.Money `json:"charge,omitempty"` // of Cost, what budgets count: nothing for own pools
 	Bound   pricing.Money `json:"bound,omitempty"`  // the reservation's; set by Settle
 	Counted pricing.Money `json:"count,omitempty"`  // Charge, or for an estimated entry at least what was reserved; set by Settle
 	Overrun bool          `json:"over,omitempty"`   // came to more than was reserved; set by Settle
+}
+
+// normalize replaces what JSON cannot carry, so that an entry is the same whether or not it is read back.
+func (e *Entry) normalize() {
+	e.Call.normalize()
+	e.Settled = e.Settled.Round(0).UTC()
+	for _, s := range []*string{(*string)(&e.Responded), (*string)(&e.WouldModel), &e.Detail, &e.PriceSource} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
 }
 
 // counts returns what a budget counts of the entry.
@@ -106,6 +81,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("%w: entry without id", ErrInvalid)
 	case e.Outcome == "":
 		return fmt.Errorf("%w: entry %s without outcome", ErrInvalid, e.ID)
+	case e.WouldCost < 0:
+		return fmt.Errorf("%w: entry %s: would have cost %s USD", ErrInvalid, e.ID, e.WouldCost)
 	case e.Cost < 0 || e.Charge < 0 || e.Charge > e.Cost:
 		return fmt.Errorf("%w: entry %s: cost %s USD, of it charged %s USD", ErrInvalid, e.ID, e.Cost, e.Charge)
 	case e.Savings.Total() != e.Baseline-e.Cost:
@@ -123,8 +100,7 @@ func (e *Entry) bookOn(r *Reservation) {
 	if e.Estimated {
 		e.Counted = max(e.Charge, r.Charge)
 	}
-	unknown := r.Observed && r.Bound == 0
-	e.Overrun = !unknown && (e.Cost > r.Bound || e.Charge > r.Charge)
+	e.Overrun = r.Bound > 0 && (e.Cost > r.Bound || e.Charge > r.Charge)
 }
 
 // unbilled is the entry of a reservation that is released.

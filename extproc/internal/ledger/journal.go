@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -34,6 +35,7 @@ type journal struct {
 	rotateAt int64         // size at which the segment is full
 	seq      int64         // of the last record
 	open     map[ID][]byte // frames of the reservations that a new segment starts with
+	tail     tail          // entries of the last records
 	dirty    bool          // written, not synced
 	torn     bool          // bytes beyond size may be in the file
 	fault    error         // of the last write, nil if it went well
@@ -44,24 +46,52 @@ func createFile(path string) (journalFile, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
-// append writes a framed record and returns its sequence number. The record is in the file, though not yet on
-// the disk, when it returns nil; errors wrap ErrJournal and leave no trace of the record.
-func (j *journal) append(k kind, id ID, frame []byte) (int64, error) {
+// reserve writes the framed record of a reservation. Its bytes are the caller's again when it returns. The record is
+// in the file, though not yet on the disk, when it returns nil; errors wrap ErrJournal and leave no trace of it.
+func (j *journal) reserve(id ID, frame []byte) error {
+	kept := bytes.Clone(frame)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if err := j.appendLocked(kept); err != nil {
+		return err
+	}
+	j.open[id] = kept
+	return nil
+}
+
+// book writes the framed record of an entry, as reserve does, and returns its sequence number.
+func (j *journal) book(k kind, frame []byte, e *Entry) (int64, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	before := j.endLocked()
+	if err := j.appendLocked(frame); err != nil {
+		return 0, err
+	}
+	if k == kindSettlement {
+		delete(j.open, e.ID)
+	}
+	j.tail.add(e, before, j.endLocked())
+	return j.seq, nil
+}
+
+// appendLocked writes a record and counts it.
+func (j *journal) appendLocked(frame []byte) error {
 	if err := j.writeLocked(frame); err != nil {
 		j.fault = fmt.Errorf("%w: %w", ErrJournal, err)
-		return 0, j.fault
+		return j.fault
 	}
 	j.fault = nil
 	j.seq++
-	switch k {
-	case kindReservation:
-		j.open[id] = frame
-	case kindSettlement:
-		delete(j.open, id)
-	}
-	return j.seq, nil
+	return nil
+}
+
+// recent returns what follows a position up to which the database has everything: entries, at most limit, and the
+// position after them. It returns false if they have to be read from the files, up to the position that it returns.
+// The entries may be used until the next call; only one goroutine may call it.
+func (j *journal) recent(after position, limit int) ([]numbered, position, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.tail.after(after, limit, j.endLocked())
 }
 
 // writeLocked writes a frame after the last whole record.
@@ -168,8 +198,10 @@ type position struct {
 func (j *journal) end() position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return position{j.number, j.size, j.seq}
+	return j.endLocked()
 }
+
+func (j *journal) endLocked() position { return position{j.number, j.size, j.seq} }
 
 // lastFault returns why the last write went wrong, nil if it did not.
 func (j *journal) lastFault() error {

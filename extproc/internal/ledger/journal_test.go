@@ -69,7 +69,8 @@ func TestOpenReservationsOfADeadProcessCountAtTheirBound(t *testing.T) {
 }
 
 func TestATornTailIsCutOff(t *testing.T) {
-	whole, err := encodeRecord(kindReservation, hold(5*cent))
+	torn := hold(5 * cent)
+	whole, err := encodeRecord(kindReservation, &torn)
 	must(t, err)
 	for name, tail := range map[string][]byte{
 		"half a header":    whole[:5],
@@ -82,12 +83,12 @@ func TestATornTailIsCutOff(t *testing.T) {
 			dir := t.TempDir()
 			l := openAt(t, dir, quiet, company(100*cent))
 			must(t, l.Settle(paid(reserved(t, l, hold(30*cent)), 10*cent)))
-			torn := copyDir(t, dir)
-			path := lastSegment(t, torn)
+			copied := copyDir(t, dir)
+			path := lastSegment(t, copied)
 			size := fileSize(t, path)
 			appendTo(t, path, tail)
 			for range 2 {
-				again, err := Open(torn, quiet)
+				again, err := Open(copied, quiet)
 				must(t, err)
 				setBudgets(t, again, company(100*cent))
 				checkState(t, again, "company: 10 + 0, 90 left")
@@ -190,6 +191,26 @@ func TestTheJournalGoesOnAfterADatabaseThatIsAhead(t *testing.T) {
 	}
 }
 
+// A power cut may take the end of the journal and leave what the database made of it.
+func TestAnEntryWhoseRecordIsGoneStays(t *testing.T) {
+	dir := t.TempDir()
+	l := openAt(t, dir, quiet, company(100*cent))
+	id := reserved(t, l, hold(30*cent))
+	size := fileSize(t, lastSegment(t, dir))
+	must(t, l.Settle(paid(id, 10*cent)))
+	must(t, l.Flush(t.Context()))
+	cut := copyDir(t, dir)
+	must(t, os.Truncate(lastSegment(t, cut), size))
+	again := openAt(t, cut, quiet, company(100*cent))
+	checkState(t, again, "company: 10 + 0, 90 left")
+	must(t, again.Settle(paid(reserved(t, again, hold(30*cent)), cent)))
+	entries, err := again.Entries(t.Context(), Filter{}, 10)
+	must(t, err)
+	if len(entries) != 2 || entries[1].ID != id || entries[1].Outcome != OK {
+		t.Errorf("got %+v, want the call as it was settled and one more", entries)
+	}
+}
+
 // fullDisk is a journal file that takes only part of a record while full says so.
 type fullDisk struct {
 	journalFile
@@ -240,6 +261,8 @@ func TestAFullDiskRefusesAndForgetsNothing(t *testing.T) {
 			if got, want := l.Stats(), (Stats{Open: 2, Queued: 2, Duplicates: 2, Behind: 1}); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
+
+			must(t, l.Flush(t.Context()))
 
 			full, broken = false, false
 			l.retryQueue()

@@ -17,7 +17,7 @@ var ErrClosed = errors.New("ledger closed")
 type Options struct {
 	Now           func() time.Time // clock of what the ledger does on its own; time.Now by default
 	Logger        *slog.Logger     // nothing is logged by default
-	FlushInterval time.Duration    // how often the database is fed; 200 ms by default
+	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
 }
@@ -31,7 +31,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.FlushInterval <= 0 {
-		o.FlushInterval = 200 * time.Millisecond
+		o.FlushInterval = 500 * time.Millisecond
 	}
 	if o.SyncInterval <= 0 {
 		o.SyncInterval = 100 * time.Millisecond
@@ -144,7 +144,7 @@ func (l *Ledger) settleLost() error {
 		if err != nil {
 			return err
 		}
-		if _, err := l.journal.append(kindSettlement, id, out); err != nil {
+		if _, err := l.journal.book(kindSettlement, out, &e); err != nil {
 			return err
 		}
 		l.stats.Lost++

@@ -269,6 +269,17 @@ func TestMoreThanWasReservedIsAnOverrun(t *testing.T) {
 	checkState(t, l, "company: 31 + 0, 69 left")
 }
 
+func TestACallWithoutAKnownBoundHasNoOverrun(t *testing.T) {
+	l := openNew(t, company(100*cent))
+	r := hold(0)
+	r.Estimate = 2 * cent // what a crash would show
+	must(t, l.Settle(paid(reserved(t, l, r), 31*cent)))
+	if got := l.Stats().Overruns; got != 0 {
+		t.Errorf("got %d overruns, want none", got)
+	}
+	checkState(t, l, "company: 31 + 0, 69 left")
+}
+
 func TestACallCountsInTheWindowInWhichItWasReserved(t *testing.T) {
 	l := openNew(t, perTeam(50*cent))
 	r := hold(40 * cent)
@@ -300,7 +311,7 @@ func TestBudgetsReloadFromEntries(t *testing.T) {
 func TestAHitCostsNothing(t *testing.T) {
 	l := openNew(t, company(100*cent))
 	hit := Entry{Call: Call{ID: NewID(noon)}, Outcome: CacheHit, Baseline: 3 * cent}
-	hit.Savings[LeverExactCache] = 3 * cent
+	hit.Savings[pricing.LeverExactCache] = 3 * cent
 	must(t, l.Record(hit, noon))
 	checkState(t, l, "company: 0 + 0, 100 left")
 	if err := l.Record(paid(NewID(noon), cent), noon); !errors.Is(err, ErrInvalid) {
@@ -315,7 +326,8 @@ func TestContradictionsAreRefused(t *testing.T) {
 		name string
 		edit func(*Entry)
 	}{
-		{"savings do not add up", func(e *Entry) { e.Savings[LeverTier] = 1 }},
+		{"a negative cost in enforce mode", func(e *Entry) { e.WouldCost = -1 }},
+		{"savings do not add up", func(e *Entry) { e.Savings[pricing.LeverTier] = 1 }},
 		{"negative cost", func(e *Entry) { e.Cost = -1 }},
 		{"charged more than it cost", func(e *Entry) { e.Charge++ }},
 		{"no outcome", func(e *Entry) { e.Outcome = "" }},
@@ -361,6 +373,22 @@ func TestOverflowIsRefused(t *testing.T) {
 	}
 	must(t, l.Release(first.ID, "test", noon))
 	checkState(t, l, "company: 0 + 0, 100 left")
+}
+
+// A settlement may be in the journal, and so in the database, before the balances know of it.
+func TestABudgetThatIsAddedDuringASettlementCountsItOnce(t *testing.T) {
+	l := openNew(t, company(100*cent))
+	id := reserved(t, l, hold(30*cent))
+	e := paid(id, 10*cent)
+	e.bookOn(&l.claim(id).Reservation)
+	frame, err := encodeRecord(kindSettlement, &e)
+	must(t, err)
+	seq, err := l.journal.book(kindSettlement, frame, &e)
+	must(t, err)
+	setBudgets(t, l, company(100*cent), perTeam(50*cent))
+	checkState(t, l, "company: 0 + 30, 70 left", "every team (none): 10 + 30, 10 left")
+	l.apply(&e, seq)
+	checkState(t, l, "company: 10 + 0, 90 left", "every team (none): 10 + 0, 40 left")
 }
 
 // together runs n calls at once and waits for them.

@@ -227,7 +227,8 @@ func (r *run) crash() {
 	dir := copyDir(r.t, r.dir)
 	must(r.t, r.l.Close())
 	if r.rand.IntN(2) == 0 {
-		frame, err := encodeRecord(kindReservation, hold(cent))
+		torn := hold(cent)
+		frame, err := encodeRecord(kindReservation, &torn)
 		must(r.t, err)
 		appendTo(r.t, lastSegment(r.t, dir), frame[:r.rand.IntN(len(frame))])
 	}
@@ -249,6 +250,10 @@ func (r *run) start() {
 	var err error
 	r.l, err = Open(r.dir, r.options())
 	must(r.t, err)
+	// A sink that keeps up, and one that often has to read the files.
+	r.l.journal.mu.Lock()
+	r.l.journal.tail.limit = []int{maxTail, 5}[r.rand.IntN(2)]
+	r.l.journal.mu.Unlock()
 }
 
 func (r *run) step() string {

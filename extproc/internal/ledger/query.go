@@ -39,12 +39,14 @@ type Share struct {
 // Summary is what the calls of a stretch of time came to. Shares are in descending order of cost.
 type Summary struct {
 	Since, Until time.Time
-	Sums                       // calls that were released or hit a cache included
-	Usage        pricing.Usage // as settled; a hit counts what it answered with, if the entry said so
-	Savings      Savings       // adds up to Baseline - Cost
-	Estimated    int64         // calls whose cost the provider did not report
-	Bound        pricing.Money // what budgets count of those
-	Overruns     int64         // calls that came to more than was reserved
+	Sums                         // calls that were released or hit a cache included
+	Usage        pricing.Usage   // as settled; a hit counts what it answered with, if the entry said so
+	Savings      pricing.Savings // adds up to Baseline - Cost
+	Estimated    int64           // calls whose cost the provider did not report
+	Bound        pricing.Money   // what budgets count of those
+	Overruns     int64           // calls that came to more than was reserved
+	Observed     Sums            // of the calls that were only observed
+	Would        pricing.Money   // what those would have cost if the policy had been in force
 	Outcomes     map[Outcome]int64
 	Models       []Share // as served
 	Asked        []Share // as asked for
@@ -73,9 +75,11 @@ func (l *Ledger) Summary(ctx context.Context, since, until time.Time) (*Summary,
 // sumCalls fills in all but the dimensions.
 func (st *store) sumCalls(ctx context.Context, s *Summary) error {
 	sums := append(append([]string{"cost", "baseline", "estimated", "overrun"}, usageColumns...), leverColumns()...)
-	query := fmt.Sprintf(`SELECT asked, model, tier, rule, route, outcome, COUNT(*),
-		SUM(CASE WHEN estimated THEN counted ELSE 0 END), SUM(%s)
-		FROM entries WHERE at >= ? AND at < ? GROUP BY asked, model, tier, rule, route, outcome`, strings.Join(sums, "), SUM("))
+	query := fmt.Sprintf(`SELECT l.asked, l.model, l.tier, l.rule, l.route, l.outcome, COUNT(*),
+		SUM(CASE WHEN estimated THEN counted ELSE 0 END),
+		SUM(l.would <> ''), SUM(CASE WHEN l.would <> '' THEN cost ELSE 0 END),
+		SUM(CASE WHEN l.would <> '' THEN baseline ELSE 0 END), SUM(would_cost), SUM(%s)
+		FROM entries CROSS JOIN labels AS l ON l.id = label WHERE at >= ? AND at < ? GROUP BY label`, strings.Join(sums, "), SUM("))
 	rows, err := st.reader.QueryContext(ctx, query, s.Since.UnixNano(), s.Until.UnixNano())
 	if err != nil {
 		return err
@@ -94,6 +98,7 @@ func (st *store) sumCalls(ctx context.Context, s *Summary) error {
 		var outcome Outcome
 		fields := []any{
 			&names[0], &names[1], &names[2], &names[3], &names[4], &outcome, &part.Calls, &part.Bound,
+			&part.Observed.Calls, &part.Observed.Cost, &part.Observed.Baseline, &part.Would,
 			&part.Cost, &part.Baseline, &part.Estimated, &part.Overruns,
 		}
 		fields = append(fields, usageFields(&part.Usage)...)
@@ -121,6 +126,8 @@ func (s *Summary) add(part *Summary) {
 	s.Estimated += part.Estimated
 	s.Bound += part.Bound
 	s.Overruns += part.Overruns
+	s.Observed.add(part.Observed)
+	s.Would += part.Would
 	s.Usage.Input += part.Usage.Input
 	s.Usage.CacheRead += part.Usage.CacheRead
 	s.Usage.CacheWriteShort += part.Usage.CacheWriteShort
@@ -209,8 +216,8 @@ func (f *Filter) where() (string, []any) {
 	add(!f.Since.IsZero(), "e.at >= ?", f.Since.UnixNano())
 	add(!f.Until.IsZero(), "e.at < ?", f.Until.UnixNano())
 	add(f.ID != ID{}, "e.id = ?", f.ID[:])
-	add(f.Model != "", "e.model = ?", string(f.Model))
-	add(f.Outcome != "", "e.outcome = ?", string(f.Outcome))
+	add(f.Model != "", "l.model = ?", string(f.Model))
+	add(f.Outcome != "", "l.outcome = ?", string(f.Outcome))
 	add(f.Estimated, "e.estimated = ?", true)
 	return strings.Join(terms, " AND "), values
 }

@@ -25,7 +25,7 @@ func fill(t *testing.T, l *Ledger) []Entry {
 	p.ID, p.Route, p.Model, p.Pool, p.Tier, p.Dims = NewID(noon), "gpu", "deepseek-r1", "gpu", "coding", team("ads")
 	pool := Entry{Call: Call{ID: p.ID}, Outcome: OK, Cost: cent, Baseline: 5 * cent, Eligible: 4 * cent, Settled: noon}
 	pool.Usage = pricing.Usage{Input: 100, Output: 50, Reasoning: 20}
-	pool.Savings[LeverTier], pool.Savings[LeverSelfHosting] = cent, 3*cent
+	pool.Savings[pricing.LeverTier], pool.Savings[pricing.LeverSelfHosting] = cent, 3*cent
 	must(t, l.Reserve(p, noon.Add(time.Second)))
 	must(t, l.Settle(pool))
 	pool.Call, pool.At, pool.Bound = p.Call, noon.Add(time.Second), p.Bound
@@ -33,11 +33,12 @@ func fill(t *testing.T, l *Ledger) []Entry {
 	cut := hold(8 * cent)
 	must(t, l.Reserve(cut, noon.Add(2*time.Second)))
 	gone := aborted(cut.ID, 2*cent)
+	gone.Would, gone.WouldModel, gone.WouldCost = "tier", "gpt-6-luna", cent/2
 	must(t, l.Settle(gone))
 	gone.Call, gone.At, gone.Bound, gone.Counted = cut.Call, noon.Add(2*time.Second), 8*cent, 8*cent
 
 	hit := Entry{Call: Call{ID: NewID(noon), Model: "gpt-6-luna", Dims: team("search")}, Outcome: CacheHit, Baseline: cent, Settled: noon}
-	hit.Savings[LeverExactCache] = cent
+	hit.Savings[pricing.LeverExactCache] = cent
 	must(t, l.Record(hit, noon.Add(3*time.Second)))
 	hit.At = noon.Add(3 * time.Second)
 	return []Entry{hit, gone, pool, e}
@@ -79,8 +80,9 @@ func TestSummary(t *testing.T) {
 		Since: noon, Until: noon.Add(time.Hour),
 		Sums:      Sums{Calls: 4, Cost: 6 * cent, Baseline: 18 * cent},
 		Usage:     pricing.Usage{Input: 1300, CacheRead: 4096, Output: 230, Reasoning: 20},
-		Savings:   Savings{LeverTier: 8 * cent, LeverExactCache: cent, LeverSelfHosting: 3 * cent},
+		Savings:   pricing.Savings{pricing.LeverTier: 8 * cent, pricing.LeverExactCache: cent, pricing.LeverSelfHosting: 3 * cent},
 		Estimated: 1, Bound: 8 * cent,
+		Observed: Sums{1, 2 * cent, 2 * cent}, Would: cent / 2,
 		Outcomes: map[Outcome]int64{OK: 2, Cancelled: 1, CacheHit: 1},
 		Models: []Share{
 			{"gpt-6-luna", Sums{3, 5 * cent, 13 * cent}}, {"deepseek-r1", Sums{1, cent, 5 * cent}},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"sync"
 )
 
 // The layout of records; see the package comment.
@@ -31,18 +32,23 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // errDamaged says that bytes are no whole record. Whether that is a torn tail depends on what follows.
 var errDamaged = errors.New("no whole record")
 
-// encodeRecord returns v as a framed record.
-func encodeRecord(k kind, v any) ([]byte, error) {
-	payload, err := json.Marshal(v)
+// scratch holds buffers for records that nobody keeps once they are written.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// encodeRecord returns a framed record.
+func encodeRecord(k kind, p payload) ([]byte, error) { return appendRecord(nil, k, p) }
+
+// appendRecord makes a framed record in the memory of b, as far as that goes.
+func appendRecord(b []byte, k kind, p payload) ([]byte, error) {
+	frame := append(append(b[:0], make([]byte, frameHeader)...), byte(k))
+	frame, err := p.appendJSON(frame)
 	if err != nil {
 		return nil, fmt.Errorf("encode journal record: %w", err)
 	}
-	size := 1 + len(payload)
+	size := len(frame) - frameHeader
 	if size > maxPayload {
 		return nil, fmt.Errorf("%w: journal record of %d bytes, at most %d", ErrInvalid, size, maxPayload)
 	}
-	frame := make([]byte, frameHeader, frameHeader+size)
-	frame = append(append(frame, byte(k)), payload...)
 	binary.LittleEndian.PutUint32(frame, uint32(size))
 	binary.LittleEndian.PutUint32(frame[4:], frameChecksum(frame))
 	return frame, nil

@@ -130,6 +130,7 @@ func (rec *recovered) start(dir string, after position, limit int64) (*journal, 
 		return nil, fmt.Errorf("start journal segment: %w", err)
 	}
 	j.useLocked(f, size) // nobody else has j yet
+	j.tail = tail{limit: maxTail, from: j.endLocked()}
 	return j, nil
 }
 

@@ -59,7 +59,7 @@ func (l *Ledger) Admit(dims []Dim, need pricing.Money, now time.Time) error {
 
 // hold books a reservation in memory. If it may be refused and is, nothing is held.
 func (l *Ledger) hold(r Reservation, now time.Time, refusable bool) (*open, *LimitError, error) {
-	if r.Charge < 0 || r.Charge > r.Bound || r.Estimate < 0 || r.Estimate > r.Bound || r.ID == (ID{}) {
+	if r.Charge < 0 || r.Charge > r.Bound || r.Estimate < 0 || (r.Bound > 0 && r.Estimate > r.Bound) || r.ID == (ID{}) {
 		return nil, nil, fmt.Errorf("%w: reservation %s of %s USD, of it charged %s USD, estimated at %s USD",
 			ErrInvalid, r.ID, r.Bound, r.Charge, r.Estimate)
 	}
@@ -105,12 +105,14 @@ func (l *Ledger) refusalLocked(dims []Dim, need pricing.Money, now time.Time) *L
 
 // journalReservation writes the reservation's record.
 func (l *Ledger) journalReservation(r *Reservation) error {
-	frame, err := encodeRecord(kindReservation, r)
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	frame, err := appendRecord(*buf, kindReservation, r)
 	if err != nil {
 		return err
 	}
-	_, err = l.journal.append(kindReservation, r.ID, frame)
-	return err
+	*buf = frame
+	return l.journal.reserve(r.ID, frame)
 }
 
 // forget frees a reservation that never reached the journal.

@@ -7,12 +7,9 @@ INSERT INTO position VALUES (0, 0, 0);
 -- Sets of dimensions as JSON: [{"n": name, "v": value, "ok": verified}].
 CREATE TABLE scopes (id INTEGER PRIMARY KEY, dims TEXT NOT NULL UNIQUE);
 
-CREATE TABLE entries (
-	seq INTEGER PRIMARY KEY, -- of the journal record
-	id BLOB NOT NULL UNIQUE,
-	at INTEGER NOT NULL,
-	settled INTEGER NOT NULL,
-	scope INTEGER NOT NULL REFERENCES scopes (id),
+-- Sets of names that calls have in common; "" for none.
+CREATE TABLE labels (
+	id INTEGER PRIMARY KEY,
 	provider TEXT NOT NULL,
 	api TEXT NOT NULL,
 	route TEXT NOT NULL,
@@ -21,10 +18,23 @@ CREATE TABLE entries (
 	responded TEXT NOT NULL,
 	rule TEXT NOT NULL,
 	tier TEXT NOT NULL,
+	outcome TEXT NOT NULL,
+	price_source TEXT NOT NULL,
+	would TEXT NOT NULL,
+	would_model TEXT NOT NULL,
+	UNIQUE (provider, api, route, asked, model, responded, rule, tier, outcome, price_source, would, would_model)
+);
+
+CREATE TABLE entries (
+	seq INTEGER PRIMARY KEY, -- of the journal record
+	id BLOB NOT NULL UNIQUE,
+	at INTEGER NOT NULL,
+	settled INTEGER NOT NULL,
+	scope INTEGER NOT NULL REFERENCES scopes (id),
+	label INTEGER NOT NULL REFERENCES labels (id),
 	pool TEXT NOT NULL,
 	observed INTEGER NOT NULL,
 	status INTEGER NOT NULL,
-	outcome TEXT NOT NULL,
 	detail TEXT NOT NULL,
 	attempts INTEGER NOT NULL,
 	input INTEGER NOT NULL,
@@ -44,12 +54,12 @@ CREATE TABLE entries (
 	save_service_tier INTEGER NOT NULL,
 	save_self_hosting INTEGER NOT NULL,
 	eligible INTEGER NOT NULL,
-	price_source TEXT NOT NULL,
 	estimated INTEGER NOT NULL,
 	charge INTEGER NOT NULL,
 	bound INTEGER NOT NULL,
 	counted INTEGER NOT NULL,
-	overrun INTEGER NOT NULL
+	overrun INTEGER NOT NULL,
+	would_cost INTEGER NOT NULL
 );
 
 -- Balances are rebuilt from this index alone.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -49,7 +50,6 @@ func (l *Ledger) Release(id ID, reason string, now time.Time) error {
 // be zero. The caller must not record an ID twice. Errors are those of Settle.
 func (l *Ledger) Record(e Entry, now time.Time) error {
 	e.At = now
-	e.normalize()
 	e.Counted, e.Bound, e.Overrun = 0, 0, false
 	if err := e.check(); err != nil {
 		return err
@@ -86,14 +86,17 @@ func (l *Ledger) finish(o *open, e Entry) error {
 
 // write puts an entry into the journal and the balances. If the journal does not take it, it waits in the queue.
 func (l *Ledger) write(k kind, e Entry) error {
-	e.Settled = e.Settled.Round(0).UTC()
-	frame, err := encodeRecord(k, &e)
+	e.normalize()
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	frame, err := appendRecord(*buf, k, &e)
 	if err != nil {
 		return err
 	}
-	seq, err := l.journal.append(k, e.ID, frame)
+	*buf = frame
+	seq, err := l.journal.book(k, frame, &e)
 	if err != nil {
-		l.enqueue(unwritten{k, frame, e})
+		l.enqueue(unwritten{k, bytes.Clone(frame), e})
 		return err
 	}
 	l.apply(&e, seq)
@@ -146,7 +149,7 @@ func (l *Ledger) retryQueue() {
 		}
 		u := l.queue[0]
 		l.mu.Unlock()
-		seq, err := l.journal.append(u.kind, u.entry.ID, u.frame)
+		seq, err := l.journal.book(u.kind, u.frame, &u.entry)
 		if err != nil {
 			return
 		}

@@ -14,7 +14,8 @@ import (
 // sinkBatch is how many entries one transaction takes.
 const sinkBatch = 1024
 
-// sink feeds the database from the journal. One goroutine at a time may call run, drain and step.
+// sink feeds the database from the journal: from its tail in memory, or from its files up to there. One goroutine
+// at a time may call run, drain and step.
 type sink struct {
 	journal *journal
 	store   *store
@@ -69,7 +70,7 @@ func (s *sink) logChange(before, now error) {
 func (s *sink) drain(ctx context.Context) error {
 	end := s.journal.end()
 	for s.behind(end) {
-		next, err := s.step(ctx, end)
+		next, err := s.step(ctx)
 		if err == nil {
 			err = s.tidy(ctx, next.segment)
 		}
@@ -91,8 +92,15 @@ func (s *sink) behind(end position) bool {
 }
 
 // step moves one batch into the database and returns the position after it.
-func (s *sink) step(ctx context.Context, end position) (position, error) {
-	entries, next, err := s.read(end)
+func (s *sink) step(ctx context.Context) (position, error) {
+	var err error
+	entries, next, ok := s.journal.recent(s.pos, sinkBatch)
+	if !ok {
+		entries, next, err = s.read(next)
+	}
+	if err == nil && next == s.pos {
+		err = fmt.Errorf("journal %q ends before its last record", segmentName(s.number))
+	}
 	if err == nil {
 		// A transaction is short; a context that can end costs a goroutine per statement.
 		err = s.store.apply(context.WithoutCancel(ctx), entries, next)
@@ -125,13 +133,7 @@ func (s *sink) tidy(ctx context.Context, segment int64) error {
 	return s.journal.removeBefore(segment)
 }
 
-// numbered is an entry with the sequence number of its record.
-type numbered struct {
-	Entry
-	seq int64
-}
-
-// read returns the next entries up to end, and the position after them.
+// read returns the next entries in the files up to end, and the position after them.
 func (s *sink) read(end position) ([]numbered, position, error) {
 	next := s.pos
 	if err := s.open(next, end); err != nil {
@@ -155,11 +157,10 @@ func (s *sink) read(end position) ([]numbered, position, error) {
 			return nil, next, s.damage(err)
 		}
 		next = s.here(next)
-		k := frameKind(frame)
-		if s.segment.seq <= s.pos.seq || (k != kindSettlement && k != kindEntry) {
+		if k := frameKind(frame); k != kindSettlement && k != kindEntry {
 			continue
 		}
-		e := numbered{seq: s.segment.seq}
+		e := numbered{at: next}
 		if err := decodeRecord(frame, &e.Entry); err != nil {
 			return nil, next, s.damage(err)
 		}

@@ -25,15 +25,20 @@ var schema string
 // migrations brings a database of version i to version i+1; PRAGMA user_version holds the version.
 var migrations = []string{schema}
 
-// maxScopes is how many sets of dimensions the writer remembers the row of.
-const maxScopes = 1 << 16
+// maxKnown is how many rows of scopes and of labels the writer remembers.
+const maxKnown = 1 << 16
 
 // store is the SQLite database. One goroutine writes; any number may read.
 type store struct {
 	writer *sql.DB
 	reader *sql.DB
 	insert *sql.Stmt
-	scopes map[string]int64 // rows of the table scopes; the writer's
+
+	// The writer's; what was made in a transaction that ends badly is forgotten.
+	scopes map[string]int64 // rows of the table scopes
+	labels map[labels]int64 // rows of the table labels
+	text   []byte           // of a set of dimensions
+	values []any            // of a statement
 }
 
 // openStore opens or makes the database in a folder.
@@ -42,7 +47,7 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := &store{scopes: map[string]int64{}}
+	st := &store{scopes: map[string]int64{}, labels: map[labels]int64{}}
 	if err := st.open(path); err != nil {
 		st.close()
 		return nil, fmt.Errorf("open database %q: %w", path, err)
@@ -60,7 +65,7 @@ func (st *store) open(path string) error {
 	if err := st.migrate(); err != nil {
 		return err
 	}
-	if st.insert, err = st.writer.Prepare(insertEntry); err != nil {
+	if st.insert, err = st.writer.Prepare(insertEntries(1)); err != nil {
 		return err
 	}
 	if st.reader, err = sql.Open("sqlite", dsn(path, common+"&_pragma=query_only(1)")); err != nil {
@@ -110,12 +115,11 @@ func (st *store) apply(ctx context.Context, entries []numbered, next position) e
 		return fmt.Errorf("write ledger: %w", err)
 	}
 	if err := st.applyTo(ctx, tx, entries, next); err != nil {
-		// Rows of scopes that were made in the transaction are gone with it.
-		clear(st.scopes)
+		st.forget()
 		return errors.Join(fmt.Errorf("write ledger: %w", err), tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
-		clear(st.scopes)
+		st.forget()
 		return fmt.Errorf("write ledger: %w", err)
 	}
 	return nil
@@ -128,7 +132,12 @@ func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []numbered, ne
 		if err != nil {
 			return err
 		}
-		if _, err := insert.ExecContext(ctx, entryValues(&entries[i], scope)...); err != nil {
+		label, err := st.label(ctx, tx, &entries[i].Entry)
+		if err != nil {
+			return err
+		}
+		st.values = appendValues(st.values[:0], &entries[i], scope, label)
+		if _, err := insert.ExecContext(ctx, st.values...); err != nil {
 			return err
 		}
 	}
@@ -138,14 +147,12 @@ func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []numbered, ne
 
 // scope returns the row of a set of dimensions, which it makes if needed.
 func (st *store) scope(ctx context.Context, tx *sql.Tx, dims []Dim) (int64, error) {
-	text, err := json.Marshal(dims)
-	if err != nil {
-		return 0, err
-	}
+	text := appendDims(st.text[:0], dims)
+	st.text = text
 	if row, ok := st.scopes[string(text)]; ok {
 		return row, nil
 	}
-	if len(st.scopes) >= maxScopes {
+	if len(st.scopes) >= maxKnown {
 		clear(st.scopes)
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO scopes (dims) VALUES (?) ON CONFLICT DO NOTHING", string(text)); err != nil {
@@ -157,6 +164,42 @@ func (st *store) scope(ctx context.Context, tx *sql.Tx, dims []Dim) (int64, erro
 	}
 	st.scopes[string(text)] = row
 	return row, nil
+}
+
+var (
+	insertLabels = fmt.Sprintf("INSERT INTO labels (%s) VALUES (?%s) ON CONFLICT DO NOTHING",
+		list(labelColumns), strings.Repeat(", ?", len(labelColumns)-1))
+	selectLabels = fmt.Sprintf("SELECT id FROM labels WHERE %s = ?", strings.Join(labelColumns, " = ? AND "))
+)
+
+// label returns the row of the labels of an entry, which it makes if needed.
+func (st *store) label(ctx context.Context, tx *sql.Tx, e *Entry) (int64, error) {
+	names := labelsOf(e)
+	if row, ok := st.labels[names]; ok {
+		return row, nil
+	}
+	if len(st.labels) >= maxKnown {
+		clear(st.labels)
+	}
+	values := make([]any, len(names))
+	for i, name := range names {
+		values[i] = name
+	}
+	if _, err := tx.ExecContext(ctx, insertLabels, values...); err != nil {
+		return 0, err
+	}
+	var row int64
+	if err := tx.QueryRowContext(ctx, selectLabels, values...).Scan(&row); err != nil {
+		return 0, err
+	}
+	st.labels[names] = row
+	return row, nil
+}
+
+// forget drops what the writer remembers: rows made in a transaction that was rolled back are gone.
+func (st *store) forget() {
+	clear(st.scopes)
+	clear(st.labels)
 }
 
 // scopeSum is what the calls of one set of dimensions came to.
@@ -220,9 +263,9 @@ func (st *store) close() error {
 
 // leverColumns returns the columns of the savings.
 func leverColumns() []string {
-	columns := make([]string, NumLevers)
-	for i, name := range leverNames {
-		columns[i] = "save_" + name
+	columns := make([]string, pricing.NumLevers)
+	for i := range columns {
+		columns[i] = "save_" + pricing.Lever(i).String()
 	}
 	return columns
 }

@@ -11,15 +11,12 @@ func (x *Exchange) settle() []byte {
 	if !r.HasUsage && policies.Unbilled(x.host.ResponseStatus(), x.host.ResponseDetails()) != "" {
 		return x.priced(pricing.Usage{}, policies.Bill{}, false)
 	}
-	usage := r.Usage
-	if !r.HasUsage {
-		usage = policies.Estimate(&r, x.input)
-	}
+	usage, estimated := x.decision.Usage(&r, x.input)
 	bill, err := x.decision.Bill(x.served, usage, x.f.set.Charged(x.served, r.Model, x.start))
 	if err != nil {
 		// Only a sum beyond Money comes here: a response that states absurd counts.
 		x.host.Log("cost not computed: " + err.Error())
 		return x.record()
 	}
-	return x.priced(usage, bill, !r.HasUsage)
+	return x.priced(usage, bill, estimated)
 }

@@ -1,0 +1,91 @@
+package extproc
+
+import (
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
+)
+
+// dispatch conducts one message and reports whether the stream has nothing left to do.
+func (s *Server) dispatch(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest) (done bool, err error) {
+	switch r := m.Request.(type) {
+	case *extprocv3.ProcessingRequest_RequestHeaders:
+		reply, err := x.RequestHeaders(incoming(m, r.RequestHeaders))
+		if err != nil {
+			return true, err
+		}
+		return !reply.Metered, ended(st.Send(headersReply(&reply)))
+	case *extprocv3.ProcessingRequest_RequestBody:
+		return requestBody(st, x, r.RequestBody.Body)
+	case *extprocv3.ProcessingRequest_RequestTrailers:
+		return false, ended(st.Send(requestTrailersReply()))
+	case *extprocv3.ProcessingRequest_ResponseHeaders:
+		return responseHeaders(st, x, m, r.ResponseHeaders)
+	case *extprocv3.ProcessingRequest_ResponseBody:
+		return s.responseBody(st, x, m, r.ResponseBody)
+	case *extprocv3.ProcessingRequest_ResponseTrailers:
+		metadata, err := x.ResponseBody(nil, true)
+		if err != nil {
+			return true, err
+		}
+		return true, ended(st.Send(responseTrailersReply(metadata)))
+	}
+	return true, status.Errorf(codes.FailedPrecondition, "message of unknown kind %T", m.Request)
+}
+
+func requestBody(st stream, x *exchange.Exchange, body []byte) (done bool, err error) {
+	reply, err := x.RequestBody(body)
+	if err != nil {
+		return true, err
+	}
+	message := bodyReply(&reply)
+	if st.Context().Err() != nil {
+		x.NeverSent()
+		return true, nil
+	}
+	if err := st.Send(message); err != nil {
+		x.NeverSent()
+		return true, ended(err)
+	}
+	return reply.Answer != nil, nil
+}
+
+// responseHeaders hears what the headers say, though it did not ask for them: they are the whole of a response
+// without a body.
+func responseHeaders(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) (done bool, err error) {
+	told, _ := responseStatus(m)
+	if told.Code == 0 {
+		told.Code = statusOf(h)
+	}
+	x.ResponseStatus(told)
+	if !h.EndOfStream {
+		return false, ended(st.Send(responseHeadersReply(nil)))
+	}
+	metadata, err := x.ResponseBody(nil, true)
+	if err != nil {
+		return true, err
+	}
+	return true, ended(st.Send(responseHeadersReply(metadata)))
+}
+
+// responseBody lets every piece but the last pass first and reads it afterwards; the last one waits for its
+// settlement to be journalled.
+func (s *Server) responseBody(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, b *extprocv3.HttpBody) (done bool, err error) {
+	if told, ok := responseStatus(m); ok {
+		x.ResponseStatus(told)
+	}
+	if b.EndOfStream {
+		metadata, err := x.ResponseBody(b.Body, true)
+		if err != nil {
+			return true, err
+		}
+		return true, ended(st.Send(pieceReply(metadata)))
+	}
+	sent := st.Send(pass)
+	if _, err := x.ResponseBody(b.Body, false); err != nil {
+		return true, err
+	}
+	return sent != nil || s.leaving.Load(), ended(sent)
+}

@@ -1,0 +1,152 @@
+package exchange
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// apiCalls is a call of every API with the place of the message in its errors.
+var apiCalls = []struct {
+	name string
+	call call
+	at   func(map[string]any) any
+}{
+	{"chat", chat(ask), inError},
+	{"responses", call{path: "/v1/responses", body: `{"model":"gpt-4o","input":"Hi","max_output_tokens":100}`}, inError},
+	{"messages", call{path: "/v1/messages", body: `{"model":"claude-sonnet-4-6","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}`}, inError},
+	{"Gemini", call{path: "/v1beta/models/gemini-2.5-pro:generateContent", body: `{"contents":[],"generationConfig":{"maxOutputTokens":100}}`}, inError},
+}
+
+func inError(body map[string]any) any {
+	e, _ := body["error"].(map[string]any)
+	return e["message"]
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		policy  string
+		body    func(string) string // what is sent in place of a good body
+		spent   pricing.Money
+		status  int
+		details string
+		says    string
+	}{
+		{
+			name: "budget", policy: limited, spent: 10*pricing.Dollar - 1, status: 429, details: "farebox_budget",
+			says: `budget "company" has $0.000000001 left of $10.00`,
+		},
+		{
+			name: "unknown model", policy: "mode: enforce\nunknown_model: refuse\n", status: 403, details: "farebox_unknown_model",
+			body: strings.NewReplacer("gpt-4o", "unheard-of", "claude-sonnet-4-6", "unheard-of").Replace, says: "unheard-of",
+		},
+		{
+			name: "unpriced", policy: limited + "unknown_model: {charge: $30 per 1M}\n", status: 403, details: "farebox_unpriced",
+			body: strings.NewReplacer("gpt-4o", "unheard-of", "claude-sonnet-4-6", "unheard-of", "100", "null").Replace, says: "cannot be bounded",
+		},
+		{name: "malformed", policy: limited, body: func(s string) string { return s[:len(s)-1] }, status: 400, details: "farebox_bad_request", says: ""},
+		{
+			name: "a key twice", policy: limited, status: 400, details: "farebox_bad_request", says: "",
+			body: func(s string) string { return strings.Replace(s, "{", `{"stream":true,"stream":false,`, 1) },
+		},
+	} {
+		for _, api := range apiCalls {
+			t.Run(tt.name+" of "+api.name, func(t *testing.T) {
+				if api.name == "Gemini" && (tt.name == "unknown model" || tt.name == "unpriced") {
+					api.call.path = "/v1beta/models/unheard-of:generateContent"
+				}
+				if api.name == "Gemini" && tt.name == "a key twice" {
+					api.call.body = `{"contents":[],"contents":[]}`
+				} else if tt.body != nil {
+					api.call.body = tt.body(api.call.body)
+				}
+				w := newWorld(t, tt.policy)
+				w.spend(t, tt.spent)
+				x, reply := w.send(t, api.call)
+				a := reply.Answer
+				if a == nil || a.Status != tt.status || a.Details != tt.details {
+					t.Fatalf("got %+v, want status %d, %s", a, tt.status, tt.details)
+				}
+				var body map[string]any
+				must(t, json.Unmarshal(a.Body, &body))
+				if message, _ := api.at(body).(string); message == "" || !strings.Contains(message, tt.says) {
+					t.Errorf("message %q, want %q in it: %s", message, tt.says, a.Body)
+				}
+				h := fields(a.Headers)
+				if h["x-should-retry"] != "false" || h["x-farebox-decision"] != "refuse" || (h["retry-after"] == "60") != (tt.status == 429) {
+					t.Errorf("headers %v", h)
+				}
+				x.End(StreamEnded)
+				if open := w.books.Stats().Open; open != 0 {
+					t.Errorf("%d reservations left open", open)
+				}
+			})
+		}
+	}
+}
+
+func TestTheRetryHintIsBounded(t *testing.T) {
+	for refills, want := range map[time.Duration]string{-time.Hour: "1", 0: "1", 1500 * time.Millisecond: "1", 59 * time.Second: "59", 30 * 24 * time.Hour: "60"} {
+		r := Reply{Answer: &Answer{}}
+		r.retryAfter(noon.Add(refills), noon)
+		want := map[string]string{"retry-after": want, "x-farebox-refills": noon.Add(refills).Format(time.RFC3339)}
+		if diff := cmp.Diff(want, fields(r.Answer.Headers)); diff != "" {
+			t.Errorf("refills in %s (-want +got):\n%s", refills, diff)
+		}
+	}
+}
+
+// full is a ledger whose journal cannot be written.
+type full struct{ Ledger }
+
+func (full) Reserve(ledger.Reservation, time.Time) error { return ledger.ErrJournal }
+func (full) Book(ledger.Reservation, time.Time) (*ledger.LimitError, error) {
+	return nil, ledger.ErrClosed
+}
+
+func TestAJournalThatCannotBeWrittenLetsNothingOut(t *testing.T) {
+	w := newWorld(t, limited)
+	w.ledger = full{w.books}
+	_, reply := w.send(t, chat(ask))
+	if a := reply.Answer; a == nil || a.Status != 503 || a.Details != "farebox_journal" {
+		t.Errorf("got %+v, want status 503", a)
+	}
+	w = newWorld(t, "mode: observe\n")
+	w.ledger = full{w.books}
+	x, reply := w.send(t, chat(ask))
+	if reply.Answer != nil {
+		t.Errorf("observe mode answered: %+v", reply.Answer)
+	}
+	if _, err := x.ResponseBody([]byte(said), true); err != nil {
+		t.Error(err)
+	}
+	if got := w.books.Stats().Duplicates; got != 0 {
+		t.Errorf("settled %d times what was never booked", got)
+	}
+}
+
+func TestACredentialThatIsGoneLetsNothingOut(t *testing.T) {
+	w := newWorld(t, moving)
+	w.credentials = noCredentials{}
+	_, reply := w.send(t, chat(ask, feature("second")))
+	if a := reply.Answer; a == nil || a.Status != 503 || a.Details != "farebox_credential" {
+		t.Errorf("got %+v, want status 503", a)
+	}
+	if e := w.entry(t); e.Outcome != ledger.Released {
+		t.Errorf("outcome %s, want released", e.Outcome)
+	}
+}
+
+// noCredentials has lost all keys.
+type noCredentials struct{}
+
+func (noCredentials) Get(policies.RouteName) (upstream.Secret, bool) { return upstream.Secret{}, false }

@@ -1,0 +1,172 @@
+package exchange
+
+import (
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// release gives back what was reserved for a call that is proven unbilled.
+func (x *Exchange) release(reason string) {
+	x.phase = atEnd
+	if !x.reserved {
+		return
+	}
+	if err := x.c.ledger.Release(x.id, reason, x.c.now()); err != nil {
+		x.c.logger.Error("release not recorded yet", "request_id", x.id.String(), "err", err)
+	}
+	x.reserved = false
+}
+
+// book settles the reservation, once.
+func (x *Exchange) book(e ledger.Entry) {
+	if !x.reserved {
+		return
+	}
+	if err := x.c.ledger.Settle(e); err != nil {
+		x.c.logger.Error("settlement not recorded yet", "request_id", x.id.String(), "err", err)
+	}
+	x.reserved = false // after a panic in there, Abandon tries again
+}
+
+// settle books what the call came to. whole says that the response passed to its end; otherwise and detail are
+// the outcome of a response that does not say of itself that it is complete, and what is known of that.
+func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) []Header {
+	x.phase = atEnd
+	var r provider.Reading
+	if x.meter != nil {
+		r = x.meter.Close()
+	}
+	if reason := policies.Unbilled(x.status.Code, x.status.Details); reason != "" && !r.HasUsage {
+		x.c.metrics.Record(x.measured(&ledger.Entry{Status: x.status.Code}))
+		x.release(reason)
+		return []Header{{"cost_usd", pricing.Money(0).String()}}
+	}
+	e, listing, err := x.entry(r)
+	if err != nil {
+		// Only a sum beyond Money comes here: the reservation's bound, which fitted, counts.
+		x.c.logger.Error("internal error: cost not computed", "request_id", x.id.String(), "err", err)
+		e.Estimated = true
+	}
+	if e.Outcome = x.outcome(r, otherwise); e.Outcome == otherwise {
+		e.Detail = detail
+	}
+	if e.PriceSource = source(x.served, listing); e.PriceSource == unknownModel {
+		x.c.metrics.UnknownModel()
+	}
+	x.book(e)
+	x.c.metrics.Record(x.measured(&e))
+	if x.decision.Pool != "" {
+		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
+	}
+	x.store(r, whole)
+	return x.costs(&e)
+}
+
+// settleUnread books a call of which nothing can be said but that it may have been billed.
+func (x *Exchange) settleUnread() {
+	if !x.reserved {
+		return
+	}
+	e := ledger.Entry{Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Outcome: ledger.Lost, Estimated: true}
+	e.Cost, e.Baseline = x.expected, x.expected
+	if x.served == nil || x.served.Kind != policies.Pooled {
+		e.Charge = e.Cost
+	}
+	x.book(e)
+}
+
+// entry is what the ledger is told of a call that may have been billed, and the listing of the model that
+// answered, nil where the option's own price stands.
+func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, error) {
+	e := ledger.Entry{
+		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
+		Status: x.status.Code, Attempts: x.status.Attempts,
+	}
+	e.Usage, e.Estimated = x.decision.Usage(&r, x.input)
+	listing := x.snap.Set.Charged(x.served, r.Model, x.at)
+	bill, err := x.decision.Bill(x.served, e.Usage, listing)
+	if err != nil {
+		return e, listing, err
+	}
+	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
+	if x.served.Kind != policies.Pooled {
+		e.Charge = e.Cost
+	}
+	if x.decision.Pool != "" {
+		e.Eligible, err = x.decision.API.Cost(e.Usage)
+	}
+	if err == nil {
+		err = x.imagine(&e)
+	}
+	return e, listing, err
+}
+
+// imagine adds what an enforcing policy would have made of the usage of an observed call.
+func (x *Exchange) imagine(e *ledger.Entry) error {
+	e.Would, e.WouldModel = x.would.kind, modelLabel(x.would.model)
+	o := x.would.option
+	if o == nil {
+		return nil
+	}
+	if o.Kind == policies.Asked {
+		e.WouldCost = e.Cost // at the price of the model that answered
+		return nil
+	}
+	var err error
+	e.WouldCost, err = o.Cost(e.Usage)
+	return err
+}
+
+func (x *Exchange) outcome(r provider.Reading, otherwise ledger.Outcome) ledger.Outcome {
+	switch {
+	case r.Failed || x.status.Code >= 400:
+		return ledger.Failed
+	case r.Complete:
+		return ledger.OK
+	}
+	return otherwise
+}
+
+// unknownModel is the source of a price that the policy sets for models that nobody listed.
+const unknownModel = "unknown_model"
+
+// source is where the price was read that the call is charged at.
+func source(o *policies.Option, charged *pricing.Listing) string {
+	switch {
+	case o.Kind == policies.Pooled:
+		return "gpu"
+	case charged != nil:
+		return charged.Source
+	case o.Listing != nil:
+		return o.Listing.Source
+	}
+	return unknownModel
+}
+
+// costs is what the access log shows of the price.
+func (x *Exchange) costs(e *ledger.Entry) []Header {
+	m := []Header{
+		{"cost_usd", e.Cost.String()}, {"baseline_usd", e.Baseline.String()}, {"usage", usageText(&e.Usage)},
+	}
+	if e.Estimated {
+		m = append(m, Header{"estimated", "true"})
+	}
+	return m
+}
+
+// usageText is a usage in the access log: {"input":12,"output":3}, kinds that are zero left out.
+func usageText(u *pricing.Usage) string {
+	b := append(make([]byte, 0, 64), '{')
+	for _, k := range [...]struct {
+		name  string
+		count int64
+	}{
+		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
+		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output}, {"reasoning", u.Reasoning},
+	} {
+		b = appendCount(b, k.name, k.count)
+	}
+	return string(append(b, '}'))
+}
