@@ -89,7 +89,7 @@ func newGateway(t testing.TB, policy string, wrap func(exchange.Ledger) exchange
 func connect(t testing.TB, s *Server) extprocv3.ExternalProcessorClient {
 	t.Helper()
 	l := bufconn.Listen(1 << 20)
-	server := grpc.NewServer(grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(MaxMessage))
+	server := grpc.NewServer(grpc.ForceServerCodecV2(Codec{}), grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(MaxMessage))
 	extprocv3.RegisterExternalProcessorServer(server, s)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()

@@ -122,7 +122,7 @@ func (d *door) spend(t *testing.T, v *policytest.Vector) {
 func (d *door) serve(t *testing.T, s extprocv3.ExternalProcessorServer) {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.ForceServerCodecV2(extproc.Codec{}))
 	extprocv3.RegisterExternalProcessorServer(server, s)
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
