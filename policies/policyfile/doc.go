@@ -13,7 +13,7 @@
 //	    vendor: NAME                     # whose prices apply; NAME itself
 //	    credential: caller | file:/PATH  # caller: only calls that were for this provider come here
 //	dimensions:
-//	  NAME: SOURCE | [SOURCE, ...]       # header:NAME, jwt:CLAIM, mtls:namespace|workload|uri; first with a value wins
+//	  NAME: SOURCE | [SOURCE, ...]       # header:NAME, jwt:CLAIM, mtls:namespace|workload|uri; first value wins, verified first
 //	  NAME: {from: ..., trusted: true}   # its headers may divide budgets and caches; false
 //	tiers:
 //	  NAME: [ROUTE/MODEL, ...]           # a provider's or pool's model, in order of preference

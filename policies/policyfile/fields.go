@@ -71,6 +71,7 @@ func (s *source) fields(at, n *yaml.Node, what string, known keys) fields {
 		case slices.Contains(known.later, e.name):
 			s.reportLater(e.key, fmt.Sprintf("%q in %s", e.name, what))
 		default:
+			s.maskAll(e.value)
 			s.report(e.key, UnknownKey, "unknown key %q in %s", unknownKeyHint(e.name, known.now), e.name, what)
 		}
 	}

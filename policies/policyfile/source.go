@@ -150,12 +150,27 @@ func (s *source) width(n *yaml.Node) int {
 
 // mask hides a scalar where its line is printed: it may be a key pasted by mistake.
 func (s *source) mask(n *yaml.Node) {
-	runes := []rune(s.line(n.Line))
-	for i := n.Column - 1; i < len(runes); i++ {
+	s.hide(n.Line, n.Column, len(s.line(n.Line)))
+}
+
+// hide replaces at most width characters of a line, from a column on.
+func (s *source) hide(line, column, width int) {
+	runes := []rune(s.line(line))
+	for i := column - 1; i < min(len(runes), column-1+width); i++ {
 		runes[i] = '*'
 	}
-	if n.Line <= len(s.lines) {
-		s.lines[n.Line-1] = string(runes)
+	if line <= len(s.lines) {
+		s.lines[line-1] = string(runes)
+	}
+}
+
+// maskAll hides the scalars under a key that is not known: a misspelled credential may stand there.
+func (s *source) maskAll(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Value != "" {
+		s.hide(n.Line, n.Column, s.width(n))
+	}
+	for _, inner := range n.Content {
+		s.maskAll(inner)
 	}
 }
 
