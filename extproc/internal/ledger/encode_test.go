@@ -10,10 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// words are strings that are easy to spell wrong in JSON.
-var words = []string{
-	"gpt-6-luna", "easy questions", "(none)", `"quoted"`, `back\slash`, "<a&b>", "tab\tline\n\x00\x7f", "Zürich 東京 🙂", "\u2028", "{", "\xff\xfe", "a\xc3",
-}
+// names are strings that are easy to spell wrong in JSON. words are those and some that are not UTF-8.
+var (
+	names = []string{
+		"gpt-6-luna", "easy questions", "(none)", `a"b`, `back\slash`, "a<b", "a>b", "a&b", "tab\tline\n\x00", "\x7f", "Zürich 東京 🙂",
+		"\u2028", "{", "",
+	}
+	words = append(names[:len(names):len(names)], "\xff\xfe", "a\xc3")
+)
 
 // scramble fills a value with random content, a third of it zero. It covers fields that are yet to come.
 func scramble(t *testing.T, v reflect.Value, r *rand.Rand) {

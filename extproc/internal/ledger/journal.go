@@ -59,7 +59,8 @@ func (j *journal) reserve(id ID, frame []byte) error {
 	return nil
 }
 
-// book writes the framed record of an entry, as reserve does, and returns its sequence number.
+// book writes the framed record of an entry, as reserve does, and returns its sequence number. The entry must not
+// change any more.
 func (j *journal) book(k kind, frame []byte, e *Entry) (int64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -72,9 +72,9 @@ func insertEntries(rows int) string {
 }
 
 // appendValues appends the parameters of an entry to those of insertEntries.
-func appendValues(values []any, e *numbered, scope, label int64) []any {
+func appendValues(values []any, e numbered, scope, label int64) []any {
 	values = append(values, e.at.seq, e.ID[:], e.At.UnixNano(), e.Settled.UnixNano(), scope, label)
-	for _, field := range plainFields(&e.Entry) {
+	for _, field := range plainFields(e.Entry) {
 		values = append(values, plainValue(field))
 	}
 	return values

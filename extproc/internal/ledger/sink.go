@@ -160,8 +160,8 @@ func (s *sink) read(end position) ([]numbered, position, error) {
 		if k := frameKind(frame); k != kindSettlement && k != kindEntry {
 			continue
 		}
-		e := numbered{at: next}
-		if err := decodeRecord(frame, &e.Entry); err != nil {
+		e := numbered{new(Entry), next}
+		if err := decodeRecord(frame, e.Entry); err != nil {
 			return nil, next, s.damage(err)
 		}
 		entries = append(entries, e)

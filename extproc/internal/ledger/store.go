@@ -132,11 +132,11 @@ func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []numbered, ne
 		if err != nil {
 			return err
 		}
-		label, err := st.label(ctx, tx, &entries[i].Entry)
+		label, err := st.label(ctx, tx, entries[i].Entry)
 		if err != nil {
 			return err
 		}
-		st.values = appendValues(st.values[:0], &entries[i], scope, label)
+		st.values = appendValues(st.values[:0], entries[i], scope, label)
 		if _, err := insert.ExecContext(ctx, st.values...); err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ const maxTail = 1 << 13
 
 // numbered is an entry with the position after its record.
 type numbered struct {
-	Entry
+	*Entry
 	at position
 }
 
@@ -17,13 +17,13 @@ type tail struct {
 	entries []numbered
 }
 
-// add keeps an entry whose record goes from one position to another.
+// add keeps an entry, which must not change any more, whose record goes from one position to another.
 func (t *tail) add(e *Entry, before, after position) {
 	if len(t.entries) >= t.limit {
 		// The sink may be using the old ones.
 		t.from, t.entries = before, nil
 	}
-	t.entries = append(t.entries, numbered{*e, after})
+	t.entries = append(t.entries, numbered{e, after})
 }
 
 // after forgets the entries up to a position and returns up to limit of those that follow; see journal.recent.

@@ -55,10 +55,10 @@ func TestEntriesFromMemoryEqualThoseFromFiles(t *testing.T) {
 		e.ID = NewID(noon)
 		e.At = noon.Add(-time.Duration(i) * time.Second) // newest first
 		e.Cost, e.Charge, e.Baseline, e.WouldCost = 0, 0, e.Savings.Total(), 0
-		e.Outcome = Outcome(words[r.IntN(8)])
+		e.Outcome = Outcome(names[r.IntN(5)])
 		for _, s := range []*string{(*string)(&e.Provider), (*string)(&e.API), (*string)(&e.Route), (*string)(&e.Rule),
 			(*string)(&e.Tier), (*string)(&e.Pool), &e.Would} {
-			*s = words[r.IntN(8)] // names of the policy, which are valid
+			*s = names[r.IntN(len(names))] // names of the policy, which are valid
 		}
 		for i := range e.Dims {
 			e.Dims[i].Name = "team"
