@@ -103,17 +103,6 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestEligibleCallsByPoolAndHour(t *testing.T) {
-	l := openNew(t, company(pricing.Dollar))
-	fill(t, l)
-	got, err := l.Eligible(t.Context(), noon.Add(-24*time.Hour))
-	must(t, err)
-	want := []Eligible{{Pool: "gpu", Hour: noon, Calls: 1, Tokens: 150, Cost: 4 * cent}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("eligible (-want +got):\n%s", diff)
-	}
-}
-
 func TestFoldersWithStrangeNames(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "50% off? #1")
 	l := openAt(t, dir, quiet, company(pricing.Dollar))

@@ -64,4 +64,3 @@ CREATE TABLE entries (
 
 -- Balances are rebuilt from this index alone.
 CREATE INDEX entries_at ON entries (at, scope, charge, counted);
-CREATE INDEX entries_pool ON entries (pool, at) WHERE pool <> '';

@@ -17,7 +17,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// schema is the database as it is made. A change of it is a step in migrations, never an edit.
+// schema is the database as it is made. From the first release on, a change of it is a step in migrations.
 //
 //go:embed schema.sql
 var schema string
