@@ -36,7 +36,7 @@ func spendForever(dir string) error {
 	say := func(what string, id ID) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Println(what, id)
+		fmt.Fprintln(os.Stdout, what, id)
 	}
 	failed := make(chan error)
 	for range 4 {

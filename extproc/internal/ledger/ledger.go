@@ -91,7 +91,7 @@ type Stats struct {
 func Open(dir string, o Options) (*Ledger, error) {
 	l := &Ledger{options: o.withDefaults(), open: map[ID]*open{}}
 	if err := l.openFiles(dir); err != nil {
-		l.closeFiles()
+		_ = l.closeFiles() // the first cause is the one to tell
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())

@@ -79,7 +79,7 @@ func openSegment(dir string, number int64) (*segment, error) {
 	}
 	s := &segment{file: f}
 	if err := s.readHeader(); err != nil {
-		f.Close()
+		_ = f.Close() // only read
 		return nil, err
 	}
 	return s, nil
@@ -133,4 +133,4 @@ func (s *segment) tornTail() (bool, error) {
 	return len(rest) == 0 || !holdsFrame(rest[1:]), nil
 }
 
-func (s *segment) close() { s.file.Close() }
+func (s *segment) close() { _ = s.file.Close() } // only read

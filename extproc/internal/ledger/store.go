@@ -49,7 +49,7 @@ func openStore(dir string) (*store, error) {
 	}
 	st := &store{scopes: map[string]int64{}, labels: map[labels]int64{}}
 	if err := st.open(path); err != nil {
-		st.close()
+		_ = st.close() // the first cause is the one to tell
 		return nil, fmt.Errorf("open database %q: %w", path, err)
 	}
 	return st, nil
@@ -127,6 +127,7 @@ func (st *store) apply(ctx context.Context, entries []numbered, next position) e
 
 func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []numbered, next position) error {
 	insert := tx.StmtContext(ctx, st.insert)
+	defer insert.Close()
 	for i := range entries {
 		scope, err := st.scope(ctx, tx, entries[i].Dims)
 		if err != nil {
