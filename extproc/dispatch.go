@@ -41,11 +41,10 @@ func requestBody(st stream, x *exchange.Exchange, body []byte) (done bool, err e
 		return true, err
 	}
 	message := bodyReply(&reply)
-	if st.Context().Err() != nil {
-		x.NeverSent()
-		return true, nil
+	if err = st.Context().Err(); err == nil {
+		err = st.Send(message)
 	}
-	if err := st.Send(message); err != nil {
+	if err != nil {
 		x.NeverSent()
 		return true, ended(err)
 	}

@@ -25,7 +25,8 @@ const (
 	jwtNamespace = "envoy.filters.http.jwt_authn"
 )
 
-// incoming reads the request headers. Values come in raw_value, older ones in value.
+// incoming reads the request headers. Values come in raw_value, older ones in value; Codec, which a server may
+// do without, has moved them all to value.
 func incoming(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) exchange.Incoming {
 	list := h.GetHeaders().GetHeaders()
 	in := exchange.Incoming{
@@ -56,7 +57,8 @@ func incoming(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) exchange
 	return in
 }
 
-// joinValues returns all raw values in one string, which costs one allocation instead of one per header.
+// joinValues returns all raw values in one string, which costs one allocation instead of one per header, and none
+// where Codec left no raw values.
 func joinValues(list []*corev3.HeaderValue) string {
 	size := 0
 	for _, f := range list {

@@ -76,12 +76,14 @@ func newGateway(t testing.TB, policy string, wrap func(exchange.Ledger) exchange
 	measured := metrics.New(nil)
 	parts := exchange.Parts{
 		Ledger: g.books, Prefixes: cache.NewPrefixes(), Pools: upstream.Open("", noon, logger),
-		Credentials: upstream.NewCredentials(logger), Metrics: measured, Logger: logger, Now: now,
+		Metrics: measured, Logger: logger, Now: now,
 	}
+	credentials, err := upstream.LoadCredentials(set.Policy(), logger)
+	ok(t, err)
 	if wrap != nil {
 		parts.Ledger = wrap(g.books)
 	}
-	g.Server = New(exchange.NewConductor(parts, exchange.NewSnapshot(set)), measured)
+	g.Server = New(exchange.NewConductor(parts, &exchange.Snapshot{Set: set, Credentials: credentials}), measured)
 	g.client = connect(t, g.Server)
 	return g
 }

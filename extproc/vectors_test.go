@@ -86,10 +86,11 @@ func newDoor(t *testing.T, v *policytest.Vector) *door {
 	t.Cleanup(func() { must(t, pools.Close()) })
 	pools.SetPools(policy.Pools)
 	pools.Observe(policies.RouteName(v.Cheaper), 1_000_000*pricing.Dollar, 1, v.At)
-	credentials := upstream.NewCredentials(logger)
-	must(t, credentials.Load(policy))
-	parts.Ledger, parts.Cache, parts.Pools, parts.Credentials = d.ledger, answers, pools, credentials
-	d.serve(t, extproc.New(exchange.NewConductor(parts, exchange.NewSnapshot(d.set)), measured))
+	credentials, err := upstream.LoadCredentials(policy, logger)
+	must(t, err)
+	parts.Ledger, parts.Cache, parts.Pools = d.ledger, answers, pools
+	snapshot := &exchange.Snapshot{Set: d.set, Credentials: credentials}
+	d.serve(t, extproc.New(exchange.NewConductor(parts, snapshot), measured))
 	return d
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/url"
@@ -46,7 +47,7 @@ func TestWhoMayListenWhere(t *testing.T) {
 		{"unix:/run/farebox.sock", access{allow: list{"envoy"}}, "TLS needs all"},
 		{"0.0.0.0:9901", access{cert: "/nowhere", key: "/nowhere", clientCA: "/nowhere", allow: list{"envoy"}}, "read certificate"},
 	} {
-		option, err := tt.access.credentials(tt.address)
+		option, err := tt.access.credentials(tt.address, slog.New(slog.DiscardHandler))
 		if (err == nil) != (tt.refused == "") || (err == nil) != (option != nil) || (err != nil && !strings.Contains(err.Error(), tt.refused)) {
 			t.Errorf("%s with %+v: %v, want %q", tt.address, tt.access, err, tt.refused)
 		}
@@ -117,16 +118,55 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func TestOnlyAllowedClientsGetThroughTLS(t *testing.T) {
-	ours, theirs, dir := newAuthority(t), newAuthority(t), t.TempDir()
-	server := ours.issue(t, "farebox.test", x509.ExtKeyUsageServerAuth)
+// files writes what a server of the authority's needs, and returns the access rule that reads it.
+func (a *authority) files(t *testing.T, dir string) access {
+	t.Helper()
+	server := a.issue(t, "farebox.test", x509.ExtKeyUsageServerAuth)
 	key, err := x509.MarshalPKCS8PrivateKey(server.PrivateKey)
 	check(t, err)
-	a := access{
+	return access{
 		cert: write(t, dir, "cert.pem", "CERTIFICATE", server.Certificate[0]), key: write(t, dir, "key.pem", "PRIVATE KEY", key),
-		clientCA: write(t, dir, "ca.pem", "CERTIFICATE", ours.cert.Raw), allow: list{"envoy.test", "spiffe://td/ns/mesh/sa/envoy"},
+		clientCA: write(t, dir, "ca.pem", "CERTIFICATE", a.cert.Raw), allow: list{"envoy.test", "spiffe://td/ns/mesh/sa/envoy"},
 	}
-	address := serveHealth(t, a)
+}
+
+// ask returns what a client with certificates meets at a server whose authority it trusts.
+func (a *authority) ask(t *testing.T, address string, maxVersion uint16, client ...tls.Certificate) error {
+	t.Helper()
+	creds := credentials.NewTLS(&tls.Config{RootCAs: a.pool, ServerName: "farebox.test", Certificates: client, MaxVersion: maxVersion, MinVersion: tls.VersionTLS10})
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds))
+	check(t, err)
+	defer func() { check(t, conn.Close()) }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+	return err
+}
+
+// A mesh issues certificates for hours: what replaces them holds from the next connection on.
+func TestCertificatesAreReadAgain(t *testing.T) {
+	before, after, dir := newAuthority(t), newAuthority(t), t.TempDir()
+	address := serveHealth(t, before.files(t, dir))
+	client := func(a *authority) tls.Certificate { return a.issue(t, "envoy.test", x509.ExtKeyUsageClientAuth) }
+	if err := before.ask(t, address, 0, client(before)); err != nil {
+		t.Fatal(err)
+	}
+	check(t, os.Remove(filepath.Join(dir, "key.pem")))
+	if err := before.ask(t, address, 0, client(before)); err != nil {
+		t.Errorf("while the files are being replaced: %v", err)
+	}
+	after.files(t, dir)
+	if err := after.ask(t, address, 0, client(after)); err != nil {
+		t.Errorf("the new authority: %v", err)
+	}
+	if after.ask(t, address, 0, client(before)) == nil {
+		t.Error("a client of the old authority still gets through")
+	}
+}
+
+func TestOnlyAllowedClientsGetThroughTLS(t *testing.T) {
+	ours, theirs := newAuthority(t), newAuthority(t)
+	address := serveHealth(t, ours.files(t, t.TempDir()))
 	for _, tt := range []struct {
 		name   string
 		client []tls.Certificate
@@ -142,14 +182,7 @@ func TestOnlyAllowedClientsGetThroughTLS(t *testing.T) {
 		{"an old protocol", []tls.Certificate{ours.issue(t, "envoy.test", x509.ExtKeyUsageClientAuth)}, tls.VersionTLS11, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			creds := credentials.NewTLS(&tls.Config{RootCAs: ours.pool, ServerName: "farebox.test", Certificates: tt.client, MaxVersion: tt.max, MinVersion: tls.VersionTLS10})
-			conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds))
-			check(t, err)
-			defer conn.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			_, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-			if (err == nil) != tt.ok {
+			if err := ours.ask(t, address, tt.max, tt.client...); (err == nil) != tt.ok {
 				t.Errorf("got %v, want success %t", err, tt.ok)
 			}
 		})
@@ -159,7 +192,7 @@ func TestOnlyAllowedClientsGetThroughTLS(t *testing.T) {
 // serveHealth serves nothing but health under an access rule.
 func serveHealth(t *testing.T, a access) (address string) {
 	t.Helper()
-	option, err := a.credentials("0.0.0.0:0")
+	option, err := a.credentials("0.0.0.0:0", slog.New(slog.NewTextHandler(t.Output(), nil)))
 	check(t, err)
 	server := grpc.NewServer(option)
 	healthv1.RegisterHealthServer(server, health.NewServer())

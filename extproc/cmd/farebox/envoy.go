@@ -7,6 +7,7 @@ import (
 
 	"github.com/farebox-mesh/farebox/envoy"
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
 // envoyFlags are the flags of farebox envoy.
@@ -44,7 +45,7 @@ func runEnvoy(_ context.Context, args []string, e env) int {
 		return e.fail(err)
 	}
 	if err := envoy.Render(e.stdout, config); err != nil {
-		return e.fail(fmt.Errorf("render configuration: %w", err))
+		return e.fail(err)
 	}
 	return statusOK
 }
@@ -56,7 +57,7 @@ func (x *envoyFlags) config(set *policies.Set) (envoy.Config, error) {
 		c.ExtProc = ""
 	}
 	if x.wasm != "" {
-		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(policies.AppendJSON(nil, set.Policy(), listings(set)))}
+		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(policies.AppendJSON(nil, set.Policy(), catalog.Listings()))}
 	}
 	var err error
 	c.Upstreams, err = x.routes(set, c.Upstreams)
@@ -73,10 +74,7 @@ func (x *envoyFlags) routes(set *policies.Set, shipped []envoy.Upstream) ([]envo
 		}
 	}
 	for _, p := range set.Policy().Providers {
-		u := envoy.Upstream{Name: string(p.Name), Hosts: p.Hosts}
-		if p.Prefix != "" {
-			u.Paths = []string{p.Prefix + "/"}
-		}
+		u := envoy.Upstream{Name: string(p.Name), Hosts: p.Hosts, Prefix: p.Prefix}
 		for _, host := range p.Hosts {
 			if !strings.Contains(host, "*") {
 				u.URLs = []string{"https://" + host}
@@ -116,8 +114,8 @@ func merge(routes []envoy.Upstream, u envoy.Upstream) []envoy.Upstream {
 		if len(u.Hosts) > 0 {
 			r.Hosts = u.Hosts
 		}
-		if len(u.Paths) > 0 {
-			r.Paths = u.Paths
+		if u.Prefix != "" {
+			r.Prefix = u.Prefix
 		}
 		return routes
 	}

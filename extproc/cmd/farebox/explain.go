@@ -35,7 +35,7 @@ func runExplain(_ context.Context, args []string, e env) int {
 	}
 	set, err := load(x.policy, e.stderr)
 	if err != nil {
-		return e.failPolicy(err)
+		return e.fail(err)
 	}
 	body, err := io.ReadAll(e.stdin)
 	if err != nil {
@@ -82,8 +82,8 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 }
 
 // headerValues reads the --header flags.
-func (x *explainFlags) headerValues() (map[string]string, error) {
-	headers := map[string]string{}
+func (x *explainFlags) headerValues() (signals, error) {
+	headers := signals{}
 	for _, h := range x.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
@@ -95,31 +95,39 @@ func (x *explainFlags) headerValues() (map[string]string, error) {
 }
 
 // request is the call as the server would see it.
-func (x *explainFlags) request(set *policies.Set, call *provider.Request, headers map[string]string) *policies.Request {
+func (x *explainFlags) request(set *policies.Set, call *provider.Request, given signals) *policies.Request {
 	path, _, _ := strings.Cut(x.path, "?")
-	r := &policies.Request{Call: call, Path: path, Header: func(n string) string { return headers[n] }}
+	r := &policies.Request{Call: call, Path: path, Header: given.Header}
 	r.Route, r.Vendor = set.Identify(x.host, x.path, call.API, r.Header)
-	for i := range set.Policy().Dimensions {
-		r.Dims = append(r.Dims, dimension(&set.Policy().Dimensions[i], headers))
-	}
+	r.Dims = set.Payers(given)
 	return r
 }
 
-// dimension reads a value from the headers given. As the command line has no token and no certificate, their values
-// are given as headers named after the source: "jwt.team", "mtls.namespace".
-func dimension(d *policies.Dimension, headers map[string]string) policies.Value {
-	v := policies.Value{Name: d.Name}
-	for _, s := range d.Sources {
-		name := s.Key
-		if s.Kind != policies.FromHeader {
-			name = strings.ToLower(string(s.Kind) + "." + s.Key)
-		}
-		if value := headers[name]; value != "" {
-			v.Value, v.Verified = value, d.Verified(s.Kind)
-			return v
+// signals are the headers given, by name in lower case. As the command line has no token and no certificate, their
+// values are headers as well, named after the source: "jwt.team", "mtls.namespace".
+type signals map[string]string
+
+// Header implements policies.Signals.
+func (s signals) Header(name string) string { return s[name] }
+
+// Claim implements policies.Signals.
+func (s signals) Claim(name string) string { return s["jwt."+strings.ToLower(name)] }
+
+// PeerURI implements policies.Signals. Where only parts of the certificate's id are given, it is made of them.
+func (s signals) PeerURI() string {
+	if uri := s["mtls.uri"]; uri != "" {
+		return uri
+	}
+	uri := ""
+	for _, part := range [...]struct{ label, name string }{{"ns", "namespace"}, {"sa", "workload"}} {
+		if v := s["mtls."+part.name]; v != "" {
+			uri += "/" + part.label + "/" + v
 		}
 	}
-	return v
+	if uri == "" {
+		return ""
+	}
+	return "spiffe://cluster.local" + uri
 }
 
 // guessPath tells the APIs apart by what only one of them has.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -55,13 +56,13 @@ func (e *shortError) Error() string {
 		e.budget.Name, usd(e.left), moment(e.refills), usd(e.need))
 }
 
-// bear returns nil if the budgets could reserve an option, by the rules of the ledger.
+// bear returns nil if the budgets could reserve an option.
 func (b balances) bear(budgets []policies.Budget, o *policies.Option, now time.Time) *shortError {
 	var short *shortError
 	for i := range budgets {
 		budget := &budgets[i]
 		left, need := b.left(budget), o.Charge()
-		if left >= need && (need > 0 || left > 0 || budget.FreeOnly) {
+		if ledger.Covers(budget, left, need) {
 			continue
 		}
 		if refills := budget.End(now); short == nil || refills.After(short.refills) {

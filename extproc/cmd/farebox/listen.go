@@ -39,8 +39,7 @@ func listenUnix(path string) (net.Listener, error) {
 	}
 	// The group is who may talk to the server.
 	if err := os.Chmod(path, 0o660); err != nil {
-		l.Close()
-		return nil, err
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
@@ -58,7 +57,7 @@ func removeSocket(path string) error {
 		return fmt.Errorf("%q is there and is no socket", path)
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		conn.Close()
+		_ = conn.Close() // nothing was said
 		return fmt.Errorf("another process serves %q; stop it or choose another --listen", path)
 	}
 	return os.Remove(path)

@@ -12,7 +12,7 @@ import (
 // shortDir is a folder whose path leaves room for the name of a socket.
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fb")
+	dir, err := os.MkdirTemp("", "fb") //nolint:usetesting // the name of a test would make the path too long
 	check(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir

@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/farebox-mesh/farebox/policies/policyfile"
 )
 
 const (
@@ -59,10 +61,7 @@ func run(ctx context.Context, args []string, e env) int {
 	}
 	commands := map[string]func(context.Context, []string, env) int{
 		"serve": runServe, "check": runCheck, "explain": runExplain, "policy": runPolicy, "envoy": runEnvoy,
-		"prices": runPrices, "version": runVersion,
-		"meter": func(_ context.Context, args []string, e env) int {
-			return runMeter(args, e.stdin, e.stdout, e.stderr, e.now)
-		},
+		"prices": runPrices, "version": runVersion, "meter": runMeter,
 	}
 	switch name := args[0]; name {
 	case "help", "-h", "--help":
@@ -100,8 +99,14 @@ func parse(f *flag.FlagSet, args []string) (status int, ok bool) {
 	return statusOK, true
 }
 
-// fail says what went wrong and returns the exit status.
+// fail says what went wrong and returns the exit status. The problems of a policy stand as they are, so that editors
+// find the places.
 func (e env) fail(err error) int {
+	var problems policyfile.Problems
+	if errors.As(err, &problems) {
+		fmt.Fprintln(e.stderr, problems)
+		return statusFailed
+	}
 	fmt.Fprintf(e.stderr, "farebox: %v\n", err)
 	return statusFailed
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -17,13 +18,8 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-const (
-	// maxRecord bounds one line of input, in bytes: the largest body that a Meter keeps, in base64, several times.
-	maxRecord = 256 << 20
-
-	// bytesPerToken is the rule of thumb for text whose tokens nobody stated.
-	bytesPerToken = 4
-)
+// maxRecord bounds one line of input, in bytes: the largest body that a Meter keeps, in base64, several times.
+const maxRecord = 256 << 20
 
 // record is a recorded exchange, one line of input. Only URL and Body are required.
 type record struct {
@@ -74,8 +70,7 @@ type meteredPrice struct {
 
 // runMeter says for each recorded exchange on stdin what it cost. A record that cannot be read or priced gets a
 // line that says so; only unreadable input and unwritable output end with a status other than 0.
-func runMeter(args []string, stdin io.Reader, stdout, stderr io.Writer, now func() time.Time) int {
-	e := env{stdin: stdin, stdout: stdout, stderr: stderr, now: now}
+func runMeter(_ context.Context, args []string, e env) int {
 	f := flags("meter", "meter < records.jsonl", e)
 	if status, ok := parse(f, args); !ok {
 		return status
@@ -84,8 +79,8 @@ func runMeter(args []string, stdin io.Reader, stdout, stderr io.Writer, now func
 		f.Usage()
 		return statusUsage
 	}
-	in := bufio.NewReaderSize(stdin, 64<<10)
-	out := json.NewEncoder(stdout)
+	in := bufio.NewReaderSize(e.stdin, 64<<10)
+	out := json.NewEncoder(e.stdout)
 	out.SetEscapeHTML(false)
 	for number := 1; ; number++ {
 		line, tooLong, err := readRecord(in)
@@ -93,7 +88,7 @@ func runMeter(args []string, stdin io.Reader, stdout, stderr io.Writer, now func
 			return e.fail(fmt.Errorf("read line %d: %w", number, err))
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if err := out.Encode(meterLine(line, tooLong, number, now)); err != nil {
+			if err := out.Encode(meterLine(line, tooLong, number, e.now)); err != nil {
 				return e.fail(fmt.Errorf("write line %d: %w", number, err))
 			}
 		}
@@ -224,7 +219,7 @@ func (m *metered) charge(status int, reading provider.Reading, requested pricing
 		usage = pricing.Usage{} // errors are not billed
 	case !reading.HasUsage:
 		m.Estimated = true
-		usage.Output = max(usage.Output, (reading.TextBytes+bytesPerToken-1)/bytesPerToken)
+		usage.Output = max(usage.Output, provider.EstimateTokens(reading.TextBytes))
 	}
 	m.Usage = (*meteredUsage)(&usage)
 	listing := catalog.Table().Lookup(m.Provider, m.Model, at)

@@ -19,7 +19,7 @@ func meterClock() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.U
 func runMeterOn(t *testing.T, in io.Reader) (out string, status int) {
 	t.Helper()
 	var stdout, stderr strings.Builder
-	status = runMeter(nil, in, &stdout, &stderr, meterClock)
+	status = runMeter(t.Context(), nil, env{in, &stdout, &stderr, meterClock})
 	t.Logf("stderr: %s", &stderr)
 	return stdout.String(), status
 }
@@ -152,7 +152,7 @@ func TestMeterFailsOnUnreadableInput(t *testing.T) {
 		t.Errorf("status: got %d, want %d", status, statusFailed)
 	}
 	var discard strings.Builder
-	if status := runMeter([]string{"file"}, strings.NewReader(""), &discard, &discard, meterClock); status != statusUsage {
+	if status := runMeter(t.Context(), []string{"file"}, env{strings.NewReader(""), &discard, &discard, meterClock}); status != statusUsage {
 		t.Errorf("status with an argument: got %d, want %d", status, statusUsage)
 	}
 }

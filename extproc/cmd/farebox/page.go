@@ -39,7 +39,7 @@ func (g *page) close() {
 	ctx, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
 	if g.server.Shutdown(ctx) != nil {
-		g.server.Close()
+		_ = g.server.Close() // what hangs on ends with the process
 	}
 }
 

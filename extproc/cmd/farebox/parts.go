@@ -23,17 +23,16 @@ const defaultCacheMegabytes = 256
 // parts are the long-lived pieces of a serving process.
 type parts struct {
 	env
-	policyFile  string
-	logger      *slog.Logger
-	registry    *prometheus.Registry
-	metrics     *metrics.Metrics
-	ledger      *ledger.Ledger
-	pools       *upstream.Pools
-	credentials *upstream.Credentials
-	cache       *cache.Cache
-	conductor   *exchange.Conductor
-	ready       atomic.Bool
-	policy      atomic.Pointer[policyState]
+	policyFile string
+	logger     *slog.Logger
+	registry   *prometheus.Registry
+	metrics    *metrics.Metrics
+	ledger     *ledger.Ledger
+	pools      *upstream.Pools
+	cache      *cache.Cache
+	conductor  *exchange.Conductor
+	ready      atomic.Bool
+	policy     atomic.Pointer[policyState]
 }
 
 // open reads the policy and opens everything that it needs.
@@ -43,45 +42,43 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 		return nil, err
 	}
 	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m}
-	if err := p.openStores(ctx, s.state, set); err != nil {
+	credentials, err := p.openStores(ctx, s.state, set)
+	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.conductor = exchange.NewConductor(exchange.Parts{
-		Ledger: p.ledger, Cache: p.cache, Prefixes: cache.NewPrefixes(), Pools: p.pools, Credentials: p.credentials,
+		Ledger: p.ledger, Cache: p.cache, Prefixes: cache.NewPrefixes(), Pools: p.pools,
 		Metrics: m, Logger: logger, Now: e.now,
-	}, exchange.NewSnapshot(set))
-	p.policy.Store(&policyState{set: set, text: text, loaded: e.now()})
+	}, &exchange.Snapshot{Set: set, Credentials: credentials})
+	p.policy.Store(&policyState{set: set, credentials: credentials, text: text, loaded: e.now()})
 	p.observe()
 	p.ready.Store(true)
 	return p, nil
 }
 
-func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (err error) {
+func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (_ *upstream.Credentials, err error) {
 	if p.ledger, err = ledger.Open(dir, ledger.Options{Now: p.now, Logger: p.logger}); err != nil {
-		return err
+		return nil, err
 	}
 	p.pools = upstream.Open(dir, p.now(), p.logger)
 	if p.cache, err = cache.New(cacheSize(set), p.metrics); err != nil {
-		return err
+		return nil, err
 	}
-	p.credentials = upstream.NewCredentials(p.logger)
-	return p.apply(ctx, set, nil)
+	return p.apply(ctx, set)
 }
 
-// apply tells the stores of a policy, before calls are decided by it. If it fails, what they knew of the old
-// policy, nil at the start, is in force again.
-func (p *parts) apply(ctx context.Context, set, old *policies.Set) error {
-	if err := p.credentials.Load(set.Policy()); err != nil {
-		return err
+// apply reads the credentials of a policy and tells the stores of it, before calls are decided by it. If it fails,
+// what they knew of the old policy is still in force.
+func (p *parts) apply(ctx context.Context, set *policies.Set) (*upstream.Credentials, error) {
+	credentials, err := upstream.LoadCredentials(set.Policy(), p.logger)
+	if err != nil {
+		return nil, err
 	}
 	if err := p.ledger.SetBudgets(ctx, set.Policy().Budgets, p.now()); err != nil {
-		if old != nil {
-			err = errors.Join(err, p.credentials.Load(old.Policy()))
-		}
-		return err
+		return nil, err
 	}
 	p.pools.SetPools(set.Policy().Pools)
-	return nil
+	return credentials, nil
 }
 
 // cacheSize is the size in megabytes that a policy wants of the exact cache.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/policies/policyfile"
-	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
@@ -34,16 +32,6 @@ func compile(file string, text []byte, warnings io.Writer) (*policies.Set, error
 	return set, nil
 }
 
-// failPolicy reports a policy that cannot be used: its problems as they are, so that editors find the places.
-func (e env) failPolicy(err error) int {
-	var problems policyfile.Problems
-	if errors.As(err, &problems) {
-		fmt.Fprintln(e.stderr, problems)
-		return statusFailed
-	}
-	return e.fail(err)
-}
-
 func runCheck(_ context.Context, args []string, e env) int {
 	f := flags("check", "check FILE", e)
 	if status, ok := parse(f, args); !ok {
@@ -55,7 +43,7 @@ func runCheck(_ context.Context, args []string, e env) int {
 	}
 	set, err := load(f.Arg(0), e.stderr)
 	if err != nil {
-		return e.failPolicy(err)
+		return e.fail(err)
 	}
 	p := set.Policy()
 	fmt.Fprintf(e.stdout, "%s: ok, mode %s, %s, %s, %s, %s\n", f.Arg(0), p.Mode,
@@ -82,25 +70,10 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	}
 	set, err := load(f.Arg(1), e.stderr)
 	if err != nil {
-		return e.failPolicy(err)
+		return e.fail(err)
 	}
-	fmt.Fprintf(e.stdout, "%s\n", policies.AppendJSON(nil, set.Policy(), listings(set)))
+	fmt.Fprintf(e.stdout, "%s\n", policies.AppendJSON(nil, set.Policy(), catalog.Listings()))
 	return statusOK
-}
-
-// listings are the prices that a filter needs: those of the vendors that the policy names.
-func listings(set *policies.Set) []pricing.Listing {
-	vendors := map[pricing.ProviderName]bool{}
-	for _, p := range set.Policy().Providers {
-		vendors[p.Vendor] = true
-	}
-	var chosen []pricing.Listing
-	for _, l := range catalog.Listings() {
-		if vendors[l.Provider] {
-			chosen = append(chosen, l)
-		}
-	}
-	return chosen
 }
 
 func runVersion(_ context.Context, _ []string, e env) int {

@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
+	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 )
 
@@ -18,13 +20,17 @@ import (
 // mounted ConfigMap, which file events miss.
 const pollInterval = time.Second
 
+// missesBefore is how many polls in a row find no policy file before that is reported: a file is away for a moment
+// while it is replaced.
+const missesBefore = 3
+
 // policyState is the policy in force and how the last attempt to replace it went.
 type policyState struct {
-	set    *policies.Set
-	text   []byte
-	loaded time.Time
-	failed error     // of the last reload; nil if it succeeded
-	at     time.Time // of the failed reload
+	set         *policies.Set
+	credentials *upstream.Credentials
+	text        []byte
+	loaded      time.Time
+	failed      error // of the last reload; nil if it succeeded
 }
 
 func readPolicy(file string, warnings io.Writer) (*policies.Set, []byte, error) {
@@ -43,7 +49,7 @@ func (p *parts) watch(ctx context.Context) {
 	defer signal.Stop(hangup)
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	seen := p.policy.Load().text
+	w := watched{seen: p.policy.Load().text}
 	for {
 		forced := false
 		select {
@@ -54,14 +60,49 @@ func (p *parts) watch(ctx context.Context) {
 		case <-ticker.C:
 		}
 		text, err := os.ReadFile(p.policyFile)
-		if err != nil && !forced {
-			continue // a file is away for a moment while it is replaced
+		if w.changed(text, err, forced) {
+			p.reload(ctx, text, err)
 		}
-		if err == nil && bytes.Equal(text, seen) && !forced {
-			continue
+	}
+}
+
+// watched is a file as the last polls found it.
+type watched struct {
+	seen   []byte // nil after a miss that was reported
+	misses int    // in a row
+}
+
+// changed takes what a poll found and reports whether that is news: another text, or that the file cannot be read
+// for good. If somebody asked for the poll, whatever it found is.
+func (w *watched) changed(text []byte, err error, forced bool) bool {
+	if err != nil {
+		w.misses++
+		if w.misses != missesBefore && !forced {
+			return false
 		}
-		seen = text
-		p.reload(ctx, text, err)
+		w.seen = nil
+		return true
+	}
+	w.misses = 0
+	if !forced && w.seen != nil && bytes.Equal(text, w.seen) {
+		return false
+	}
+	w.seen = text
+	return true
+}
+
+// refreshCredentials reads credential files again when they change, until ctx ends. Nobody waits for it, and it
+// writes nothing: a mount that hangs holds up neither the policy nor a shutdown.
+func (p *parts) refreshCredentials(ctx context.Context) {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		p.policy.Load().credentials.Refresh(ctx)
 	}
 }
 
@@ -71,22 +112,23 @@ func (p *parts) reload(ctx context.Context, text []byte, err error) {
 	if err == nil {
 		set, err = compile(p.policyFile, text, p.stderr)
 	}
-	old := p.policy.Load()
+	var credentials *upstream.Credentials
 	if err == nil {
-		err = p.apply(ctx, set, old.set)
+		credentials, err = p.apply(ctx, set)
 	}
+	old := p.policy.Load()
 	p.metrics.Reloaded(err == nil, p.now())
 	if err != nil {
 		kept := *old
-		kept.failed, kept.at = err, p.now()
+		kept.failed = err
 		p.policy.Store(&kept)
-		p.logger.Warn("reload refused", "policy", p.policyFile, "err", err)
+		p.logger.LogAttrs(ctx, slog.LevelWarn, "reload refused", slog.String("policy", p.policyFile), slog.Any("err", err))
 		return
 	}
-	p.conductor.Publish(exchange.NewSnapshot(set))
-	p.policy.Store(&policyState{set: set, text: text, loaded: p.now()})
+	p.conductor.Publish(&exchange.Snapshot{Set: set, Credentials: credentials})
+	p.policy.Store(&policyState{set: set, credentials: credentials, text: text, loaded: p.now()})
 	if cacheSize(set) != cacheSize(old.set) {
-		p.logger.Warn("the exact cache keeps its size until the next start", "policy", p.policyFile)
+		p.logger.LogAttrs(ctx, slog.LevelWarn, "the exact cache keeps its size until the next start", slog.String("policy", p.policyFile))
 	}
-	p.logger.Info("reloaded", "policy", p.policyFile, "mode", string(set.Policy().Mode))
+	p.logger.LogAttrs(ctx, slog.LevelInfo, "reloaded", slog.String("policy", p.policyFile), slog.String("mode", string(set.Policy().Mode)))
 }

@@ -64,7 +64,7 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 		debug.SetGCPercent(gcPercent)
 	}
 	logger := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: s.level}))
-	creds, err := s.access.credentials(s.listen)
+	creds, err := s.access.credentials(s.listen, logger)
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,10 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 	healthv1.RegisterHealthServer(server, healthServer)
 	page, err := parts.adminServer(s.admin)
 	if err != nil {
-		listener.Close()
-		return err
+		return errors.Join(err, listener.Close())
 	}
-	logger.Info("started", "listen", s.listen, "admin", page.addr, "policy", s.policy, "mode", string(parts.mode()), "version", version())
+	logger.LogAttrs(ctx, slog.LevelInfo, "started", slog.String("listen", s.listen), slog.String("admin", page.addr),
+		slog.String("policy", s.policy), slog.String("mode", string(parts.mode())), slog.String("version", version()))
 	return parts.run(ctx, running{server, processor, healthServer, listener, page, s.drain})
 }
 
@@ -113,6 +113,7 @@ func (p *parts) run(ctx context.Context, r running) error {
 	background.Go(func() { failed <- r.server.Serve(r.listener) })
 	background.Go(func() { failed <- r.page.serve() })
 	background.Go(func() { p.watch(ctx) })
+	go p.refreshCredentials(ctx)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -124,7 +125,7 @@ func (p *parts) run(ctx context.Context, r running) error {
 	r.stop()
 	r.page.close()
 	background.Wait()
-	p.logger.Info("stopped")
+	p.logger.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return unlessClosed(err)
 }
 

@@ -225,6 +225,9 @@ func TestServeRefusesWhatCannotWork(t *testing.T) {
 			if got != tt.status || !strings.Contains(stderr.String(), tt.says) {
 				t.Errorf("status %d, want %d with %q: %s", got, tt.status, tt.says, &stderr)
 			}
+			if strings.Contains(stderr.String(), "farebox: "+bad+":") {
+				t.Errorf("editors do not find the place: %s", &stderr)
+			}
 		})
 	}
 }
@@ -243,7 +246,7 @@ func TestAReloadIsWholeOrNotAtAll(t *testing.T) {
 	check(t, err)
 	defer func() { check(t, p.close()) }()
 	state := func() (policies.Mode, string, bool) {
-		secret, _ := p.credentials.Get("openai")
+		secret, _ := p.policy.Load().credentials.Get("openai")
 		return p.mode(), string(p.budgets()[0].Budget) + " " + secret.Reveal(), p.shown().Refused != ""
 	}
 	for _, tt := range []struct {

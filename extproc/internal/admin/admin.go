@@ -75,7 +75,7 @@ var files embed.FS
 
 // New returns the handler of the admin port.
 func New(c Config) http.Handler {
-	h := &handler{Config: c, page: parsePage()}
+	h := &handler{Config: c, page: parsePage(), last: map[string]collected{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.servePage)
 	mux.HandleFunc("GET /api/summary", h.serveSummary)

@@ -264,7 +264,8 @@ func TestRanges(t *testing.T) {
 			t.Errorf("%q: status %d", q, w.Code)
 		}
 	}
-	want := []time.Duration{24*time.Hour + 1, time.Hour + 1, 24*time.Hour + 1, 30*24*time.Hour + 1}
+	// "day" is what no range means: that report is fresh.
+	want := []time.Duration{24*time.Hour + 1, time.Hour + 1, 30*24*time.Hour + 1}
 	if diff := cmp.Diff(want, b.asked); diff != "" {
 		t.Errorf("lengths (-want +got):\n%s", diff)
 	}
@@ -284,6 +285,16 @@ func TestReportsAreSharedForASecond(t *testing.T) {
 	}
 	if len(b.asked) != 2 {
 		t.Errorf("the ledger was asked %d times, want 2", len(b.asked))
+	}
+	// Pages of different ranges do not push each other out.
+	b.asked = nil
+	now = now.Add(freshFor)
+	for range 3 {
+		get(t, h, "/?range=hour")
+		get(t, h, "/?range=month")
+	}
+	if len(b.asked) != 2 {
+		t.Errorf("two ranges, and the ledger was asked %d times, want 2", len(b.asked))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	// freshFor is how long a report is shown again instead of being collected again, so that many open pages
-	// cost the ledger no more than one.
+	// cost the ledger no more than one for each range.
 	freshFor = time.Second
 	// collectWithin bounds the wait for the ledger.
 	collectWithin = 10 * time.Second
@@ -24,9 +24,14 @@ type handler struct {
 	Config
 	page *template.Template
 
-	mu     sync.Mutex // also held while a report is collected
-	last   *report    // guarded by mu
-	lastAt time.Time  // guarded by mu: when it was collected
+	mu   sync.Mutex           // also held while a report is collected
+	last map[string]collected // guarded by mu: by range
+}
+
+// collected is a report and when it was made.
+type collected struct {
+	report *report
+	at     time.Time
 }
 
 // parsePage panics if the embedded template is wrong, which the tests would have shown.
@@ -80,14 +85,14 @@ func (h *handler) report(w http.ResponseWriter, r *http.Request) (*report, bool)
 	return rep, true
 }
 
-// collect builds a report, unless the last one is of the same range and fresh.
+// collect builds a report, unless the last one of the range is fresh.
 func (h *handler) collect(ctx context.Context, over stretch) (*report, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.Now()
-	if h.last != nil && h.last.Range == over.Name {
-		if age := now.Sub(h.lastAt); age >= 0 && age < freshFor {
-			return h.last, nil
+	if last := h.last[over.Name]; last.report != nil {
+		if age := now.Sub(last.at); age >= 0 && age < freshFor {
+			return last.report, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, collectWithin)
@@ -96,6 +101,6 @@ func (h *handler) collect(ctx context.Context, over stretch) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.last, h.lastAt = rep, now
+	h.last[over.Name] = collected{rep, now}
 	return rep, nil
 }

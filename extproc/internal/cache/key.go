@@ -21,12 +21,15 @@ type KeyParts struct {
 	API       provider.API
 	Path      string            // as sent, query left out
 	Query     string            // as sent
-	Beta      string            // anthropic-beta, values joined with commas
 	Version   string            // anthropic-version
 	Model     pricing.ModelName // as served
 	Stream    bool
 	MaxOutput int64             // cap that was written into the request, 0 for none
 	Body      [sha256.Size]byte // digest of the canonical request
+
+	AnthropicBeta string // anthropic-beta, values joined with commas
+	OpenAIBeta    string // openai-beta, the same
+	IncludeUsage  bool   // the stream ends with its usage, which the canonical request leaves out
 }
 
 // keyVersion begins every key, so that a change of what a key covers makes all older keys unreachable.
@@ -35,15 +38,20 @@ const keyVersion = "farebox cache key 1"
 // NewKey returns the key of a call. Every part is preceded by its length, so that no two different sets of
 // parts run together.
 func NewKey(p KeyParts) Key {
-	stream := "whole"
-	if p.Stream {
-		stream = "stream"
+	form := "whole"
+	switch {
+	case p.Stream && p.IncludeUsage:
+		form = "stream with usage"
+	case p.Stream:
+		form = "stream"
+	case p.IncludeUsage:
+		form = "whole with usage"
 	}
 	// Most calls fit; longer ones move to the heap.
 	b := make([]byte, 0, 512)
 	for _, s := range [...]string{
-		keyVersion, string(p.Dimension), p.Partition, string(p.Route), string(p.API), p.Path, p.Query, p.Beta,
-		p.Version, string(p.Model), stream,
+		keyVersion, string(p.Dimension), p.Partition, string(p.Route), string(p.API), p.Path, p.Query,
+		p.AnthropicBeta, p.OpenAIBeta, p.Version, string(p.Model), form,
 	} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)

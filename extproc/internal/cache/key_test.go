@@ -10,7 +10,7 @@ import (
 func parts() KeyParts {
 	return KeyParts{
 		Dimension: "team", Partition: "search", Route: "openai", API: provider.OpenAIChat,
-		Path: "/v1/chat/completions", Query: "a=b", Beta: "x", Version: "2023-06-01", Model: "gpt-6-luna",
+		Path: "/v1/chat/completions", Query: "a=b", AnthropicBeta: "x", Version: "2023-06-01", Model: "gpt-6-luna",
 	}
 }
 
@@ -47,7 +47,9 @@ func TestPartsDoNotRunTogether(t *testing.T) {
 		a, b KeyParts
 	}{
 		{"value moves to the next part", KeyParts{Path: "/a", Query: "b"}, KeyParts{Path: "/", Query: "ab"}},
-		{"part moves", KeyParts{Beta: "x"}, KeyParts{Version: "x"}},
+		{"part moves", KeyParts{AnthropicBeta: "x"}, KeyParts{Version: "x"}},
+		{"another vendor's beta", KeyParts{AnthropicBeta: "x"}, KeyParts{OpenAIBeta: "x"}},
+		{"betas move", KeyParts{AnthropicBeta: "xy"}, KeyParts{AnthropicBeta: "x", OpenAIBeta: "y"}},
 		{"length byte inside a value", KeyParts{Dimension: "a\x01b"}, KeyParts{Dimension: "a", Partition: "b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

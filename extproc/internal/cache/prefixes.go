@@ -61,30 +61,49 @@ func NewPrefixes() *Prefixes {
 	return &Prefixes{seed: maphash.MakeSeed()}
 }
 
-// Claim reports whether a call should mark the prefix for the provider's cache: the provider keeps it, or it was
-// sent before and this call is the one to write it. The zero Prefix is never claimed.
+// Claimable reports whether Claim would succeed at that moment, and changes nothing.
+func (p *Prefixes) Claimable(k PrefixKey, now time.Time) bool {
+	ok := false
+	p.change(k, func(e *knownPrefix) { ok = e.keptAt(now) || e.writableAt(now) })
+	return ok
+}
+
+// Claim reports whether a call may mark the prefix for the provider's cache: the provider keeps it, or it was
+// sent before and this call is from now on the one that writes it. The zero Prefix is never claimed.
 func (p *Prefixes) Claim(k PrefixKey, now time.Time) bool {
+	ok := false
+	p.change(k, func(e *knownPrefix) {
+		if ok = e.keptAt(now); !ok && e.writableAt(now) {
+			e.writing, ok = now.UnixNano(), true
+		}
+	})
+	return ok
+}
+
+// Unclaim takes back a Claim of the moment at, as its call wrote nothing: the next one may.
+func (p *Prefixes) Unclaim(k PrefixKey, at time.Time) {
+	p.change(k, func(e *knownPrefix) {
+		if e.writing == at.UnixNano() {
+			e.writing = 0
+		}
+	})
+}
+
+// change shows the entry of a prefix to f, if there is one.
+func (p *Prefixes) change(k PrefixKey, f func(e *knownPrefix)) {
 	if k.Prefix == (provider.Prefix{}) {
-		return false
+		return
 	}
-	hash, at := p.hash(k), now.UnixNano()
+	hash := p.hash(k)
 	s, set := p.place(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.sets[set] {
-		e := &s.sets[set][i]
-		switch {
-		case e.hash != hash:
-			continue
-		case at-e.kept < int64(PrefixLifetime):
-			return true
-		case at-e.sent < int64(PrefixLifetime) && at-e.writing >= int64(writeTime):
-			e.writing = at
-			return true
+		if e := &s.sets[set][i]; e.hash == hash {
+			f(e)
+			return
 		}
-		return false
 	}
-	return false
 }
 
 // Sent notes that a call with the prefix went out.
@@ -119,6 +138,17 @@ func (p *Prefixes) note(k PrefixKey, now time.Time, change func(e *knownPrefix, 
 	}
 	ways[oldest] = knownPrefix{hash: hash}
 	change(&ways[oldest], now.UnixNano())
+}
+
+// keptAt reports whether the provider keeps the prefix.
+func (e *knownPrefix) keptAt(now time.Time) bool {
+	return now.UnixNano()-e.kept < int64(PrefixLifetime)
+}
+
+// writableAt reports whether the prefix was sent before and no call is writing it.
+func (e *knownPrefix) writableAt(now time.Time) bool {
+	at := now.UnixNano()
+	return at-e.sent < int64(PrefixLifetime) && at-e.writing >= int64(writeTime)
 }
 
 // latest is when the prefix was last heard of.

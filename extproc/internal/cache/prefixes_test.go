@@ -58,6 +58,38 @@ func TestAWriteThatNeverEndedIsTriedAgain(t *testing.T) {
 	}
 }
 
+func TestToAskDoesNotClaim(t *testing.T) {
+	p := NewPrefixes()
+	p.Sent(system, noon)
+	for range 2 {
+		if !p.Claimable(system, noon) {
+			t.Fatal("not claimable")
+		}
+	}
+	if !p.Claim(system, noon) || p.Claimable(system, noon) {
+		t.Error("want one claim, and none while it lasts")
+	}
+	p.Kept(system, noon)
+	if !p.Claimable(system, noon) {
+		t.Error("not claimable although the provider keeps it")
+	}
+}
+
+func TestAClaimCanBeTakenBack(t *testing.T) {
+	p := NewPrefixes()
+	p.Unclaim(system, noon) // of a prefix that nobody knows
+	p.Sent(system, noon)
+	p.Claim(system, noon)
+	p.Unclaim(system, noon.Add(-time.Second))
+	if p.Claim(system, noon.Add(1)) {
+		t.Error("somebody else's claim was taken back")
+	}
+	p.Unclaim(system, noon)
+	if !p.Claim(system, noon.Add(2)) {
+		t.Error("not claimable after the claim was taken back")
+	}
+}
+
 func TestPrefixesAreToldApart(t *testing.T) {
 	p := NewPrefixes()
 	p.Sent(system, noon)
@@ -108,7 +140,9 @@ func TestPrefixesDoNotAllocate(t *testing.T) {
 	p := NewPrefixes()
 	if got := testing.AllocsPerRun(100, func() {
 		p.Sent(system, noon)
+		p.Claimable(system, noon)
 		p.Claim(system, noon)
+		p.Unclaim(system, noon)
 		p.Kept(system, noon)
 	}); got != 0 {
 		t.Errorf("%v allocations, want none", got)

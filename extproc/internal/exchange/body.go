@@ -87,10 +87,7 @@ func (x *Exchange) Cheaper(pool policies.RouteName) bool { return x.c.pools.Chea
 // PrefixSeen implements policies.State.
 func (x *Exchange) PrefixSeen(route policies.RouteName, model pricing.ModelName, p provider.Prefix) bool {
 	k := cache.PrefixKey{Route: route, Model: model, Prefix: p, Account: x.account(route)}
-	if k != x.asked {
-		x.asked, x.claimed = k, x.c.prefixes.Claim(k, x.at)
-	}
-	return x.claimed
+	return x.c.prefixes.Claimable(k, x.at)
 }
 
 // account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, or
@@ -116,7 +113,7 @@ func (x *Exchange) refused(err error) Reply {
 		reply.retryAfter(limit.Refills, x.at)
 		return x.end(reply, refusal.String())
 	case err != nil:
-		x.c.logger.Error("reservation not recorded", "request_id", x.id.String(), "err", err)
+		x.logError("reservation not recorded", err)
 		return x.end(x.refuse(provider.Unavailable, "the gateway cannot record this call and lets none out unrecorded; try again later", "", "farebox_journal"), "journal")
 	case refusal == policies.RefuseUnknownModel:
 		message := fmt.Sprintf("no price is known for model %q, and this gateway refuses unknown models; ask the platform team to add it to the price list", x.call.Model)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -30,9 +31,11 @@ type Cache interface {
 	Put(cache.Key, cache.Entry) error
 }
 
-// Prefixes remembers which prompts begin alike.
+// Prefixes remembers which prompts begin alike. All methods may run together.
 type Prefixes interface {
+	Claimable(cache.PrefixKey, time.Time) bool
 	Claim(cache.PrefixKey, time.Time) bool
+	Unclaim(cache.PrefixKey, time.Time)
 	Sent(cache.PrefixKey, time.Time)
 	Kept(cache.PrefixKey, time.Time)
 }
@@ -43,47 +46,46 @@ type Pools interface {
 	Observe(pool policies.RouteName, apiCost pricing.Money, tokens int64, now time.Time)
 }
 
-// Credentials holds the keys that the policy names.
+// Credentials holds the keys that a policy names. All methods may run together.
 type Credentials interface {
 	Get(policies.RouteName) (upstream.Secret, bool)
 }
 
 // Parts is what a Conductor works with. Cache may be nil where no policy caches; all else is needed.
 type Parts struct {
-	Ledger      Ledger
-	Cache       Cache
-	Prefixes    Prefixes
-	Pools       Pools
-	Credentials Credentials
-	Metrics     *metrics.Metrics
-	Logger      *slog.Logger
-	Now         func() time.Time
+	Ledger   Ledger
+	Cache    Cache
+	Prefixes Prefixes
+	Pools    Pools
+	Metrics  *metrics.Metrics
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
-// Snapshot is one policy in force. An exchange ends under the snapshot that it began with.
-type Snapshot struct{ Set *policies.Set }
-
-// NewSnapshot returns the snapshot of a compiled policy.
-func NewSnapshot(set *policies.Set) *Snapshot { return &Snapshot{Set: set} }
+// Snapshot is one policy in force, with the credentials that it names. An exchange ends under the snapshot that it
+// began with.
+type Snapshot struct {
+	Set         *policies.Set
+	Credentials Credentials
+}
 
 // Conductor holds what all exchanges share. NewConductor makes one.
 type Conductor struct {
-	ledger      Ledger
-	cache       Cache
-	prefixes    Prefixes
-	pools       Pools
-	credentials Credentials
-	metrics     *metrics.Metrics
-	logger      *slog.Logger
-	now         func() time.Time
-	misfit      sync.Once // reported
-	snapshot    atomic.Pointer[Snapshot]
+	ledger   Ledger
+	cache    Cache
+	prefixes Prefixes
+	pools    Pools
+	metrics  *metrics.Metrics
+	logger   *slog.Logger
+	now      func() time.Time
+	misfit   sync.Once // reported
+	snapshot atomic.Pointer[Snapshot]
 }
 
 // NewConductor starts with a policy in force.
 func NewConductor(p Parts, s *Snapshot) *Conductor {
 	c := &Conductor{
-		ledger: p.Ledger, cache: p.Cache, prefixes: p.Prefixes, pools: p.Pools, credentials: p.Credentials,
+		ledger: p.Ledger, cache: p.Cache, prefixes: p.Prefixes, pools: p.Pools,
 		metrics: p.Metrics, logger: p.Logger, now: p.Now,
 	}
 	c.snapshot.Store(s)
@@ -96,6 +98,7 @@ func (c *Conductor) Publish(s *Snapshot) { c.snapshot.Store(s) }
 // reportMisfit warns once of a proxy that is not configured as expected.
 func (c *Conductor) reportMisfit(how string) {
 	c.misfit.Do(func() {
-		c.logger.Warn("the proxy's processing modes are not the shipped ones, calls may pass unread", "err", how)
+		c.logger.LogAttrs(context.Background(), slog.LevelWarn,
+			"the proxy's processing modes are not the shipped ones, calls may pass unread", slog.String("err", how))
 	})
 }

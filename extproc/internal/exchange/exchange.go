@@ -77,9 +77,8 @@ type Exchange struct {
 	reserved bool          // in the ledger, neither settled nor released
 	expected pricing.Money // what the reservation says of the cost, should nobody learn it
 
-	asked   cache.PrefixKey // the prefix that the decision last asked about, and the answer
-	claimed bool
-	prefix  cache.PrefixKey // of the call that left
+	prefix  cache.PrefixKey // of the call that leaves
+	claimed bool            // the call marks it for the provider's cache
 
 	meter  *provider.Meter
 	status Status

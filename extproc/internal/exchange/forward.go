@@ -12,17 +12,30 @@ import (
 func (x *Exchange) forward(plain []byte, decoded bool) Reply {
 	metadata := x.metadata(x.served.Kind.String(), x.served.Model)
 	reply := Reply{Reroute: true, Metadata: append(metadata, Header{"route", string(x.served.Route)})}
+	x.prefix = cache.PrefixKey{
+		Route: x.served.Route, Model: x.served.Model, Prefix: x.call.Prefix, Account: x.account(x.served.Route),
+	}
 	if x.enforcing() {
+		x.claimPrefix()
 		if refusal, ok := x.edit(&reply, plain, decoded); !ok {
 			return refusal
 		}
 	}
-	x.prefix = cache.PrefixKey{
-		Route: x.served.Route, Model: x.served.Model, Prefix: x.call.Prefix, Account: x.account(x.served.Route),
-	}
 	x.c.prefixes.Sent(x.prefix, x.at)
 	x.left()
 	return reply
+}
+
+// claimPrefix makes the call the one that writes its prefix to the provider's cache, if it is to mark it and
+// nobody keeps it yet. Where another call came first since the decision, it goes without the mark.
+func (x *Exchange) claimPrefix() {
+	edit := &x.served.Edit
+	if !edit.MarkPrefix && !edit.CacheKey {
+		return
+	}
+	if x.claimed = x.c.prefixes.Claim(x.prefix, x.at); !x.claimed {
+		edit.MarkPrefix, edit.CacheKey = false, false
+	}
 }
 
 // edit makes the request what the option wants. If it cannot, it gives the reservation back and returns the
@@ -32,7 +45,7 @@ func (x *Exchange) edit(reply *Reply, plain []byte, decoded bool) (refusal Reply
 	if err != nil {
 		// Decide asked Servable before: a disagreement is a bug, and the call must not leave half edited.
 		x.release("internal error")
-		x.c.logger.Error("internal error: rewrite refused after decision", "request_id", x.id.String(), "err", err)
+		x.logError("internal error: rewrite refused after decision", err)
 		return x.end(x.refuse(provider.Unavailable, "the gateway could not rewrite this call", "", "farebox_internal"), "internal"), false
 	}
 	if len(edits) > 0 || decoded {

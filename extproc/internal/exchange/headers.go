@@ -60,7 +60,11 @@ func (x *Exchange) uncovered(reason string) Reply {
 		// Clients look whether their base URL answers before the first call, and no provider is known to ask.
 		return Reply{Answer: &Answer{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("farebox\n"), Details: "farebox_root"}}
 	}
-	return Reply{Reroute: true, Remove: x.forged(), Metadata: x.routed("uncovered")}
+	reply := Reply{Reroute: true, Remove: x.forged(), Metadata: x.routed("uncovered")}
+	if path := x.snap.Set.ProviderPath(x.in.Host, x.in.Path); x.enforcing() && path != x.in.Path {
+		reply.Set = []Header{{":path", path}}
+	}
+	return reply
 }
 
 // free reports whether a request cannot spend. A connection that is upgraded can carry anything, and the path of

@@ -53,6 +53,32 @@ func TestWhatIsNoCallPassesUnread(t *testing.T) {
 	}
 }
 
+func TestAPrefixOfOursDoesNotGoOn(t *testing.T) {
+	const prefixed = "providers:\n  eu: {vendor: openai, prefix: /eu}\n  groq: {hosts: [api.groq.com]}\n"
+	for _, tt := range []struct {
+		name string
+		call call
+		path string // that is set in enforce mode; "" if it stays
+	}{
+		{"a call", call{path: "/eu/v1/chat/completions?a=b", body: ask}, "/v1/chat/completions?a=b"},
+		{"a list of models", call{method: "GET", path: "/eu/v1/models"}, "/v1/models"},
+		{"nothing behind it", call{method: "GET", path: "/eu?a=b"}, "/?a=b"},
+		{"a longer name", call{method: "GET", path: "/europe/v1/models"}, ""},
+		{"a path of a known host", call{host: "api.groq.com", path: "/eu/v1/chat/completions", body: ask}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, reply := newWorld(t, "mode: enforce\n"+prefixed).send(t, tt.call)
+			if got := fields(reply.Set)[":path"]; got != tt.path || reply.Answer != nil {
+				t.Errorf("path %q, want %q; answer %+v", got, tt.path, reply.Answer)
+			}
+			_, reply = newWorld(t, "mode: observe\n"+prefixed).send(t, tt.call)
+			if len(reply.Set) > 0 {
+				t.Errorf("observe mode set %v", reply.Set)
+			}
+		})
+	}
+}
+
 func TestTheGatewaysOwnRootAnswers(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		w := newWorld(t, limited)

@@ -121,7 +121,7 @@ func TestWhatObserveModeKeptIsNeverReplayed(t *testing.T) {
 	w := newWorld(t, watching)
 	c := chat(ask, Header{"x-team", "a"})
 	w.answer(t, c, said)
-	w.Publish(NewSnapshot(compile(t, strings.Replace(watching, "mode: observe", "mode: enforce", 1))))
+	w.Publish(snapshot(t, compile(t, strings.Replace(watching, "mode: observe", "mode: enforce", 1))))
 	if _, reply := w.send(t, c); reply.Answer != nil {
 		t.Errorf("another model's answer was replayed: %+v", reply.Answer)
 	}

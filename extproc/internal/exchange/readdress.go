@@ -10,7 +10,7 @@ import (
 // own credential, where the policy names one, can be had.
 func (x *Exchange) readdress(reply *Reply) bool {
 	moved := x.served.Route != x.route
-	path := x.call.RewritePath(x.served.Edit)
+	path := x.snap.Set.ProviderPath(x.in.Host, x.call.RewritePath(x.served.Edit))
 	if moved {
 		path = provider.PathAt(x.served.Vendor, x.call.API, path)
 	}
@@ -25,11 +25,11 @@ func (x *Exchange) readdress(reply *Reply) bool {
 	if credential.File == "" {
 		return true
 	}
-	secret, ok := x.c.credentials.Get(x.served.Route)
+	secret, ok := x.snap.Credentials.Get(x.served.Route)
 	if !ok {
 		return false
 	}
-	name, value := provider.Authorize(x.served.Vendor, secret.Reveal())
+	name, value := provider.Authorize(x.served.Vendor, x.call.API, secret.Reveal())
 	reply.Set = append(reply.Set, Header{name, value})
 	reply.Remove = slices.DeleteFunc(reply.Remove, func(n string) bool { return n == name })
 	return true

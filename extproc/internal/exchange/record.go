@@ -25,9 +25,8 @@ func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
 	o := x.served
 	c := &metrics.Call{
 		Provider: o.Route, Vendor: o.Vendor, API: x.call.API, Decision: metrics.Allow, Tier: x.decision.Tier,
-		Asked:  metrics.Model{Name: x.call.Model, Known: x.decision.Asked.Listing != nil},
-		Served: metrics.Model{Name: o.Model, Known: o.Listing != nil || o.Kind == policies.Pooled},
-		Usage:  e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
+		Asked: modelOf(&x.decision.Asked), Served: modelOf(o),
+		Usage: e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
 		Overrun: e.Charge > o.Charge() && !o.Unbounded, Took: x.c.now().Sub(x.began),
 	}
 	switch {
@@ -47,6 +46,18 @@ func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
 	return c
 }
 
+// modelOf is an option's model as the metrics know it: by the name in the price list, as clients add dates of their
+// own making, or in the policy.
+func modelOf(o *policies.Option) metrics.Model {
+	switch {
+	case o.Kind == policies.Pooled:
+		return metrics.Model{Name: o.Model, Known: true}
+	case o.Listing != nil:
+		return metrics.Model{Name: o.Listing.Model, Known: true}
+	}
+	return metrics.Model{}
+}
+
 // logDecision writes what became of a call, for who debugs a policy.
 func (x *Exchange) logDecision(r *Reply) {
 	ctx := context.Background()
@@ -63,6 +74,12 @@ func (x *Exchange) logDecision(r *Reply) {
 	x.c.logger.LogAttrs(ctx, slog.LevelDebug, what,
 		slog.String("request_id", x.id.String()), slog.String("provider", string(route)), slog.String("model", visible(string(model))),
 		slog.String("tier", string(x.decision.Tier)), slog.String("rule", string(x.decision.Rule)))
+}
+
+// logError says that a promise to this call was broken.
+func (x *Exchange) logError(message string, err error) {
+	x.c.logger.LogAttrs(context.Background(), slog.LevelError, message,
+		slog.String("request_id", x.id.String()), slog.Any("err", err))
 }
 
 // refusedCall is a call that no option can serve, as the metrics count it.

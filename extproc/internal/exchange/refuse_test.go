@@ -136,13 +136,26 @@ func TestAJournalThatCannotBeWrittenLetsNothingOut(t *testing.T) {
 
 func TestACredentialThatIsGoneLetsNothingOut(t *testing.T) {
 	w := newWorld(t, moving)
-	w.credentials = noCredentials{}
+	w.Publish(&Snapshot{Set: w.snapshot.Load().Set, Credentials: noCredentials{}})
 	_, reply := w.send(t, chat(ask, feature("second")))
 	if a := reply.Answer; a == nil || a.Status != 503 || a.Details != "farebox_credential" {
 		t.Errorf("got %+v, want status 503", a)
 	}
 	if e := w.entry(t); e.Outcome != ledger.Released {
 		t.Errorf("outcome %s, want released", e.Outcome)
+	}
+}
+
+func TestAReloadTakesNoCredentialFromACallUnderWay(t *testing.T) {
+	w := newWorld(t, moving)
+	x := w.Begin()
+	_, err := x.RequestHeaders(chat("", feature("second")).incoming())
+	must(t, err)
+	w.Publish(&Snapshot{Set: compile(t, "mode: enforce\n"), Credentials: noCredentials{}})
+	reply, err := x.RequestBody([]byte(ask))
+	must(t, err)
+	if got := fields(reply.Set)["authorization"]; got != "Bearer sk-second" {
+		t.Errorf("authorization %q, answer %+v; want the key of the policy that the call began with", got, reply.Answer)
 	}
 }
 

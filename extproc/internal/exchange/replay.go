@@ -84,8 +84,9 @@ func (x *Exchange) cacheKey(rule *policies.ExactCache) cache.Key {
 	digest.Sum(body[:0])
 	return cache.NewKey(cache.KeyParts{
 		Dimension: rule.Per, Partition: x.partition(rule), Route: route, API: x.call.API, Path: path, Query: query,
-		Beta: x.in.joined("anthropic-beta") + x.in.joined("openai-beta"), Version: x.in.joined("anthropic-version"), Model: o.Model,
-		Stream: x.call.Stream, MaxOutput: o.Edit.MaxOutput, Body: body,
+		AnthropicBeta: x.in.joined("anthropic-beta"), OpenAIBeta: x.in.joined("openai-beta"),
+		Version: x.in.joined("anthropic-version"), Model: o.Model, Stream: x.call.Stream,
+		IncludeUsage: x.call.Facts.Has(provider.IncludeUsage), MaxOutput: o.Edit.MaxOutput, Body: body,
 	})
 }
 
@@ -99,11 +100,11 @@ func (x *Exchange) recordHit(entry *cache.Entry) {
 	}
 	bill, err := x.decision.HitBill(entry.Usage)
 	if err != nil {
-		x.c.logger.Error("internal error: savings of a hit not computed", "request_id", x.id.String(), "err", err)
+		x.logError("internal error: savings of a hit not computed", err)
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	if err := x.c.ledger.Record(e, x.at); err != nil {
-		x.c.logger.Error("cache hit not recorded yet", "request_id", x.id.String(), "err", err)
+		x.logError("cache hit not recorded yet", err)
 	}
 	x.c.metrics.Record(x.measured(&e))
 }
@@ -137,7 +138,7 @@ func (x *Exchange) store(r provider.Reading, whole bool) {
 		ContentType: contentType, Body: x.answer, Usage: usage, Model: x.served.Model, Stored: now, Expires: now.Add(rule.TTL),
 	})
 	if err != nil {
-		x.c.logger.Error("internal error: answer not cached", "request_id", x.id.String(), "err", err)
+		x.logError("internal error: answer not cached", err)
 	}
 }
 

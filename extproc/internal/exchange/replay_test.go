@@ -101,6 +101,19 @@ func TestWhatIsNoHit(t *testing.T) {
 	}
 }
 
+// What the canonical request leaves out must be told apart by the key.
+func TestAStreamWithUsageAnswersNoStreamWithout(t *testing.T) {
+	plain := strings.Replace(ask, "{", `{"stream":true,`, 1)
+	usage := strings.Replace(ask, "{", `{"stream":true,"stream_options":{"include_usage":true},`, 1)
+	for _, pair := range [][2]string{{plain, usage}, {usage, plain}} {
+		w := newWorld(t, caching)
+		w.answer(t, of("a", chat(pair[0])), streamed)
+		if _, reply := w.send(t, of("a", chat(pair[1]))); reply.Answer != nil {
+			t.Errorf("%s was answered with what %s got", pair[1], pair[0])
+		}
+	}
+}
+
 func TestAnswersThatAreNotKept(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -150,7 +163,7 @@ func TestAHitNeedsABudgetThatAdmitsIt(t *testing.T) {
 func TestAnAnswerOfAnotherOptionIsNotKeptForThePreferredOne(t *testing.T) {
 	w := newWorld(t, `mode: enforce
 pools:
-  gpu: {endpoints: [http://127.0.0.1:8000], cost: $2 per gpu-hour, gpus: 1, throughput: 2500 tokens per second, use: never}
+  gpu: {endpoints: [http://127.0.0.1:8000], cost: $2 per gpu-hour, gpus: 1, throughput: 2500 tokens per second, use: when cheaper}
 tiers:
   small: [openai/gpt-4.1-nano, gpu/llama]
 rules:

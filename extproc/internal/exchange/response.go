@@ -40,11 +40,23 @@ func (x *Exchange) ResponseBody(piece []byte, last bool) ([]Header, error) {
 }
 
 // keptPrefix notes that the provider keeps the prefix that the call marked: it can be read from the moment at which
-// the answer begins.
+// the answer begins. A call that fails wrote nothing.
 func (x *Exchange) keptPrefix() {
-	marked := x.served != nil && (x.served.Edit.MarkPrefix || x.served.Edit.CacheKey)
-	if marked && x.enforcing() && x.status.Code < 400 {
+	switch {
+	case !x.claimed:
+	case x.status.Code < 400:
 		x.c.prefixes.Kept(x.prefix, x.c.now())
+		x.claimed = false
+	default:
+		x.unclaimPrefix()
+	}
+}
+
+// unclaimPrefix lets another call write the prefix that this one claimed.
+func (x *Exchange) unclaimPrefix() {
+	if x.claimed {
+		x.c.prefixes.Unclaim(x.prefix, x.at)
+		x.claimed = false
 	}
 }
 
@@ -86,7 +98,7 @@ func (x *Exchange) NeverSent() {
 // if it waits for a reply to the request: in enforce mode a call whose decision failed does not leave.
 func (x *Exchange) Abandon(cause error) Reply {
 	x.phase = atEnd
-	x.c.logger.Error("internal error: exchange abandoned", "request_id", x.id.String(), "err", cause)
+	x.logError("internal error: exchange abandoned", cause)
 	x.c.metrics.Refused("internal")
 	if x.out || !x.enforcing() {
 		x.settleUnread()

@@ -10,11 +10,12 @@ import (
 // release gives back what was reserved for a call that is proven unbilled.
 func (x *Exchange) release(reason string) {
 	x.phase = atEnd
+	x.unclaimPrefix()
 	if !x.reserved {
 		return
 	}
 	if err := x.c.ledger.Release(x.id, reason, x.c.now()); err != nil {
-		x.c.logger.Error("release not recorded yet", "request_id", x.id.String(), "err", err)
+		x.logError("release not recorded yet", err)
 	}
 	x.reserved = false
 }
@@ -25,7 +26,7 @@ func (x *Exchange) book(e ledger.Entry) {
 		return
 	}
 	if err := x.c.ledger.Settle(e); err != nil {
-		x.c.logger.Error("settlement not recorded yet", "request_id", x.id.String(), "err", err)
+		x.logError("settlement not recorded yet", err)
 	}
 	x.reserved = false // after a panic in there, Abandon tries again
 }
@@ -46,7 +47,7 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	e, listing, err := x.entry(r)
 	if err != nil {
 		// Only a sum beyond Money comes here: the reservation's bound, which fitted, counts.
-		x.c.logger.Error("internal error: cost not computed", "request_id", x.id.String(), "err", err)
+		x.logError("internal error: cost not computed", err)
 		e.Estimated = true
 	}
 	if e.Outcome = x.outcome(r, otherwise); e.Outcome == otherwise {

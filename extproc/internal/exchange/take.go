@@ -54,7 +54,7 @@ func (x *Exchange) observe() {
 	x.id = ledger.NewID(x.at)
 	x.served = &x.decision.Asked
 	if _, err := x.c.ledger.Book(x.reservation(x.served), x.at); err != nil {
-		x.c.logger.Error("call not booked", "request_id", x.id.String(), "err", err)
+		x.logError("call not booked", err)
 		return
 	}
 	x.reserved = true
@@ -65,7 +65,7 @@ func (x *Exchange) reservation(o *policies.Option) ledger.Reservation {
 	x.expected = 0
 	if cost, err := o.Cost(pricing.Usage{Input: x.input}); err == nil {
 		x.expected = cost
-		if !o.Unbounded {
+		if o.Bound > 0 {
 			x.expected = min(cost, o.Bound)
 		}
 	}

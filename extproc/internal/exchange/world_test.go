@@ -48,16 +48,21 @@ func newWorld(t testing.TB, policy string) *world {
 	answers, err := cache.New(8, measured)
 	must(t, err)
 	t.Cleanup(func() { answers.Close() })
-	credentials := upstream.NewCredentials(logger)
-	must(t, credentials.Load(set.Policy()))
 	w.pool = upstream.Open("", noon, logger)
 	t.Cleanup(func() { must(t, w.pool.Close()) })
 	w.pool.SetPools(set.Policy().Pools)
 	w.Conductor = NewConductor(Parts{
-		Ledger: w.books, Cache: answers, Prefixes: cache.NewPrefixes(), Pools: w.pool, Credentials: credentials,
+		Ledger: w.books, Cache: answers, Prefixes: cache.NewPrefixes(), Pools: w.pool,
 		Metrics: measured, Logger: logger, Now: now,
-	}, NewSnapshot(set))
+	}, snapshot(t, set))
 	return w
+}
+
+func snapshot(t testing.TB, set *policies.Set) *Snapshot {
+	t.Helper()
+	credentials, err := upstream.LoadCredentials(set.Policy(), slog.New(slog.DiscardHandler))
+	must(t, err)
+	return &Snapshot{Set: set, Credentials: credentials}
 }
 
 func compile(t testing.TB, policy string) *policies.Set {

@@ -32,3 +32,9 @@ func (e *LimitError) Error() string {
 
 // Unwrap returns ErrExhausted.
 func (e *LimitError) Unwrap() error { return ErrExhausted }
+
+// Covers reports whether a budget that has so much left lets a call through that could cost need. One that charges
+// nothing passes while a budget has anything left, or is FreeOnly.
+func Covers(b *policies.Budget, left, need pricing.Money) bool {
+	return left >= need && (need > 0 || left > 0 || b.FreeOnly)
+}

@@ -122,7 +122,7 @@ func (m *meter) refusal(b *balance, need pricing.Money, dims []Dim) *LimitError 
 	for i := range m.budgets {
 		budget := &m.budgets[i]
 		left := b.left(budget.Limit)
-		if left >= need && (need > 0 || left > 0 || budget.FreeOnly) {
+		if Covers(budget, left, need) {
 			continue
 		}
 		if refusal == nil || left < refusal.Left {

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/farebox-mesh/farebox/policies"
 )
@@ -16,34 +18,28 @@ import (
 // maxCredential is the size of the largest credential file, in bytes.
 const maxCredential = 64 << 10
 
-// Credentials holds what the credential files of a policy say. NewCredentials is the only way to make one.
+// Credentials holds what the credential files of a policy say. LoadCredentials is the only way to make one.
 // Its methods may run together.
 type Credentials struct {
 	logger *slog.Logger
+	files  map[policies.RouteName]*credentialFile // never changed
 
-	mu    sync.Mutex
-	files map[policies.RouteName]*credentialFile // guarded by mu
+	refreshing sync.Mutex // held by Refresh, for seen and gone of all files
 }
 
 // credentialFile is a file as it was last read.
 type credentialFile struct {
 	path   string
-	secret Secret
-	seen   fs.FileInfo // of the version that was last read, or tried
-	gone   bool        // when it was last looked at
+	secret atomic.Pointer[Secret] // never nil once the file was read
+	seen   fs.FileInfo            // of the version that was last read, or tried
+	gone   bool                   // when it was last looked at
 }
 
-// NewCredentials returns Credentials without any; Load brings them. Files that cannot be read again later are
-// reported to the logger.
-func NewCredentials(logger *slog.Logger) *Credentials {
-	return &Credentials{logger: logger}
-}
-
-// Load reads the files of a policy's providers and pools and replaces all that were held before. If any
-// cannot be read, or holds no credential, it returns an error that names each such file, and keeps the old
-// ones. A credential is the file's first line without surrounding white space.
-func (c *Credentials) Load(p *policies.Policy) error {
-	files := map[policies.RouteName]*credentialFile{}
+// LoadCredentials reads the files of a policy's providers and pools. If any cannot be read, or holds no credential,
+// it returns an error that names each such file. A credential is the file's first line without surrounding white
+// space. Files that cannot be read again later are reported to the logger.
+func LoadCredentials(p *policies.Policy, logger *slog.Logger) (*Credentials, error) {
+	c := &Credentials{logger: logger, files: map[policies.RouteName]*credentialFile{}}
 	var errs []error
 	add := func(name policies.RouteName, cred policies.Credential) {
 		if cred.File == "" {
@@ -53,7 +49,7 @@ func (c *Credentials) Load(p *policies.Policy) error {
 		if err := f.read(); err != nil {
 			errs = append(errs, fmt.Errorf("credential of %q: %w", name, err))
 		}
-		files[name] = f
+		c.files[name] = f
 	}
 	for i := range p.Providers {
 		add(p.Providers[i].Name, p.Providers[i].Credential)
@@ -62,29 +58,32 @@ func (c *Credentials) Load(p *policies.Policy) error {
 		add(p.Pools[i].Name, p.Pools[i].Credential)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.files = files
-	return nil
+	return c, nil
 }
 
-// Get returns the credential of a provider or pool, and false for one whose policy names no file. A file that
-// has changed is read again first, which costs a look at the file at every call; while it is missing, empty or
-// malformed, the last good credential stays, and the logger hears of it once.
+// Get returns the credential of a provider or pool as it was last read, and false for one whose policy names no
+// file. It never waits for a file.
 func (c *Credentials) Get(name policies.RouteName) (Secret, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	f := c.files[name]
 	if f == nil {
 		return Secret{}, false
 	}
-	if err := f.refresh(); err != nil {
-		c.logger.Warn("credential not read again, the last one stays",
-			slog.String("provider", string(name)), slog.Any("err", err))
+	return *f.secret.Load(), true
+}
+
+// Refresh reads the files again that have changed. While one is missing, empty or malformed, its last good
+// credential stays, and the logger hears of it once. It waits for as long as the file system does.
+func (c *Credentials) Refresh(ctx context.Context) {
+	c.refreshing.Lock()
+	defer c.refreshing.Unlock()
+	for name, f := range c.files {
+		if err := f.refresh(); err != nil {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "credential not read again, the last one stays",
+				slog.String("provider", string(name)), slog.Any("err", err))
+		}
 	}
-	return f.secret, true
 }
 
 // refresh reads the file again if it has changed, and returns an error once per change.
@@ -127,7 +126,8 @@ func (f *credentialFile) read() error {
 	if err != nil {
 		return fmt.Errorf("%q: %w", f.path, err)
 	}
-	f.secret = newSecret(text)
+	secret := newSecret(text)
+	f.secret.Store(&secret)
 	return nil
 }
 

@@ -39,32 +39,34 @@ func wantSecret(t *testing.T, c *Credentials, name policies.RouteName, want stri
 	}
 }
 
+func loaded(t *testing.T, p *policies.Policy, logger *slog.Logger) *Credentials {
+	t.Helper()
+	c, err := LoadCredentials(p, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestCredentialsAreTheFirstLine(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	write(t, a, "  sk-ant-1\r\nrest\n")
 	write(t, b, "token")
-	c := NewCredentials(quiet)
-	if err := c.Load(policyWith(a, b)); err != nil {
-		t.Fatal(err)
-	}
+	c := loaded(t, policyWith(a, b), quiet)
 	wantSecret(t, c, "anthropic", "sk-ant-1")
 	wantSecret(t, c, "gpu", "token")
 	wantSecret(t, c, "openai", "")
 	wantSecret(t, c, "nowhere", "")
 }
 
-func TestLoadNamesEveryBadFileAndKeepsTheOldOnes(t *testing.T) {
+func TestLoadNamesEveryBadFile(t *testing.T) {
 	dir := t.TempDir()
 	good, bad, gone := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "gone")
 	write(t, good, "old")
-	c := NewCredentials(quiet)
-	if err := c.Load(policyWith(good, good)); err != nil {
-		t.Fatal(err)
-	}
 	for _, text := range []string{"", "\nsecond line", "a b", "a\x00b", "sch\u00fcssel", strings.Repeat("x", maxCredential+1)} {
 		write(t, bad, text)
-		err := c.Load(policyWith(bad, gone))
+		_, err := LoadCredentials(policyWith(bad, gone), quiet)
 		if err == nil {
 			t.Errorf("no error for %.20q", text)
 			continue
@@ -75,20 +77,32 @@ func TestLoadNamesEveryBadFileAndKeepsTheOldOnes(t *testing.T) {
 			}
 		}
 	}
-	if err := c.Load(policyWith(dir, good)); err == nil {
+	if _, err := LoadCredentials(policyWith(dir, good), quiet); err == nil {
 		t.Error("no error for a directory")
 	}
-	wantSecret(t, c, "anthropic", "old")
+}
+
+// A hung mount holds a look at the files up, and no call.
+func TestNoCallWaitsForAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	write(t, path, "first")
+	c := loaded(t, policyWith(path, path), quiet)
+	c.refreshing.Lock()
+	wantSecret(t, c, "anthropic", "first")
+	c.refreshing.Unlock()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := testing.AllocsPerRun(100, func() { c.Get("anthropic") }); got != 0 {
+		t.Errorf("a look at a credential makes %v allocations: does it look at the file?", got)
+	}
 }
 
 func TestAChangedFileIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	write(t, path, "first")
 	var log bytes.Buffer
-	c := NewCredentials(slog.New(slog.NewTextHandler(&log, nil)))
-	if err := c.Load(policyWith(path, path)); err != nil {
-		t.Fatal(err)
-	}
+	c := loaded(t, policyWith(path, ""), slog.New(slog.NewTextHandler(&log, nil)))
 	change := func(text string, at time.Time) {
 		t.Helper()
 		write(t, path, text)
@@ -97,10 +111,13 @@ func TestAChangedFileIsReadAgain(t *testing.T) {
 		}
 	}
 	change("other", noon) // same length, another time
+	wantSecret(t, c, "anthropic", "first")
+	c.Refresh(t.Context())
 	wantSecret(t, c, "anthropic", "other")
 
 	change("", noon.Add(time.Second))
 	for range 3 {
+		c.Refresh(t.Context())
 		wantSecret(t, c, "anthropic", "other")
 	}
 	if got := strings.Count(log.String(), "level=WARN"); got != 1 {
@@ -111,6 +128,7 @@ func TestAChangedFileIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
+		c.Refresh(t.Context())
 		wantSecret(t, c, "anthropic", "other")
 	}
 	if got := strings.Count(log.String(), "level=WARN"); got != 2 {
@@ -118,6 +136,7 @@ func TestAChangedFileIsReadAgain(t *testing.T) {
 	}
 
 	change("third", noon.Add(2*time.Second))
+	c.Refresh(t.Context())
 	wantSecret(t, c, "anthropic", "third")
 	if strings.Contains(log.String(), "other") {
 		t.Errorf("the log shows a credential:\n%s", log.String())

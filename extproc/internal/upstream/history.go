@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"math"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -69,19 +68,11 @@ func (h *history) merge(b bucket) {
 	}
 	at := h.place(b.Number)
 	at.Number = b.Number
-	at.Cost, at.Tokens = addMoney(at.Cost, b.Cost), addTokens(at.Tokens, b.Tokens)
+	at.Cost, at.Tokens = pricing.AddCapped(at.Cost, b.Cost), pricing.AddCapped(at.Tokens, b.Tokens)
 	h.sum(b)
 }
 
 // sum adds a bucket to the totals.
 func (h *history) sum(b bucket) {
-	h.cost, h.tokens = addMoney(h.cost, b.Cost), addTokens(h.tokens, b.Tokens)
-}
-
-// addTokens adds without overflow.
-func addTokens(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
+	h.cost, h.tokens = pricing.AddCapped(h.cost, b.Cost), pricing.AddCapped(h.tokens, b.Tokens)
 }

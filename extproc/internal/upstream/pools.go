@@ -3,7 +3,6 @@ package upstream
 import (
 	"cmp"
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -128,12 +127,4 @@ func (p *Pools) SetPools(pools []policies.Pool) {
 		next[def.Name] = q
 	}
 	p.pools, p.loaded, p.dirty = next, nil, true
-}
-
-// addMoney adds without overflow: a sum that does not fit is the largest amount there is.
-func addMoney(a, b pricing.Money) pricing.Money {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

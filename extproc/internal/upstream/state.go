@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,8 @@ type savedState struct {
 func Open(dir string, now time.Time, logger *slog.Logger) *Pools {
 	p, err := Read(dir, now)
 	if err != nil {
-		logger.Warn("pool state lost, the last 24 hours start empty", slog.Any("err", err))
+		logger.LogAttrs(context.Background(), slog.LevelWarn, "pool state lost, the last 24 hours start empty",
+			slog.Any("err", err))
 	}
 	p.logger = logger
 	if dir != "" {
@@ -90,7 +92,7 @@ func (p *Pools) saveOnTick() {
 		}
 		err := p.save()
 		if err != nil && healthy {
-			p.logger.Warn("pool state not saved", slog.Any("err", err))
+			p.logger.LogAttrs(context.Background(), slog.LevelWarn, "pool state not saved", slog.Any("err", err))
 		}
 		healthy = err == nil
 	}
