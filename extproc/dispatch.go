@@ -1,6 +1,9 @@
 package extproc
 
 import (
+	"errors"
+	"time"
+
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -35,17 +38,43 @@ func (s *Server) dispatch(st stream, x *exchange.Exchange, m *extprocv3.Processi
 	return true, status.Errorf(codes.FailedPrecondition, "message of unknown kind %T", m.Request)
 }
 
+// How long Envoy waits for the reply to a body: messageTimeout in the configuration that ships, and slowTimeout where
+// it is asked for more. A reply that comes later lets no call out.
+const (
+	messageTimeout = time.Second
+	slowTimeout    = 20 * time.Second
+)
+
+// errLate says that Envoy no longer waits for a reply.
+var errLate = errors.New("reply too late")
+
+// requestBody decides on a call. A reply that is late is not sent: the stream ends without it, so the call cannot
+// leave, whatever Envoy's own timeout is.
 func requestBody(st stream, x *exchange.Exchange, body []byte) (done bool, err error) {
+	received, limit := time.Now(), messageTimeout
+	if x.NeedsTime(body) {
+		limit = slowTimeout
+		if err := st.Send(moreTime); err != nil {
+			return true, ended(err)
+		}
+	}
 	reply, err := x.RequestBody(body)
 	if err != nil {
 		return true, err
 	}
 	message := bodyReply(&reply)
-	if err = st.Context().Err(); err == nil {
+	switch err = st.Context().Err(); {
+	case err != nil:
+	case time.Since(received) >= limit:
+		err = errLate
+	default:
 		err = st.Send(message)
 	}
 	if err != nil {
 		x.NeverSent()
+		if errors.Is(err, errLate) {
+			return true, nil
+		}
 		return true, ended(err)
 	}
 	return reply.Answer != nil, nil

@@ -17,6 +17,8 @@
 //   - the stream ends early, for whatever reason: the exchange settles what it saw
 //   - a reply to the request body that could not be sent: in enforce mode the call never left, and its
 //     reservation is released
+//   - a decision that takes longer than Envoy waits: no reply, and the same; large and compressed bodies are given
+//     more time
 //   - a panic: the exchange is abandoned, in enforce mode with an error for the client; the process goes on
 //   - the proxy's body modes are not those of the shipped configuration: a warning, once
 //   - Leave: streams whose answer is passing end at their next message, which Envoy answers by passing the rest

@@ -11,6 +11,7 @@ import (
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
@@ -188,6 +189,9 @@ func common(r *exchange.Reply) *extprocv3.CommonResponse {
 
 // pass lets a piece of a response through. It is never changed, so streams share it.
 var pass = pieceReply(nil)
+
+// moreTime asks Envoy to wait longer for the reply that follows.
+var moreTime = &extprocv3.ProcessingResponse{OverrideMessageTimeout: durationpb.New(slowTimeout)}
 
 // pieceReply lets a piece of a response pass.
 func pieceReply(m []exchange.Header) *extprocv3.ProcessingResponse {

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
 // codecVersion is the form that AppendJSON writes and DecodeJSON reads. It changes with every key.
@@ -61,7 +61,7 @@ type encoder struct{ b []byte }
 func (w *encoder) provider(p *Provider) {
 	w.text("name", string(p.Name))
 	w.text("vendor", string(p.Vendor))
-	texts(w, "hosts", p.Hosts)
+	writeTexts(w, "hosts", p.Hosts)
 	w.text("prefix", p.Prefix)
 	w.credential(p.Credential)
 }
@@ -80,7 +80,7 @@ func (w *encoder) dimension(d *Dimension) {
 	for i, s := range d.Sources {
 		sources[i] = string(s.Kind) + ":" + s.Key
 	}
-	texts(w, "sources", sources)
+	writeTexts(w, "sources", sources)
 	w.flag("trusted", d.Trusted)
 }
 
@@ -90,7 +90,7 @@ func (w *encoder) tier(t *Tier) {
 	for i, m := range t.Models {
 		models[i] = string(m.Route) + "/" + string(m.Model)
 	}
-	texts(w, "models", models)
+	writeTexts(w, "models", models)
 }
 
 func (w *encoder) rule(r *Rule) {
@@ -105,10 +105,10 @@ func (w *encoder) match(m *Match) {
 	w.open('{')
 	objects(w, "dimensions", m.Dimensions, w.condition)
 	objects(w, "headers", m.Headers, w.condition)
-	texts(w, "models", m.Models)
-	texts(w, "providers", m.Providers)
-	texts(w, "paths", m.Paths)
-	texts(w, "apis", m.APIs)
+	writeTexts(w, "models", m.Models)
+	writeTexts(w, "providers", m.Providers)
+	writeTexts(w, "paths", m.Paths)
+	writeTexts(w, "apis", m.APIs)
 	w.option("tools", m.Tools)
 	w.option("images", m.Images)
 	w.option("stream", m.Stream)
@@ -119,7 +119,7 @@ func (w *encoder) match(m *Match) {
 
 func (w *encoder) condition(c *Condition) {
 	w.text("key", c.Key)
-	texts(w, "values", c.Values)
+	writeTexts(w, "values", c.Values)
 }
 
 func (w *encoder) span(key string, r Range) {
@@ -149,7 +149,7 @@ func (w *encoder) exact(c *ExactCache) {
 
 func (w *encoder) pool(p *Pool) {
 	w.text("name", string(p.Name))
-	texts(w, "endpoints", p.Endpoints)
+	writeTexts(w, "endpoints", p.Endpoints)
 	w.int("gpu_hour", int64(p.GPUHour))
 	w.int("gpus", p.GPUs)
 	w.int("throughput", p.Throughput)
@@ -161,7 +161,7 @@ func (w *encoder) pool(p *Pool) {
 func (w *encoder) budget(b *Budget) {
 	w.text("name", string(b.Name))
 	w.int("limit", int64(b.Limit))
-	texts(w, "per", b.Per)
+	writeTexts(w, "per", b.Per)
 	w.text("window", string(b.Window))
 	if b.Zone != nil {
 		w.text("zone", b.Zone.String())
@@ -181,7 +181,7 @@ func (w *encoder) unknown(u *UnknownModel) {
 func (w *encoder) listing(l *pricing.Listing) {
 	w.text("provider", string(l.Provider))
 	w.text("model", string(l.Model))
-	texts(w, "aliases", l.Aliases)
+	writeTexts(w, "aliases", l.Aliases)
 	w.rates(l.Price.Rates)
 	if l.Price.LongAbove != 0 {
 		w.int("long_above", l.Price.LongAbove)
@@ -232,13 +232,13 @@ func (w *encoder) next() {
 
 func (w *encoder) key(k string) {
 	w.next()
-	w.b = append(appendQuoted(w.b, k), ':')
+	w.b = append(jsonscan.AppendString(w.b, k), ':')
 }
 
 func (w *encoder) text(key, v string) {
 	if v != "" {
 		w.key(key)
-		w.b = appendQuoted(w.b, v)
+		w.b = jsonscan.AppendString(w.b, v)
 	}
 }
 
@@ -264,8 +264,8 @@ func (w *encoder) option(key string, v *bool) {
 	}
 }
 
-// texts writes a list of strings.
-func texts[S ~string](w *encoder, key string, list []S) {
+// writeTexts writes a list of strings.
+func writeTexts[S ~string](w *encoder, key string, list []S) {
 	if len(list) == 0 {
 		return
 	}
@@ -273,7 +273,7 @@ func texts[S ~string](w *encoder, key string, list []S) {
 	w.open('[')
 	for _, v := range list {
 		w.next()
-		w.b = appendQuoted(w.b, string(v))
+		w.b = jsonscan.AppendString(w.b, string(v))
 	}
 	w.close(']')
 }
@@ -292,21 +292,4 @@ func objects[T any](w *encoder, key string, list []T, members func(*T)) {
 		w.close('}')
 	}
 	w.close(']')
-}
-
-// appendQuoted appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func appendQuoted(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&0xf])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-	}
-	return append(dst, '"')
 }

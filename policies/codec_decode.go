@@ -90,7 +90,7 @@ func (d *decoder) provider(p *Provider, key string, v jsonscan.Token) bool {
 	case "vendor":
 		p.Vendor = pricing.ProviderName(d.text(v))
 	case "hosts":
-		p.Hosts = strs[string](d, v)
+		p.Hosts = readTexts[string](d, v)
 	case "prefix":
 		p.Prefix = d.text(v)
 	case "credential":
@@ -117,7 +117,7 @@ func (d *decoder) dimension(m *Dimension, key string, v jsonscan.Token) bool {
 	case "name":
 		m.Name = DimensionName(d.text(v))
 	case "sources":
-		for _, s := range strs[string](d, v) {
+		for _, s := range readTexts[string](d, v) {
 			kind, name, _ := strings.Cut(s, ":")
 			m.Sources = append(m.Sources, Source{Kind: SourceKind(kind), Key: name})
 		}
@@ -134,7 +134,7 @@ func (d *decoder) tier(t *Tier, key string, v jsonscan.Token) bool {
 	case "name":
 		t.Name = TierName(d.text(v))
 	case "models":
-		for _, m := range strs[string](d, v) {
+		for _, m := range readTexts[string](d, v) {
 			route, model, _ := strings.Cut(m, "/")
 			t.Models = append(t.Models, ModelRef{Route: RouteName(route), Model: pricing.ModelName(model)})
 		}
@@ -167,13 +167,13 @@ func (d *decoder) match(m *Match, key string, v jsonscan.Token) bool {
 	case "headers":
 		m.Headers = list(d, v, d.condition)
 	case "models":
-		m.Models = strs[string](d, v)
+		m.Models = readTexts[string](d, v)
 	case "providers":
-		m.Providers = strs[RouteName](d, v)
+		m.Providers = readTexts[RouteName](d, v)
 	case "paths":
-		m.Paths = strs[string](d, v)
+		m.Paths = readTexts[string](d, v)
 	case "apis":
-		m.APIs = strs[string](d, v)
+		m.APIs = readTexts[string](d, v)
 	case "tools":
 		m.Tools = d.option(v)
 	case "images":
@@ -195,7 +195,7 @@ func (d *decoder) condition(c *Condition, key string, v jsonscan.Token) bool {
 	case "key":
 		c.Key = d.text(v)
 	case "values":
-		c.Values = strs[string](d, v)
+		c.Values = readTexts[string](d, v)
 	default:
 		return false
 	}
@@ -246,7 +246,7 @@ func (d *decoder) pool(p *Pool, key string, v jsonscan.Token) bool {
 	case "name":
 		p.Name = RouteName(d.text(v))
 	case "endpoints":
-		p.Endpoints = strs[string](d, v)
+		p.Endpoints = readTexts[string](d, v)
 	case "gpu_hour":
 		p.GPUHour = pricing.Money(d.int(v))
 	case "gpus":
@@ -272,7 +272,7 @@ func (d *decoder) budget(b *Budget, key string, v jsonscan.Token) bool {
 	case "limit":
 		b.Limit = pricing.Money(d.int(v))
 	case "per":
-		b.Per = strs[DimensionName](d, v)
+		b.Per = readTexts[DimensionName](d, v)
 	case "window":
 		b.Window = Period(d.text(v))
 	case "zone":
@@ -311,7 +311,7 @@ func (d *decoder) listing(l *pricing.Listing, key string, v jsonscan.Token) bool
 	case "model":
 		l.Model = pricing.ModelName(d.text(v))
 	case "aliases":
-		l.Aliases = strs[pricing.ModelName](d, v)
+		l.Aliases = readTexts[pricing.ModelName](d, v)
 	case "long_above":
 		l.Price.LongAbove = d.int(v)
 	case "long":
@@ -409,8 +409,8 @@ func list[T any](d *decoder, a jsonscan.Token, member func(*T, string, jsonscan.
 	return items
 }
 
-// strs reads an array of strings.
-func strs[S ~string](d *decoder, a jsonscan.Token) []S {
+// readTexts reads an array of strings.
+func readTexts[S ~string](d *decoder, a jsonscan.Token) []S {
 	if a.Kind != jsonscan.Array {
 		d.fail(a, "expected an array")
 		return nil

@@ -1,6 +1,8 @@
 package policies
 
 import (
+	"math"
+	"math/bits"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -11,30 +13,31 @@ import (
 // largest that any vendor documents.
 const defaultCacheMinimum = 4096
 
-// bytesPerToken is how many bytes of a prompt a token stands for on average. It serves expectations only;
-// bounds count a token per byte.
-const bytesPerToken = 4
+// feesUnknown are the facts of calls that are charged for what neither usage nor prices tell: another class of
+// service has rates of its own, and the provider's tools cost a fee for each use.
+const feesUnknown = provider.ServiceTier | provider.ServerTools
 
 // Decide returns how a call may be served, best first. It does not allocate.
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	d := Decision{Asked: s.asked(&r, now)}
 	openAI := r.Call.API.Vendor() == provider.OpenAI
 	d.longWrites = openAI && r.Call.Facts.Has(provider.LongCacheWrites)
+	d.feesUnknown = r.Call.Facts.Any(feesUnknown)
 	d.API = d.Asked
 	preferred, fallback := d.Asked, Option{Kind: Refuse}
-	cap := int64(0)
+	most := int64(0)
 	for i := range s.policy.Rules {
 		rule := &s.policy.Rules[i]
 		if !rule.When.Matches(&r) {
 			continue
 		}
-		d.Rule, d.Tier, cap = rule.Name, rule.Tier, rule.MaxOutput
+		d.Rule, d.Tier, most = rule.Name, rule.Tier, rule.MaxOutput
 		if tier := s.tiers[rule.Tier]; tier != nil {
 			preferred, fallback = s.pick(&r, &d, tier, st, now)
 		}
 		break
 	}
-	s.finish(&r, &preferred, cap, st)
+	s.finish(&r, &preferred, most, st)
 	if preferred.Listing == nil && preferred.Kind != Pooled && s.policy.Unknown.Refuse {
 		d.add(Option{Kind: Refuse, Refusal: RefuseUnknownModel})
 		return d
@@ -46,7 +49,7 @@ func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 		d.add(preferred)
 	}
 	if fallback.Kind == Pooled && s.free && preferred.Kind != Pooled {
-		s.finish(&r, &fallback, cap, st)
+		s.finish(&r, &fallback, most, st)
 		d.add(fallback)
 	}
 	d.add(last)
@@ -77,11 +80,12 @@ func (s *Set) priced(o Option, now time.Time) Option {
 	return o
 }
 
-// pick walks a tier in order of preference. It returns the first option that can serve the call, or the call
-// as asked where none can, and besides it the first pool that could.
+// pick walks a tier in order of preference. It returns the first option that can serve the call and is to be used,
+// or the call as asked where none is, and besides it the pool that the call is eligible for: the one in use, else the
+// first that could serve it.
 func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time) (preferred, pool Option) {
 	preferred, pool = d.Asked, Option{Kind: Refuse}
-	api, ownReason := Option{Kind: Refuse}, false
+	api, used, ownReason := Option{Kind: Refuse}, false, false
 	for _, m := range tier.Models {
 		o, reason := s.candidate(r, m, now)
 		if reason != "" {
@@ -92,8 +96,11 @@ func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time)
 			continue
 		}
 		switch {
-		case o.Kind == Pooled && pool.Kind == Refuse:
-			pool, d.Pool = o, o.Route
+		case o.Kind == Pooled && !used:
+			used = api.Kind == Refuse && s.usePool(o.Route, st) // behind an API model it is a fallback
+			if used || pool.Kind == Refuse {
+				pool, d.Pool = o, o.Route
+			}
 		case o.Kind != Pooled && api.Kind == Refuse:
 			api = o
 		}
@@ -103,36 +110,15 @@ func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time)
 	} else if d.Kept == "" {
 		d.Kept = "the tier's pool is not cheaper now"
 	}
-	if pool.Kind != Refuse && s.usePool(pool.Route, st) && s.poolFirst(tier, pool, api) {
+	if used {
 		preferred, d.Kept = pool, ""
 	}
 	return preferred, pool
 }
 
-// poolFirst reports whether the tier names the pool before the API model.
-func (s *Set) poolFirst(tier *Tier, pool, api Option) bool {
-	if api.Kind == Refuse {
-		return true
-	}
-	for _, m := range tier.Models {
-		switch {
-		case m.Route == pool.Route && m.Model == pool.Model:
-			return true
-		case m.Route == api.Route && m.Model == api.Model:
-			return false
-		}
-	}
-	return false
-}
-
+// usePool reports whether a pool that may be used is to be used now.
 func (s *Set) usePool(name RouteName, st State) bool {
-	switch s.places[name].pool.Use {
-	case Always:
-		return true
-	case Never:
-		return false
-	}
-	return st.Cheaper(name)
+	return s.places[name].pool.Use == Always || st.Cheaper(name)
 }
 
 // candidate is a tier's model as an option, or the reason why it cannot serve the call.
@@ -163,7 +149,10 @@ func (s *Set) candidate(r *Request, m ModelRef, now time.Time) (Option, string) 
 func (s *Set) poolCandidate(r *Request, m ModelRef, at place) (Option, string) {
 	o := Option{Kind: Pooled, Route: m.Route, Model: m.Model, Rate: at.rate}
 	o.Edit = provider.Target{Model: m.Model}
-	if !fits(r.Call, at.pool.Context) {
+	switch {
+	case at.pool.Use == Never:
+		return o, "the tier's pool is not in use"
+	case !fits(r.Call, at.pool.Context):
 		return o, "the prompt is longer than the pool's context"
 	}
 	return o, servable(r.Call, o.Edit)
@@ -171,7 +160,7 @@ func (s *Set) poolCandidate(r *Request, m ModelRef, at place) (Option, string) {
 
 // fits reports whether prompt and answer are expected to fit a context window; 0 is unknown.
 func fits(call *provider.Request, context int64) bool {
-	return context == 0 || call.InputEstimate()+call.MaxOutput <= context
+	return context == 0 || pricing.AddCapped(call.InputEstimate(), call.MaxOutput) <= context
 }
 
 func servable(call *provider.Request, t provider.Target) string {
@@ -182,11 +171,12 @@ func servable(call *provider.Request, t provider.Target) string {
 	return err.Error()
 }
 
-// finish adds the edits that do not choose the model, and bounds the cost of the result.
-func (s *Set) finish(r *Request, o *Option, cap int64, st State) {
+// finish adds the edits that do not choose the model, and bounds the cost of the result. most is the rule's cap on
+// the output, 0 for none.
+func (s *Set) finish(r *Request, o *Option, most int64, st State) {
 	call := r.Call
-	if cap > 0 && (call.MaxOutput == 0 || call.MaxOutput > cap) {
-		o.Edit.MaxOutput = cap
+	if most > 0 && (call.MaxOutput == 0 || call.MaxOutput > most) {
+		o.Edit.MaxOutput = most
 	}
 	if s.policy.Prompt && o.Kind != Pooled {
 		s.mark(call, o, st)
@@ -212,7 +202,7 @@ func (s *Set) mark(call *provider.Request, o *Option, st State) {
 	if minimum == 0 {
 		minimum = defaultCacheMinimum
 	}
-	if int64(call.Prefix.Bytes) < minimum*bytesPerToken || !st.PrefixSeen(o.Route, o.Model, call.Prefix) {
+	if int64(call.Prefix.Bytes) < minimum*provider.BytesPerToken || !st.PrefixSeen(o.Route, o.Model, call.Prefix) {
 		return
 	}
 	switch can := provider.CapabilityOf(o.Vendor, o.Model); {
@@ -224,7 +214,8 @@ func (s *Set) mark(call *provider.Request, o *Option, st State) {
 }
 
 // bound sets the most that the option can cost, given the output cap in force (0: none) and, for pools, the
-// context window. Input that the body does not bound counts as the whole context.
+// context window. Input that the body does not bound counts as the whole context. Fees that are not known come on
+// top: such a call is unbounded, whatever its tokens can cost.
 func (o *Option) bound(call *provider.Request, output, context int64) {
 	price := flat(o.Rate)
 	if o.Listing != nil {
@@ -240,15 +231,22 @@ func (o *Option) bound(call *provider.Request, output, context int64) {
 	if output == 0 {
 		output = context
 	}
-	if input == 0 || output == 0 {
+	all, ok := generated(call, output)
+	if input == 0 || output == 0 || !ok {
 		o.Bound, o.Unbounded = 0, true
 		return
 	}
-	// What of a predicted output is rejected is billed as output on top of the cap.
-	output = output*max(call.Choices, 1) + call.PredictedBytes
-	bound, err := price.Bound(input, output, call.Facts.Has(provider.LongCacheWrites))
-	o.Bound, o.Unbounded = bound, err != nil
+	o.Output = all
+	bound, err := price.Bound(input, all, call.Facts.Has(provider.LongCacheWrites))
+	o.Bound, o.Unbounded = bound, err != nil || call.Facts.Any(feesUnknown)
 }
 
-// EstimateTokens is how many tokens that many bytes of text are expected to be.
-func EstimateTokens(bytes int64) int64 { return (bytes + bytesPerToken - 1) / bytesPerToken }
+// generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected
+// is billed as output on top of the cap. It returns false if the sum does not fit.
+func generated(call *provider.Request, output int64) (int64, bool) {
+	hi, lo := bits.Mul64(uint64(output), uint64(max(call.Choices, 1)))
+	if hi != 0 || lo > math.MaxInt64-uint64(call.PredictedBytes) {
+		return 0, false
+	}
+	return int64(lo) + call.PredictedBytes, true
+}

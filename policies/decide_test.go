@@ -161,6 +161,120 @@ func TestDecideKeepsAPoolAsideWhereABudgetIsFreeOnly(t *testing.T) {
 	}
 }
 
+func TestDecideUsesTheFirstPoolThatMayBeUsed(t *testing.T) {
+	const sol = `{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}`
+	off, on, maybe := ModelRef{"off", "m"}, ModelRef{"on", "m"}, ModelRef{"gpu", "m"}
+	luna := ModelRef{"openai", "gpt-6-luna"}
+	for _, tt := range []struct {
+		name   string
+		models []ModelRef
+		state  state
+		free   bool
+		want   string
+		pool   RouteName
+	}{
+		{"one that is never used", []ModelRef{off, luna}, state{}, false, "tier openai/gpt-6-luna, refuse budget", ""},
+		{"not even when it is cheaper", []ModelRef{off, luna}, state{cheaper: true}, false, "tier openai/gpt-6-luna, refuse budget", ""},
+		{"nor when the money is gone", []ModelRef{off, luna}, state{}, true, "tier openai/gpt-6-luna, refuse budget", ""},
+		{"it hides none behind it", []ModelRef{off, on, luna}, state{}, false, "pool on/m, refuse budget", "on"},
+		{"one that is dearer hides none either", []ModelRef{maybe, on, luna}, state{}, false, "pool on/m, refuse budget", "on"},
+		{"the first of two", []ModelRef{on, maybe, luna}, state{cheaper: true}, false, "pool on/m, refuse budget", "on"},
+		{"none behind an API model", []ModelRef{luna, on}, state{}, false, "tier openai/gpt-6-luna, refuse budget", "on"},
+		{"it stays the first choice when the money is gone", []ModelRef{maybe, luna, on}, state{}, true, "tier openai/gpt-6-luna, pool gpu/m, refuse budget", "gpu"},
+		{"nothing but one that is never used", []ModelRef{off}, state{}, false, "asked openai/gpt-6-sol, refuse budget, (the tier's pool is not in use)", ""},
+		{"nothing but one that is dearer", []ModelRef{maybe}, state{}, false, "asked openai/gpt-6-sol, refuse budget, (the tier's pool is not cheaper now)", "gpu"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := testPolicy()
+			for name, use := range map[RouteName]PoolUse{"off": Never, "on": Always} {
+				pool := p.Pools[0]
+				pool.Name, pool.Use = name, use
+				p.Pools = append(p.Pools, pool)
+			}
+			p.Tiers[1].Models = tt.models
+			if tt.free {
+				p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month, FreeOnly: true}}
+			}
+			s := mustCompile(t, p)
+			d := s.Decide(request(t, s, chat, "routing", sol), tt.state, testNow)
+			if got := describe(d); got != tt.want || d.Pool != tt.pool {
+				t.Errorf("decision %q, eligible for %q, want %q and %q", got, d.Pool, tt.want, tt.pool)
+			}
+		})
+	}
+}
+
+func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
+	chatWith := func(more string) string {
+		return `{"model":"gpt-6-sol","max_completion_tokens":9,"messages":[{"role":"user","content":"hi"}]` + more + `}`
+	}
+	messageWith := func(more string) string {
+		return `{"model":"claude-opus-5-5","max_tokens":9,"messages":[{"role":"user","content":"hi"}]` + more + `}`
+	}
+	for _, tt := range []struct {
+		name, path, body string
+		unknown          bool
+	}{
+		{"plain", chat, chatWith(""), false},
+		{"the default class", chat, chatWith(`,"service_tier":"default"`), false},
+		{"the project's class", chat, chatWith(`,"service_tier":"auto"`), false},
+		{"no priority", messages, messageWith(`,"service_tier":"standard_only"`), false},
+		{"the usual speed", messages, messageWith(`,"speed":"standard"`), false},
+		{"a tool of the client's", chat, chatWith(`,"tools":[{"type":"function","function":{"name":"f"}}]`), false},
+		{"a cheaper class", chat, chatWith(`,"service_tier":"flex"`), true},
+		{"a dearer class", chat, chatWith(`,"service_tier":"priority"`), true},
+		{"a dearer speed", messages, messageWith(`,"speed":"fast"`), true},
+		{"a dearer place", messages, messageWith(`,"inference_geo":"us"`), true},
+		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), true},
+		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := mustCompile(t, testPolicy())
+			d := s.Decide(request(t, s, tt.path, "", tt.body), NoState{}, testNow)
+			if o := d.First(); o.Unbounded != tt.unknown || o.Bound <= 0 {
+				t.Errorf("unbounded %t, bound %s USD, want %t and what its tokens cost", o.Unbounded, o.Bound, tt.unknown)
+			}
+			stated := provider.Reading{HasUsage: true, Usage: pricing.Usage{Input: 3, Output: 2}}
+			if u, estimated := d.Usage(d.First(), &stated, 100); u != stated.Usage || estimated != tt.unknown {
+				t.Errorf("usage %+v, estimated %t, want %+v as stated and %t", u, estimated, stated.Usage, tt.unknown)
+			}
+			p := testPolicy()
+			p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month}}
+			s = mustCompile(t, p)
+			d = s.Decide(request(t, s, tt.path, "", tt.body), NoState{}, testNow)
+			if refused := d.First().Kind == Refuse && d.First().Refusal == RefuseUnpriced; refused != tt.unknown {
+				t.Errorf("under a budget: %q, want refused as unpriced: %t", describe(d), tt.unknown)
+			}
+		})
+	}
+}
+
+func TestAbsurdCapsMakeNoSmallBound(t *testing.T) {
+	body := func(n, most string) string {
+		return `{"model":"gpt-6-sol","n":` + n + `,"max_completion_tokens":` + most + `,"messages":[{"role":"user","content":"hi"}]}`
+	}
+	s := mustCompile(t, testPolicy())
+	for _, tt := range []struct {
+		name, n, most string
+		unbounded     bool
+	}{
+		{"a product that wraps around", "4", "4611686018427388004", false},
+		{"a cap at the largest number", "1", "9223372036854775807", false},
+		{"a product beyond counting", "9223372036854775807", "9223372036854775807", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := s.Decide(request(t, s, chat, "", body(tt.n, tt.most)), NoState{}, testNow)
+			if got := o.First(); got.Unbounded != tt.unbounded || (!tt.unbounded && got.Bound < 1e6*pricing.Dollar) {
+				t.Errorf("bound %s USD, unbounded %t, want millions or unbounded: %t", got.Bound, got.Unbounded, tt.unbounded)
+			}
+		})
+	}
+	d := s.Decide(request(t, s, chat, "routing", body("1", "9223372036854775807")), state{cheaper: true}, testNow)
+	if got := d.First().Kind; got != Asked {
+		t.Errorf("served as %s, want it as asked: no pool has room for the answer", got)
+	}
+}
+
 func TestDecideRefusesWhatItCannotPrice(t *testing.T) {
 	body := `{"model":"gpt-6-nova","messages":[{"role":"user","content":"hi"}]}`
 	budget := []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month}}

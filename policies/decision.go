@@ -31,8 +31,9 @@ type Option struct {
 	Model     pricing.ModelName    // the model as sent upstream
 	Listing   *pricing.Listing     // its price; nil for pools and unknown models
 	Rate      pricing.Rate         // where Listing is nil: charged for every token
+	Output    int64                // the most tokens that the answers can have; 0 is unknown
 	Bound     pricing.Money        // the most that the call can cost
-	Unbounded bool                 // the most is not known; Bound means nothing
+	Unbounded bool                 // it may cost more: Bound is 0, or the most for its tokens where fees are not known
 	Edit      provider.Target      // what the request must become
 	Refusal   Refusal              // for Refuse: why
 }
@@ -86,8 +87,10 @@ type Decision struct {
 	API   Option    // the call as it would be served without the pool; equal to Asked where no tier applies
 	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
 	longWrites bool
-	options    [maxOptions]Option
-	n          int
+	// The call is charged for more than its tokens at the listed price, by rates and fees that are not known.
+	feesUnknown bool
+	options     [maxOptions]Option
+	n           int
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

@@ -14,11 +14,8 @@ func (s *Set) Identify(host, path string, api provider.API, header func(name str
 	if p := s.byHost(host); p != nil {
 		return p.Name, p.Vendor
 	}
-	for i := range s.policy.Providers {
-		p := &s.policy.Providers[i]
-		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && endsSegment(path, len(p.Prefix)) {
-			return p.Name, p.Vendor
-		}
+	if p := s.byPrefix(path); p != nil {
+		return p.Name, p.Vendor
 	}
 	vendor := api.Vendor()
 	if vendor == "" {
@@ -30,6 +27,34 @@ func (s *Set) Identify(host, path string, api provider.API, header func(name str
 		}
 	}
 	return RouteName(vendor), vendor
+}
+
+// ProviderPath returns a path, query included, as the provider knows it that Identify finds for host and path:
+// without the prefix that tells whom the request addresses, where one does.
+func (s *Set) ProviderPath(host, path string) string {
+	if s.byHost(host) != nil {
+		return path
+	}
+	p := s.byPrefix(path)
+	if p == nil {
+		return path
+	}
+	rest := path[len(p.Prefix):]
+	if !strings.HasPrefix(rest, "/") {
+		return "/" + rest
+	}
+	return rest
+}
+
+// byPrefix returns the provider whose prefix a path has, nil for none.
+func (s *Set) byPrefix(path string) *Provider {
+	for i := range s.policy.Providers {
+		p := &s.policy.Providers[i]
+		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && endsSegment(path, len(p.Prefix)) {
+			return p
+		}
+	}
+	return nil
 }
 
 func (s *Set) byHost(host string) *Provider {

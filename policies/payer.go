@@ -15,8 +15,9 @@ type Signals interface {
 // maxValue is the longest value of a dimension in bytes.
 const maxValue = 512
 
-// Payers reads who pays, in the policy's order of dimensions. A value that is too long or no UTF-8 is missing: its
-// call counts in the scope of those without one.
+// Payers reads who pays, in the policy's order of dimensions. The first verified source with a value wins, wherever
+// it stands, as no label that a caller sets may hide who pays; without one, the first source with a value does. A value
+// that is too long or no UTF-8 is missing: its call counts in the scope of those without one.
 func (s *Set) Payers(from Signals) []Value {
 	declared := s.policy.Dimensions
 	if len(declared) == 0 {
@@ -25,15 +26,26 @@ func (s *Set) Payers(from Signals) []Value {
 	values := make([]Value, len(declared))
 	for i := range declared {
 		d := &declared[i]
-		values[i].Name = d.Name
-		for _, source := range d.Sources {
-			if v := source.read(from); v != "" {
-				values[i].Value, values[i].Verified = v, d.Verified(source.Kind)
-				break
-			}
-		}
+		values[i] = d.read(from)
 	}
 	return values
+}
+
+func (d *Dimension) read(from Signals) Value {
+	found := Value{Name: d.Name}
+	for _, source := range d.Sources {
+		verified := d.Verified(source.Kind)
+		if found.Value != "" && !verified {
+			continue // the first label stands
+		}
+		if v := source.read(from); v != "" {
+			found.Value, found.Verified = v, verified
+		}
+		if found.Verified {
+			break
+		}
+	}
+	return found
 }
 
 func (s Source) read(from Signals) string {

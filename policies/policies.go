@@ -5,6 +5,11 @@
 // the most that it can cost, and the caller takes the first one that its budgets can reserve. The ext_proc
 // server, the proxy-wasm filter, farebox explain and the tests all call it.
 //
+// Bounds and bills are tokens at listed prices. Calls that cost more than that, by an amount that no price list here
+// has, are those of another class of service (service_tier, speed, inference_geo) and those with tools that the
+// provider runs (a web search costs a fee). They are unbounded, so that a policy with budgets refuses them as unpriced;
+// elsewhere they are billed for their tokens, and the bill is an estimate.
+//
 // The package reads no clock, file, environment or network.
 package policies
 
@@ -67,7 +72,7 @@ type Credential struct {
 // Dimension is an answer to "who pays".
 type Dimension struct {
 	Name    DimensionName
-	Sources []Source // first one with a value wins
+	Sources []Source // first verified one with a value wins, else the first label with one
 	Trusted bool     // a header may scope hard budgets and cache partitions
 }
 

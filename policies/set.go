@@ -1,8 +1,6 @@
 package policies
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -25,13 +23,14 @@ type place struct {
 	rate     pricing.Rate // of a pool: GPU cost per million tokens
 }
 
-// Compile checks what refers to what and returns the set. A policy that policyfile accepted compiles.
+// Compile checks what refers to what and returns the set, which shares nothing with p. A policy that policyfile
+// accepted compiles.
 func Compile(p Policy, prices *pricing.Table) (*Set, error) {
-	s := &Set{policy: p, prices: prices, tiers: map[TierName]*Tier{}, places: map[RouteName]place{}}
-	s.labels = labelHeaders(&p)
-	// What is changed below must not reach the caller's slices.
-	s.policy.Providers = slices.Clone(p.Providers)
-	s.policy.Budgets = slices.Clone(p.Budgets)
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	s := &Set{policy: p.clone(), prices: prices, tiers: map[TierName]*Tier{}, places: map[RouteName]place{}}
+	s.labels = labelHeaders(&s.policy)
 	for i := range s.policy.Providers {
 		q := &s.policy.Providers[i]
 		if q.Vendor == "" {
@@ -41,9 +40,6 @@ func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 	}
 	for i := range s.policy.Pools {
 		q := &s.policy.Pools[i]
-		if q.Throughput <= 0 || q.GPUs <= 0 || q.GPUHour < 0 {
-			return nil, fmt.Errorf("pool %q: gpus and throughput must be positive", q.Name)
-		}
 		s.places[q.Name] = place{pool: q, rate: TokenRate(*q)}
 	}
 	for i := range s.policy.Budgets {
@@ -53,27 +49,10 @@ func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 		}
 		s.free = s.free || b.FreeOnly
 	}
-	return s, s.link()
-}
-
-// link resolves the names that tiers and rules use.
-func (s *Set) link() error {
 	for i := range s.policy.Tiers {
-		t := &s.policy.Tiers[i]
-		for _, m := range t.Models {
-			if _, ok := s.places[m.Route]; !ok {
-				return fmt.Errorf("tier %q: unknown provider or pool %q", t.Name, m.Route)
-			}
-		}
-		s.tiers[t.Name] = t
+		s.tiers[s.policy.Tiers[i].Name] = &s.policy.Tiers[i]
 	}
-	for i := range s.policy.Rules {
-		r := &s.policy.Rules[i]
-		if _, ok := s.tiers[r.Tier]; !ok && r.Tier != "" {
-			return fmt.Errorf("rule %q: unknown tier %q", r.Name, r.Tier)
-		}
-	}
-	return nil
+	return s, nil
 }
 
 // Policy returns the policy as compiled. The caller must not change it.

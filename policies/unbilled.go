@@ -13,6 +13,10 @@ var neverTakenDetails = []string{
 // Unbilled returns why a provider cannot have charged for a call, by the status of the response and Envoy's details
 // of it, or "" if it may have. A status that is not told (0) proves nothing, and neither does one whose maker is not
 // told and may be the proxy, which waited long enough for the provider to work.
+//
+// An error of the provider's own, of any status, is taken for unbilled. Google says so of the statuses 400 and 500
+// (https://ai.google.dev/gemini-api/docs/billing); of OpenAI, Anthropic and the rest it is assumed, as an error has no
+// usage to charge. Callers ask only where the response stated no usage.
 func Unbilled(status int, details string) string {
 	switch {
 	case status < 400:

@@ -183,7 +183,7 @@ func forward(t *testing.T, v *policytest.Vector, set *policies.Set, o *policies.
 	out.Note(policytest.Decision, o.Kind.String())
 	out.Note(policytest.Route, string(o.Route))
 	out.Note(policytest.Model, string(o.Model))
-	if !o.Unbounded {
+	if o.Bound > 0 {
 		out.Note(policytest.Bound, o.Bound.String())
 	}
 	if !set.Enforcing() {
@@ -220,7 +220,7 @@ func bill(t *testing.T, v *policytest.Vector, set *policies.Set, d *policies.Dec
 		out.Money(pricing.Usage{}, 0, 0, pricing.Savings{}, false)
 		return
 	}
-	usage, estimated := d.Usage(&r, call.InputEstimate())
+	usage, estimated := d.Usage(o, &r, call.InputEstimate())
 	b, err := d.Bill(o, usage, set.Prices().Lookup(o.Vendor, r.Model, v.At))
 	if err != nil {
 		t.Fatal(err)

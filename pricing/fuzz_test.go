@@ -42,7 +42,7 @@ func FuzzCostIsMonotonic(f *testing.F) {
 		if more < 0 || *n < 0 {
 			return
 		}
-		*n = addCapped(*n, more)
+		*n = AddCapped(*n, more)
 		cost, err := tiered.Cost(u)
 		costBigger, errBigger := tiered.Cost(bigger)
 		if err != nil && errBigger == nil {

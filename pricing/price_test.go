@@ -121,8 +121,8 @@ func TestBoundIsNeverBelowCost(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 20_000 {
 		p, u := randomPrice(r), randomUsage(r)
-		input := addCapped(u.TotalInput(), r.Int64N(3))
-		output := addCapped(u.Output, r.Int64N(3))
+		input := AddCapped(u.TotalInput(), r.Int64N(3))
+		output := AddCapped(u.Output, r.Int64N(3))
 		for _, longWrites := range []bool{false, true} {
 			if !longWrites {
 				u.CacheWriteLong = 0

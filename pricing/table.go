@@ -123,7 +123,7 @@ func (t *Table) Lookup(provider ProviderName, model ModelName, at time.Time) *Li
 		return nil
 	}
 	rows, listed := t.byName[tableKey{provider, model}]
-	if base, dated := cutDate(model); !listed && dated {
+	if base, dated := model.CutDate(); !listed && dated {
 		rows = t.byName[tableKey{provider, base}]
 	}
 	for _, l := range rows {
@@ -134,8 +134,8 @@ func (t *Table) Lookup(provider ProviderName, model ModelName, at time.Time) *Li
 	return nil
 }
 
-// cutDate removes a trailing release date and reports whether there was one.
-func cutDate(m ModelName) (ModelName, bool) {
+// CutDate removes a trailing release date ("-2025-04-14", "-20250929", "@20250929") and reports whether there was one.
+func (m ModelName) CutDate() (ModelName, bool) {
 	for _, shape := range [...]string{"-0000-00-00", "-00000000", "@00000000"} {
 		cut := len(m) - len(shape)
 		if cut > 0 && matches(string(m[cut:]), shape) {

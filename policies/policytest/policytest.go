@@ -124,7 +124,7 @@ func parse(file string, data []byte) (Vector, error) {
 		Spent: map[string]pricing.Money{}, Secrets: map[string]string{}, Want: Result{Facts: map[Fact]string{}},
 	}
 	if v.Title == "" {
-		return v, errors.New("it says not what it shows")
+		return v, errors.New("no title")
 	}
 	for _, f := range a.Files {
 		if err := v.section(f.Name, f.Data); err != nil {

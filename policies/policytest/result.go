@@ -30,7 +30,7 @@ const (
 	Pool      Fact = "pool"         // that the call is eligible for; not known to the filter
 	Route     Fact = "route"        // where the call goes
 	Model     Fact = "model"        // as it is sent
-	Bound     Fact = "bound"        // the most that the call can cost, in dollars; not known to the filter
+	Bound     Fact = "bound"        // the most that the call's tokens can cost, in dollars; not known to the filter
 	Path      Fact = "path"         // as it is sent
 	Removed   Fact = "removed"      // the client's headers that do not go on; not known to the Go API
 	Set       Fact = "set"          // credentials that go on in their place; not known to the Go API
@@ -39,7 +39,7 @@ const (
 	Cost      Fact = "cost_usd"     // what the call came to
 	Baseline  Fact = "baseline_usd" // what the call as asked would have come to
 	Savings   Fact = "savings"      // baseline less cost, by lever; not known to the filter
-	Estimated Fact = "estimated"    // true: the provider stated no usage
+	Estimated Fact = "estimated"    // true: the provider stated no usage, or charges fees that are not known
 )
 
 var factOrder = []Fact{
@@ -81,15 +81,10 @@ func (r Result) Money(u pricing.Usage, cost, baseline pricing.Money, s pricing.S
 
 // UsageText lists the kinds that are not zero: "input 12, output 3".
 func UsageText(u pricing.Usage) string {
-	return listText([]string{"input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning"},
-		u.Input, u.CacheRead, u.CacheWriteShort, u.CacheWriteLong, u.Output, u.Reasoning)
-}
-
-func listText(names []string, counts ...int64) string {
 	var parts []string
-	for i, n := range counts {
+	for kind, n := range u.All() {
 		if n != 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", names[i], n))
+			parts = append(parts, fmt.Sprintf("%s %d", kind, n))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -12,9 +12,10 @@ import (
 // make two calls collide would choose what others read from the cache.
 //
 // The order of the top level and white space outside of strings make no difference; the spelling of numbers and
-// strings does. Left out are the model and the stream flag, which the caller adds as they will be sent; what names
-// the end user or the class of service, or concerns storage and prompt caches; and cache marks, up to the four that
-// a call may have. Responses calls keep what names the end user, as their answers repeat it.
+// strings does. Left out are the model and the stream flag, which the caller adds as they will be sent; the stream
+// options, of which the caller adds what shapes the answer: whether Facts has IncludeUsage; what names the end user or
+// the class of service, or concerns storage and prompt caches; and cache marks, up to the four that a call may have.
+// Responses calls keep what names the end user, as their answers repeat it.
 //
 // An error is w's.
 func (r *Request) Canonical(w io.Writer) error {

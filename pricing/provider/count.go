@@ -7,7 +7,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
-// maxCount bounds every count of tokens, so that sums of counts fit whatever a response says.
+// maxCount bounds every count of tokens, so that sums of counts fit whatever a request or a response says.
 const maxCount = 1_000_000_000_000
 
 // count is a number of tokens as a response stated it, if it did.

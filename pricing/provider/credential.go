@@ -42,12 +42,16 @@ func Account(header func(name string) string) string {
 	return ""
 }
 
-// Authorize returns the header in which a vendor takes its key.
-func Authorize(vendor pricing.ProviderName, key string) (name, value string) {
-	switch vendor {
-	case Anthropic:
+// Authorize returns the header in which a vendor takes its key for a call of the API. Where Anthropic and Google serve
+// OpenAI's format they document the key that OpenAI's clients send. Azure takes keys as api-key, and tokens of Entra as
+// Bearer.
+func Authorize(vendor pricing.ProviderName, api API, key string) (name, value string) {
+	switch {
+	case vendor == azureOpenAI:
+		return "api-key", key
+	case vendor == Anthropic && api != OpenAIChat:
 		return "x-api-key", key
-	case Google:
+	case vendor == Google && api != OpenAIChat:
 		return "x-goog-api-key", key
 	}
 	return "authorization", "Bearer " + key

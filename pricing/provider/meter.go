@@ -21,8 +21,8 @@ const (
 // encodings and formats give a Reading without usage.
 //
 // Events are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
-// read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and a
-// hundredfold of its size. No response makes a Meter fail.
+// read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and
+// 200 times its size. No response makes a Meter fail.
 //
 // A Meter belongs to one goroutine. NewMeter is the only way to make one.
 type Meter struct {
@@ -118,7 +118,10 @@ func (m *Meter) Reading() Reading {
 	}
 	r.Partial = !r.HasUsage && !r.Complete && m.form != formOpaque
 	if m.api == AnthropicMessages && r.HasUsage && r.Finish == FinishFiltered && r.TextBytes == 0 {
-		r.Usage = pricing.Usage{} // Anthropic bills no refusal that comes before any output
+		// Not billed: a refusal that comes before any output.
+		// Source: https://platform.claude.com/docs/en/release-notes/overview, 2 June 2026. It speaks of Anthropic's own
+		// API; other hosts of its models are assumed to do the same.
+		r.Usage = pricing.Usage{}
 	}
 	return r
 }

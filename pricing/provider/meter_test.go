@@ -280,9 +280,9 @@ func TestMeterFindsTheUsageAfterInvalidUTF8(t *testing.T) {
 
 func TestMeterLimitsWhatGzipBecomes(t *testing.T) {
 	event := []byte(`data: {"choices":[{"index":0,"delta":{"content":"x"}}]}` + "\n\n")
-	bomb := zip(t, bytes.Repeat(event, 4<<20/len(event)))
+	bomb := zip(t, bytes.Repeat(event, 16<<20/len(event)))
 	got := measure(OpenAIChat, bomb)
-	limit := int64(freeRatio+maxRatio*len(bomb)) / int64(len(event))
+	limit := int64(max(freeInflated, maxInflation*len(bomb))) / int64(len(event))
 	if got.TextBytes > limit || got.TextBytes < limit/2 || !got.Partial {
 		t.Errorf("%d bytes of gzip: got %+v, want about %d bytes of text and a partial reading", len(bomb), got, limit)
 	}

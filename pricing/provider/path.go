@@ -93,6 +93,42 @@ func wantsEvents(query string) bool {
 	return false
 }
 
+// openAIBase is what stands before /chat/completions and /responses at the vendors that serve OpenAI's formats, pools
+// (vendor "") included. A vendor that is not listed is taken to serve none: Bedrock has another base for each of its
+// hosts, and Voyage no chat.
+//
+// Sources, as read in November 2026: the API reference of each vendor, and for those whose own format is another one
+// https://platform.claude.com/docs/en/api/openai-sdk, https://ai.google.dev/gemini-api/docs/openai,
+// https://docs.cohere.com/docs/compatibility-api, https://docs.z.ai/guides/develop/openai/python,
+// https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope and
+// https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
+var openAIBase = map[pricing.ProviderName]string{
+	"": "/v1", OpenAI: "/v1", Anthropic: "/v1", Google: "/v1beta/openai", azureOpenAI: "/openai/v1",
+	"alibaba": "/compatible-mode/v1", "cerebras": "/v1", "cohere": "/compatibility/v1", "deepseek": "/v1",
+	"fireworks": "/inference/v1", "groq": "/openai/v1", "minimax": "/v1", "mistral": "/v1", "moonshot": "/v1",
+	"openrouter": "/api/v1", "together": "/v1", "xai": "/v1", "zai": "/api/paas/v4",
+}
+
+// PathAt returns the path, query included, at which a vendor serves a call of the API that came by path. For an API
+// that the vendor does not serve, which Servable refuses, it is the path itself.
+func PathAt(vendor pricing.ProviderName, api API, path string) string {
+	end := ""
+	switch api {
+	case OpenAIChat:
+		end = "/chat/completions"
+	case OpenAIResponses:
+		end = "/responses"
+	}
+	base, ok := openAIBase[vendor]
+	if end == "" || !ok {
+		return path
+	}
+	if _, query := cutQuery(path); query != "" {
+		end += "?" + query
+	}
+	return base + end
+}
+
 // FreeProbe reports whether a request is one that providers answer at no charge: HEAD and OPTIONS, GET of the root,
 // of model lists and of answers held by the provider, and token counts.
 func FreeProbe(method, path string) bool {

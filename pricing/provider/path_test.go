@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
@@ -83,6 +84,34 @@ func TestFreeProbeKnowsWhatProvidersDoNotCharge(t *testing.T) {
 	} {
 		if got := provider.FreeProbe(tt.method, tt.path); got != tt.want {
 			t.Errorf("FreeProbe(%s %s) = %v, want %v", tt.method, tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestPathAtIsWhereTheVendorServesTheFormat(t *testing.T) {
+	for _, tt := range []struct {
+		vendor     pricing.ProviderName
+		path, want string
+	}{
+		{"", "/openai/v1/chat/completions", "/v1/chat/completions"},
+		{provider.OpenAI, "/api/paas/v4/chat/completions?a=b", "/v1/chat/completions?a=b"},
+		{provider.OpenAI, "/openai/v1/responses", "/v1/responses"},
+		{provider.Anthropic, "/v1/chat/completions", "/v1/chat/completions"},
+		{provider.Google, "/v1/chat/completions", "/v1beta/openai/chat/completions"},
+		{"azure_openai", "/v1/chat/completions", "/openai/v1/chat/completions"},
+		{"azure_openai", "/v1/responses", "/openai/v1/responses"},
+		{"alibaba", "/v1/chat/completions", "/compatible-mode/v1/chat/completions"},
+		{"cohere", "/v1/chat/completions", "/compatibility/v1/chat/completions"},
+		{"fireworks", "/v1/chat/completions", "/inference/v1/chat/completions"},
+		{"groq", "/v1/chat/completions?", "/openai/v1/chat/completions"},
+		{"openrouter", "/v1/chat/completions", "/api/v1/chat/completions"},
+		{"zai", "/v1/chat/completions", "/api/paas/v4/chat/completions"},
+		{"voyage", "/v1/chat/completions", "/v1/chat/completions"}, // no chat; Servable refuses
+		{provider.Anthropic, "/v1/messages?beta=true", "/v1/messages?beta=true"},
+		{provider.Google, geminiPath, geminiPath},
+	} {
+		if got := provider.PathAt(tt.vendor, provider.ParsePath(tt.path).API, tt.path); got != tt.want {
+			t.Errorf("PathAt(%q, %q) = %q, want %q", tt.vendor, tt.path, got, tt.want)
 		}
 	}
 }

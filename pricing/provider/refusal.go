@@ -3,6 +3,8 @@ package provider
 import (
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
 // ErrorKind is why a call is answered with an error of farebox's own.
@@ -49,17 +51,17 @@ func ErrorBody(api API, kind ErrorKind, message, param string) (status int, cont
 	switch api {
 	case AnthropicMessages:
 		body = append(body, `{"type":"error","error":{"type":`...)
-		body = appendString(body, shape.anthropic)
+		body = jsonscan.AppendString(body, shape.anthropic)
 		body = append(body, `,"message":`...)
-		body = appendString(body, message)
+		body = jsonscan.AppendString(body, message)
 		body = append(body, `},"request_id":null}`...)
 	case GeminiGenerate:
 		return shape.status, "application/json; charset=UTF-8", geminiError(kind, message, param)
 	default:
 		body = append(body, `{"error":{"message":`...)
-		body = appendString(body, message)
+		body = jsonscan.AppendString(body, message)
 		body = append(body, `,"type":`...)
-		body = appendString(body, shape.openAIType)
+		body = jsonscan.AppendString(body, shape.openAIType)
 		body = append(body, `,"param":`...)
 		body = appendStringOrNull(body, param)
 		body = append(body, `,"code":`...)
@@ -75,17 +77,17 @@ func geminiError(kind ErrorKind, message, param string) []byte {
 	body := append([]byte(nil), `{"error":{"code":`...)
 	body = strconv.AppendInt(body, int64(shape.status), 10)
 	body = append(body, `,"message":`...)
-	body = appendString(body, message)
+	body = jsonscan.AppendString(body, message)
 	body = append(body, `,"status":`...)
-	body = appendString(body, shape.google)
+	body = jsonscan.AppendString(body, shape.google)
 	body = append(body, `,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":`...)
-	body = appendString(body, shape.googleReason)
+	body = jsonscan.AppendString(body, shape.googleReason)
 	body = append(body, `,"domain":"farebox"}`...)
 	if param != "" {
 		body = append(body, `,{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":`...)
-		body = appendString(body, param)
+		body = jsonscan.AppendString(body, param)
 		body = append(body, `,"description":`...)
-		body = appendString(body, message)
+		body = jsonscan.AppendString(body, message)
 		body = append(body, "}]}"...)
 	}
 	if kind == BudgetExhausted { // as long as a Retry-After of farebox's ever is
@@ -110,22 +112,5 @@ func appendStringOrNull(dst []byte, s string) []byte {
 	if s == "" {
 		return append(dst, "null"...)
 	}
-	return appendString(dst, s)
-}
-
-// appendString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
-func appendString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ' || r == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&0xf])
-		default:
-			dst = utf8.AppendRune(dst, r)
-		}
-	}
-	return append(dst, '"')
+	return jsonscan.AppendString(dst, s)
 }

@@ -15,26 +15,20 @@ type Request struct {
 	HasTemperature bool
 
 	Messages   int // entries of the conversation, whatever the API calls them
-	UserTurns  int // of Messages: those in which the user speaks; tool results alone are no turn
 	Tools      int
 	ImageParts int
 
-	SystemBytes int    // of the system prompt as it stands in the body
-	ToolsBytes  int    // of the tool definitions as they stand in the body
-	Facts       Facts  // see there
-	Prefix      Prefix // tools and system prompt
-	LastUser    Span   // in the body: the last text of the last user turn, a JSON string with its quotes
+	Facts  Facts  // see there
+	Prefix Prefix // tools and system prompt
 
 	body []byte
 	path string
 
-	root      Span // between the braces of the body
-	model     Span // the value
-	cap       limit
-	otherCap  limit // chat: max_completion_tokens, where both are present
-	config    Span  // Gemini: generationConfig, whole, if present
-	options   Span  // chat: stream_options, whole, if present
-	usageFlag Span  // chat: the value of include_usage, if present
+	root     Span // between the braces of the body
+	model    Span // the value
+	cap      limit
+	otherCap limit // chat: max_completion_tokens, where both are present
+	config   Span  // Gemini: generationConfig, whole, if present
 
 	lastTool  Span // Anthropic: the last tool that can carry a mark
 	system    Span // Anthropic: a system prompt that is a string
@@ -142,11 +136,18 @@ func (r *Request) InputBound() int64 {
 	return bound
 }
 
-// InputEstimate returns about how many tokens the prompt has: four bytes to a token, 1,000 tokens to an image,
+// InputEstimate returns about how many tokens the prompt has: BytesPerToken to a token, 1,000 tokens to an image,
 // document, recording or video.
 func (r *Request) InputEstimate() int64 {
-	return (int64(len(r.body))-r.mediaBytes)/4 + 1000*int64(r.mediaParts)
+	return (int64(len(r.body))-r.mediaBytes)/BytesPerToken + 1000*int64(r.mediaParts)
 }
+
+// BytesPerToken is how many bytes of text a token stands for on average, the vendors' rule of thumb for English. It
+// serves expectations only; bounds count a token per byte.
+const BytesPerToken = 4
+
+// EstimateTokens is how many tokens that many bytes of text are expected to be.
+func EstimateTokens(bytes int64) int64 { return (bytes + BytesPerToken - 1) / BytesPerToken }
 
 // mostImageTokens is the most that one image costs in an API's format, whichever model reads it.
 func mostImageTokens(a API) int64 {

@@ -88,7 +88,7 @@ func (p *requestParser) thinking() {
 		case f == fBudgetTokens && v.Kind != jsonscan.Null:
 			p.r.Facts |= ThinkingBudget
 			if n, ok := p.s.Int(v); ok {
-				p.r.budget = max(n, 0)
+				p.r.budget = min(max(n, 0), maxCount)
 			} else {
 				p.mistyped("a whole number")
 			}

@@ -76,7 +76,7 @@ func (p *requestParser) common(f field) {
 	case fModel:
 		p.modelName()
 	case fStream:
-		p.r.Stream, _ = p.flag()
+		p.r.Stream = p.flag()
 	case fTemperature:
 		p.temperature()
 	case fTopP:
@@ -99,12 +99,10 @@ func (p *requestParser) streamOptions() {
 	}
 	o := object{start: v, acts: &streamOptionFields}
 	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
-		on := false
-		if on, p.r.usageFlag = p.flag(); on {
+		if p.flag() {
 			p.r.Facts |= IncludeUsage
 		}
 	}
-	p.r.options = spanOf(p.s.Whole(v))
 }
 
 // modalities reads the kinds of output that are wanted.

@@ -17,7 +17,7 @@ var (
 	callingFields        = setOf(fMode)
 	declarationFields    = setOf(fFunctionDeclarations)
 	contentFields        = setOf(fRole, fParts)
-	geminiPartFields     = setOf(fText, fInlineData, fFileData, fFunctionResponse, fThoughtSignature)
+	geminiPartFields     = setOf(fInlineData, fFileData, fFunctionResponse, fThoughtSignature)
 	inlineFields         = setOf(fMIMEType, fData)
 	responsePartFields   = setOf(fParts)
 )
@@ -95,10 +95,6 @@ func (p *requestParser) geminiPart(v jsonscan.Token, m *message) {
 	o := object{start: v, acts: &geminiPartFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
-		case fText:
-			if t := p.s.Next(); t.Kind == jsonscan.String {
-				m.text = spanOf(t)
-			}
 		case fInlineData:
 			p.inlineData()
 		case fFileData:

@@ -10,7 +10,6 @@ type message struct {
 	role    turn
 	kind    jsonscan.Token // Responses: the value of type
 	content Span           // whole
-	text    Span           // the last text in it
 	results bool           // holds results of tools
 	sealed  bool           // has encrypted content
 }
@@ -90,15 +89,10 @@ func (p *requestParser) said(m *message) {
 	case m.role != instructor && m.role != nobody:
 		p.last = m.role
 	}
-	if m.role == user && m.text.End > 0 {
-		r.UserTurns++
-		r.LastUser = m.text
-	}
 }
 
 // instructions adds a piece of the system prompt.
 func (p *requestParser) instructions(at Span) {
-	p.r.SystemBytes += at.Len()
 	p.system.add(p.body[at.Start:at.End])
 }
 

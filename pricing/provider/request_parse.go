@@ -149,13 +149,13 @@ func (p *requestParser) text(v jsonscan.Token) []byte {
 }
 
 // flag reads a boolean that must be one; null is false.
-func (p *requestParser) flag() (bool, Span) {
+func (p *requestParser) flag() bool {
 	v := p.s.Next()
 	b, ok := v.Bool()
 	if !ok && v.Kind != jsonscan.Null {
 		p.mistyped("a boolean")
 	}
-	return b, spanOf(v)
+	return b
 }
 
 func (p *requestParser) modelName() {
@@ -183,7 +183,7 @@ func (p *requestParser) limit() limit {
 	case !ok:
 		p.mistyped("a whole number")
 	default:
-		l.n = max(n, -1)
+		l.n = min(max(n, -1), maxCount)
 	}
 	return l
 }
@@ -199,7 +199,7 @@ func (p *requestParser) choices() {
 		p.mistyped("a positive whole number")
 		return
 	}
-	p.r.Choices = max(p.r.Choices, n)
+	p.r.Choices = max(p.r.Choices, min(n, maxCount))
 }
 
 // sampling reads a parameter whose default is 1. What is not a number is for the provider to refuse.

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	partFields = setOf(fType, fText, fImageURL, fVideoURL, fInputAudio, fFile, fFileID, fFileURL, fFileData, fSource,
+	partFields = setOf(fType, fImageURL, fVideoURL, fInputAudio, fFile, fFileID, fFileURL, fFileData, fSource,
 		fContent, fCacheControl, fBreakpoint)
 	urlFields    = setOf(fURL)
 	fileFields   = setOf(fFileID, fFileData)
@@ -17,8 +17,6 @@ var (
 // content reads what a message says, a string or parts, adds it to m, and returns its span.
 func (p *requestParser) content(v jsonscan.Token, m *message) Span {
 	switch v.Kind {
-	case jsonscan.String:
-		m.text = spanOf(v)
 	case jsonscan.Array:
 		for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
 			p.part(part, m)
@@ -32,20 +30,12 @@ func (p *requestParser) content(v jsonscan.Token, m *message) Span {
 // part reads one part or block of a message of OpenAI's and Anthropic's formats. What it is goes by the keys that
 // it has, and by its type where that says more.
 func (p *requestParser) part(v jsonscan.Token, m *message) {
-	if v.Kind == jsonscan.String {
-		m.text = spanOf(v)
-	}
-	var text Span
-	var inner message // what a tool result holds is not the user's text
+	var inner message // what a result holds is the tool's
 	o := object{start: v, acts: &partFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
 		case fType:
 			p.partType(p.text(p.s.Next()), m)
-		case fText:
-			if t := p.s.Next(); t.Kind == jsonscan.String {
-				text = spanOf(t)
-			}
 		case fContent:
 			p.content(p.s.Next(), &inner)
 		case fCacheControl, fBreakpoint:
@@ -53,9 +43,6 @@ func (p *requestParser) part(v jsonscan.Token, m *message) {
 		default:
 			p.media(f)
 		}
-	}
-	if text.End > 0 {
-		m.text = text
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *requestParser) responses(root jsonscan.Token) {
 func (p *requestParser) input() {
 	v := p.s.Next()
 	if v.Kind == jsonscan.String {
-		p.said(&message{role: user, text: spanOf(v)})
+		p.said(&message{role: user})
 		return
 	}
 	p.messageList(v)

@@ -32,19 +32,17 @@ type shape struct {
 	Model                                string
 	Stream, SSE                          bool
 	MaxOutput, Choices, Predicted        int64
-	Messages, UserTurns, Tools, Images   int
-	SystemBytes, ToolsBytes, PrefixBytes int
+	Messages, Tools, Images, PrefixBytes int
 	Facts                                string
-	Temperature, LastUser                string
+	Temperature                          string
 }
 
-func shapeOf(r *provider.Request, body string) shape {
+func shapeOf(r *provider.Request) shape {
 	s := shape{
 		Model: string(r.Model), Stream: r.Stream, SSE: r.SSE,
 		MaxOutput: r.MaxOutput, Choices: r.Choices, Predicted: r.PredictedBytes,
-		Messages: r.Messages, UserTurns: r.UserTurns, Tools: r.Tools, Images: r.ImageParts,
-		SystemBytes: r.SystemBytes, ToolsBytes: r.ToolsBytes, PrefixBytes: r.Prefix.Bytes,
-		Facts: factNames(r.Facts), LastUser: body[r.LastUser.Start:r.LastUser.End],
+		Messages: r.Messages, Tools: r.Tools, Images: r.ImageParts, PrefixBytes: r.Prefix.Bytes,
+		Facts: factNames(r.Facts),
 	}
 	if r.HasTemperature {
 		s.Temperature = fmt.Sprint(r.Temperature)
@@ -88,9 +86,8 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 			name: "chat, spaced and with escapes in texts", path: chatPath,
 			body: `{ "messages" : [ {"content" : "be \u0062rief", "role": "system"}, {"role":"user","content":"hi \ud83d\ude00 \"model\": 1"} ] ,
 				"model" : "gpt-4o", "max_tokens": 1e2, "temperature": 0.20, "n": 3, "stream": true, "stream_options": {"include_usage": true}}`,
-			want: shape{Model: "gpt-4o", Stream: true, SSE: true, MaxOutput: 100, Choices: 3, Messages: 2, UserTurns: 1,
-				SystemBytes: 15, PrefixBytes: 15, Facts: "Sampling LegacyCap IncludeUsage", Temperature: "0.2",
-				LastUser: `"hi \ud83d\ude00 \"model\": 1"`},
+			want: shape{Model: "gpt-4o", Stream: true, SSE: true, MaxOutput: 100, Choices: 3, Messages: 2,
+				PrefixBytes: 15, Facts: "Sampling LegacyCap IncludeUsage", Temperature: "0.2"},
 		},
 		{
 			name: "chat with nothing but nulls", path: chatPath,
@@ -107,8 +104,8 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 				"reasoning_effort":"minimal","verbosity":"low","tools":[{"type":"function","function":{"name":"f","parameters":{"type":"web"}}},{"type":"custom"}],
 				"tool_choice":"required","response_format":{"type":"json_object"},"stop":["x"],"service_tier":"flex","prompt_cache_key":"k",
 				"prompt_cache_retention":"24h","prediction":{"content":"12345"},"web_search_options":{}}`,
-			want: shape{Model: "m", MaxOutput: 7, Choices: 1, Predicted: 19, Messages: 2, UserTurns: 1, Tools: 2, Images: 2, SystemBytes: 3,
-				ToolsBytes: 91, PrefixBytes: 94, LastUser: `"a"`,
+			want: shape{Model: "m", MaxOutput: 7, Choices: 1, Predicted: 19, Messages: 2, Tools: 2, Images: 2,
+				PrefixBytes: 94,
 				Facts: "ServerTools RemoteContent Images Audio OwnCacheMarks LongCacheWrites Penalties Effort ForcedTool StructuredOutput " +
 					"StopSequences ServiceTier CacheKey RareEffort Verbosity ModernRoles CustomTools"},
 		},
@@ -116,12 +113,12 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 			name: "chat with an open tool result", path: chatPath,
 			body: `{"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":
 				{"name":"f","arguments":"{\"model\":1}"}}]},{"role":"tool","tool_call_id":"1","content":"r"}]}`,
-			want: shape{Model: "m", Choices: 1, Messages: 3, UserTurns: 1, LastUser: `"q"`, Facts: "OpenToolResults"},
+			want: shape{Model: "m", Choices: 1, Messages: 3, Facts: "OpenToolResults"},
 		},
 		{
 			name: "chat of Azure, which ignores the model of the body", path: "/openai/deployments/dep/chat/completions",
 			body: `{"model":"other","messages":[{"role":"user","content":"q"}]}`,
-			want: shape{Model: "dep", Choices: 1, Messages: 1, UserTurns: 1, LastUser: `"q"`},
+			want: shape{Model: "dep", Choices: 1, Messages: 1},
 		},
 		{
 			name: "two caps and a negative one", path: chatPath,
@@ -131,7 +128,7 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 		{
 			name: "response with a string", path: responsesPath,
 			body: `{"model":"gpt-6-luna","input":"hello","store":false,"max_output_tokens":40,"instructions":"short","previous_response_id":null}`,
-			want: shape{Model: "gpt-6-luna", MaxOutput: 40, Choices: 1, Messages: 1, UserTurns: 1, SystemBytes: 7, PrefixBytes: 7, LastUser: `"hello"`},
+			want: shape{Model: "gpt-6-luna", MaxOutput: 40, Choices: 1, Messages: 1, PrefixBytes: 7},
 		},
 		{
 			name: "response as Codex asks for it", path: responsesPath,
@@ -142,9 +139,9 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 				"tools":[{"type":"function","name":"shell","parameters":{}},{"type":"custom","name":"apply_patch"},{"type":"web_search"}],
 				"tool_choice":"auto","parallel_tool_calls":false,"reasoning":{"effort":"medium","summary":"auto"},"store":false,"stream":true,
 				"include":["reasoning.encrypted_content"],"prompt_cache_key":"01-2","text":{"verbosity":"medium"}}`,
-			want: shape{Model: "gpt-5.3-codex", Stream: true, SSE: true, Choices: 1, Messages: 5, UserTurns: 1, Tools: 3, SystemBytes: 53, ToolsBytes: 113,
-				PrefixBytes: 166, LastUser: `"fix it"`,
-				Facts: "SignedReasoning OpenToolResults ServerTools OwnCacheMarks Effort CacheKey ModernRoles CustomTools"},
+			want: shape{Model: "gpt-5.3-codex", Stream: true, SSE: true, Choices: 1, Messages: 5, Tools: 3,
+				PrefixBytes: 166,
+				Facts:       "SignedReasoning OpenToolResults ServerTools OwnCacheMarks Effort CacheKey ModernRoles CustomTools"},
 		},
 		{
 			name: "response that leans on the provider", path: responsesPath,
@@ -159,8 +156,8 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 				"tools":[{"name":"Bash","description":"d","input_schema":{"type":"object","properties":{"cache_control":{"type":"string"}}}}],
 				"messages":[{"role":"user","content":[{"type":"text","text":"reminder"},{"type":"text","text":"do it","cache_control":{"type":"ephemeral"}}]},
 				{"role":"system","content":"note"}],"thinking":{"type":"adaptive"},"metadata":{"user_id":"u"}}`,
-			want: shape{Model: "claude-opus-4-8", Stream: true, SSE: true, MaxOutput: 32000, Choices: 1, Messages: 2, UserTurns: 1, Tools: 1, SystemBytes: 187,
-				ToolsBytes: 117, PrefixBytes: 304, LastUser: `"do it"`, Facts: "OwnCacheMarks LongCacheWrites Effort ModernRoles"},
+			want: shape{Model: "claude-opus-4-8", Stream: true, SSE: true, MaxOutput: 32000, Choices: 1, Messages: 2, Tools: 1,
+				PrefixBytes: 304, Facts: "OwnCacheMarks LongCacheWrites Effort ModernRoles"},
 		},
 		{
 			name: "message with results, thinking and media", path: messagesPath,
@@ -169,13 +166,13 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 				{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":[{"type":"text","text":"out"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}}]}]}],
 				"thinking":{"type":"enabled","budget_tokens":2000},"tool_choice":{"type":"any"},"temperature":1,"top_k":5,"stop_sequences":["x"],"container":"c1",
 				"tools":[{"type":"web_search_20250305","name":"web_search"}],"speed":"fast"}`,
-			want: shape{Model: "c", Choices: 1, Messages: 3, UserTurns: 1, Tools: 1, Images: 1, ToolsBytes: 52, PrefixBytes: 52, LastUser: `"q"`, Temperature: "1",
+			want: shape{Model: "c", Choices: 1, Messages: 3, Tools: 1, Images: 1, PrefixBytes: 52, Temperature: "1",
 				Facts: "HeldState SignedReasoning OpenToolResults ServerTools Images Sampling ThinkingBudget ForcedTool StopSequences ServiceTier"},
 		},
 		{
 			name: "message with a start of the answer", path: messagesPath,
 			body: `{"model":"c","max_tokens":5,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"{"}],"output_config":{"effort":"max","format":{"type":"json_schema"}}}`,
-			want: shape{Model: "c", MaxOutput: 5, Choices: 1, Messages: 2, UserTurns: 1, LastUser: `"q"`, Facts: "Effort Prefill StructuredOutput RareEffort"},
+			want: shape{Model: "c", MaxOutput: 5, Choices: 1, Messages: 2, Facts: "Effort Prefill StructuredOutput RareEffort"},
 		},
 		{
 			name: "gemini in camel case", path: "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
@@ -183,27 +180,27 @@ func TestParseRequestReadsWhatPricesAndRulesNeed(t *testing.T) {
 				{"parts":[{"text":"c"}]}],"systemInstruction":{"parts":[{"text":"sys"}]},"tools":[{"functionDeclarations":[{"name":"f"},{"name":"g"}]},{"googleSearch":{}}],
 				"generationConfig":{"maxOutputTokens":100,"candidateCount":2,"temperature":0,"topK":3,"thinkingConfig":{"thinkingBudget":0},"responseMimeType":"application/json","stopSequences":["x"]},
 				"toolConfig":{"functionCallingConfig":{"mode":"ANY"}}}`,
-			want: shape{Model: "gemini-2.5-pro", Stream: true, SSE: true, MaxOutput: 100, Choices: 2, Messages: 3, UserTurns: 2, Tools: 3, Images: 1, SystemBytes: 26, ToolsBytes: 74,
-				PrefixBytes: 100, Temperature: "0", LastUser: `"c"`,
+			want: shape{Model: "gemini-2.5-pro", Stream: true, SSE: true, MaxOutput: 100, Choices: 2, Messages: 3, Tools: 3, Images: 1,
+				PrefixBytes: 100, Temperature: "0",
 				Facts: "SignedReasoning ServerTools Images Sampling ThinkingBudget ForcedTool StructuredOutput StopSequences"},
 		},
 		{
 			name: "gemini in snake case", path: geminiPath,
 			body: `{"contents":{"parts":{"text":"a"}},"system_instruction":{"parts":{"text":"sys"}},"cached_content":"c","generation_config":{"max_output_tokens":5,"thinking_config":{"thinking_level":"minimal"}},
 				"service_tier":"flex"}`,
-			want: shape{Model: "gemini-2.5-pro", MaxOutput: 5, Choices: 1, Messages: 1, UserTurns: 1, SystemBytes: 24, PrefixBytes: 24, LastUser: `"a"`,
+			want: shape{Model: "gemini-2.5-pro", MaxOutput: 5, Choices: 1, Messages: 1, PrefixBytes: 24,
 				Facts: "HeldState Effort ServiceTier RareEffort"},
 		},
 		{
 			name: "gemini with a tool's result", path: geminiPath,
 			body: `{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"functionCall":{"name":"f","args":{"fileData":1}}}]},
 				{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"inlineData":1}}}]}]}`,
-			want: shape{Model: "gemini-2.5-pro", Choices: 1, Messages: 3, UserTurns: 1, LastUser: `"a"`, Facts: "OpenToolResults"},
+			want: shape{Model: "gemini-2.5-pro", Choices: 1, Messages: 3, Facts: "OpenToolResults"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := parse(t, tt.path, tt.body)
-			if diff := cmp.Diff(tt.want, shapeOf(&r, tt.body)); diff != "" {
+			if diff := cmp.Diff(tt.want, shapeOf(&r)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -329,5 +326,21 @@ func TestInputEstimateDoesNotCountTheBytesOfImages(t *testing.T) {
 	}
 	if got := r.InputBound(); got < 1<<20 {
 		t.Errorf("InputBound = %d, want at least the bytes", got)
+	}
+}
+
+func TestCountsOfARequestAreBounded(t *testing.T) {
+	const most = 1_000_000_000_000
+	for _, tt := range []struct{ path, body string }{
+		{chatPath, `{"model":"m","n":9223372036854775807,"max_tokens":9223372036854775807}`},
+		{geminiPath, `{"generationConfig":{"candidateCount":9223372036854775807,"maxOutputTokens":9223372036854775807}}`},
+	} {
+		if r := parse(t, tt.path, tt.body); r.MaxOutput != most || r.Choices != most {
+			t.Errorf("%s: cap %d, %d choices, want %d of both", tt.body, r.MaxOutput, r.Choices, int64(most))
+		}
+	}
+	r := parse(t, messagesPath, `{"model":"m","max_tokens":9,"thinking":{"type":"enabled","budget_tokens":9223372036854775807}}`)
+	if got := r.CapWritten(provider.Target{MaxOutput: 5}); got != most+1 {
+		t.Errorf("cap above an absurd budget: %d, want %d", got, int64(most+1))
 	}
 }

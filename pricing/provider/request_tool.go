@@ -20,7 +20,6 @@ func (p *requestParser) toolList() {
 
 func (p *requestParser) toolBytes(list jsonscan.Token) {
 	if p.r.Tools > 0 {
-		p.r.ToolsBytes += list.End - list.Start
 		p.tools.add(p.body[list.Start:list.End])
 	}
 }

@@ -2,7 +2,8 @@ package provider
 
 import (
 	"strconv"
-	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
 // Rewrite appends the edits of the body that make the request what t wants, sorted by place and without overlap,
@@ -16,7 +17,6 @@ func (r *Request) Rewrite(dst []Edit, t Target) ([]Edit, error) {
 	w := rewriter{r: r, t: t, can: CapabilityOf(t.Vendor, t.Model), edits: dst}
 	w.model()
 	w.cap()
-	w.usage()
 	if t.CacheKey && w.can.CacheKey && r.isOpenAI() && !r.keyPresent && r.Prefix.Bytes > 0 {
 		w.member(`"prompt_cache_key":"farebox-` + strconv.FormatUint(r.Prefix.Hash, 36) + `"`)
 	}
@@ -26,6 +26,13 @@ func (r *Request) Rewrite(dst []Edit, t Target) ([]Edit, error) {
 	w.insertMembers()
 	sortEdits(w.edits[len(dst):])
 	return w.edits, nil
+}
+
+// CapWritten is the cap on the output that Rewrite leaves in a request for t: t's, unless the API or the thinking
+// budget wants more. It is for targets that lower the cap.
+func (r *Request) CapWritten(t Target) int64 {
+	w := rewriter{r: r, can: CapabilityOf(t.Vendor, t.Model)}
+	return max(t.MaxOutput, w.least())
 }
 
 // RewritePath returns the path with the model of t, where the path holds it; else the path as it is.
@@ -100,29 +107,67 @@ func blankJSON(b []byte) bool {
 func (w *rewriter) model() {
 	r := w.r
 	if r.ModelAt.End == 0 && w.t.Model != "" && w.t.Model != r.Model {
-		w.replace(r.model, quote(string(w.t.Model)))
+		w.replace(r.model, string(jsonscan.AppendString(nil, string(w.t.Model))))
 	}
 }
 
 // cap lowers the cap, and spells it as the target wants if the call moves.
 func (w *rewriter) cap() {
 	r := w.r
-	if r.API == OpenAIChat && !r.stays(w.t) && r.cap.n != 0 && w.can.Cap != "" && r.otherCap.n == 0 {
+	if r.otherCap.present() {
+		w.capOfTwo()
+		return
+	}
+	if r.API == OpenAIChat && !r.stays(w.t) && r.cap.n != 0 && w.can.Cap != "" {
 		w.spell(r.cap)
 	}
 	if w.t.MaxOutput <= 0 {
 		return
 	}
-	most := max(w.t.MaxOutput, w.least())
-	for _, l := range [...]limit{r.cap, r.otherCap} {
-		if l.stated() && (l.n < 0 || l.n > most) {
-			w.replace(l.value, strconv.FormatInt(most, 10))
-		}
-	}
-	if !r.cap.stated() && !r.otherCap.stated() {
-		w.addCap(strconv.FormatInt(most, 10))
+	if most := w.most(); !r.cap.stated() {
+		w.addCap(most)
+	} else if w.lowers(r.cap) {
+		w.replace(r.cap.value, most)
 	}
 }
+
+// capOfTwo is cap where a chat call has both spellings. A key is never renamed, as the other name is there already:
+// the spelling that the target wants gets the value, and the other one becomes null.
+func (w *rewriter) capOfTwo() {
+	legacy, modern := w.r.cap, w.r.otherCap
+	if legacy.stated() && modern.stated() { // the call stays, or is not servable
+		for _, l := range [...]limit{legacy, modern} {
+			if w.lowers(l) {
+				w.replace(l.value, w.most())
+			}
+		}
+		return
+	}
+	from, to := legacy, modern
+	if modern.stated() {
+		from, to = modern, legacy
+	}
+	value := string(w.r.body[from.value.Start:from.value.End])
+	if w.t.MaxOutput > 0 && (!from.stated() || w.lowers(from)) {
+		value = w.most()
+	}
+	wanted := w.can.Cap == CapModern && to == modern || w.can.Cap == CapLegacy && to == legacy
+	if moves := wanted && !(from.stated() && w.r.stays(w.t)); moves && value != "null" {
+		w.replace(to.value, value)
+		value = "null"
+	}
+	if value != string(w.r.body[from.value.Start:from.value.End]) {
+		w.replace(from.value, value)
+	}
+}
+
+// lowers reports whether a stated cap is above the target's.
+func (w *rewriter) lowers(l limit) bool {
+	return w.t.MaxOutput > 0 && (l.n < 0 || l.n > max(w.t.MaxOutput, w.least()))
+}
+
+// most is the target's cap, as it is written.
+func (w *rewriter) most() string { return strconv.FormatInt(max(w.t.MaxOutput, w.least()), 10) }
 
 // least is the smallest cap that the API takes for the call.
 func (w *rewriter) least() int64 {
@@ -147,7 +192,7 @@ func (w *rewriter) addCap(value string) {
 	r := w.r
 	if r.cap.present() {
 		w.replace(r.cap.value, value)
-		if r.API == OpenAIChat && w.can.Cap != "" && !r.otherCap.present() {
+		if r.API == OpenAIChat && w.can.Cap != "" {
 			w.spell(r.cap)
 		}
 		return
@@ -180,25 +225,6 @@ func (w *rewriter) geminiCap(member string) {
 	}
 }
 
-// usage asks for the usage of a chat stream.
-func (w *rewriter) usage() {
-	r := w.r
-	if !w.t.IncludeUsage || r.API != OpenAIChat || !r.Stream || r.Facts.Has(IncludeUsage) {
-		return
-	}
-	const member = `"include_usage":true`
-	switch {
-	case r.usageFlag.End > 0:
-		w.replace(r.usageFlag, "true")
-	case r.options.End == 0:
-		w.member(`"stream_options":{` + member + `}`)
-	case r.body[r.options.Start] == '{':
-		w.insertInto(Span{r.options.Start + 1, r.options.End - 1}, member)
-	default: // null
-		w.replace(r.options, `{`+member+`}`)
-	}
-}
-
 // sortEdits sorts by place; an insertion comes before what is replaced there. There are only a handful.
 func sortEdits(edits []Edit) {
 	for i := 1; i < len(edits); i++ {
@@ -210,22 +236,4 @@ func sortEdits(edits []Edit) {
 
 func before(a, b Edit) bool {
 	return a.Start < b.Start || a.Start == b.Start && a.End < b.End
-}
-
-// quote returns s as a JSON string.
-func quote(s string) string {
-	const hex = "0123456789abcdef"
-	out := make([]byte, 0, len(s)+2)
-	out = append(out, '"')
-	for _, c := range []byte(strings.ToValidUTF8(s, "\uFFFD")) {
-		switch {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', c)
-		case c < ' ':
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			out = append(out, c)
-		}
-	}
-	return string(append(out, '"'))
 }

@@ -40,8 +40,6 @@ func TestRewriteChangesOnlyWhatTheTargetNames(t *testing.T) {
 	gemini := func(most int64) provider.Target {
 		return provider.Target{Vendor: provider.Google, Model: "gemini-2.5-pro", SameHost: true, MaxOutput: most}
 	}
-	usage := openAITo("m", 0)
-	usage.IncludeUsage = true
 	for _, tt := range []struct {
 		name, path, body string
 		target           provider.Target
@@ -63,13 +61,11 @@ func TestRewriteChangesOnlyWhatTheTargetNames(t *testing.T) {
 		{"a cap of null", chatPath, `{"model":"gpt-4o","max_tokens": null}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_completion_tokens": 10}`},
 		{"an endless cap", chatPath, `{"model":"gpt-4o","max_tokens":-1}`, openAITo("gpt-4o", 10), `{"model":"gpt-4o","max_tokens":10}`},
 		{"two caps", chatPath, `{"model":"m","max_tokens":50,"max_completion_tokens":5}`, openAITo("m", 10), `{"model":"m","max_tokens":10,"max_completion_tokens":5}`},
+		{"a cap beside a null one, moved", chatPath, `{"model":"gpt-4o","max_tokens":7,"max_completion_tokens":null}`, openAITo("gpt-5", 0), `{"model":"gpt-5","max_tokens":null,"max_completion_tokens":7}`},
+		{"a cap beside a null one, moved and lowered", chatPath, `{"model":"gpt-4o","max_completion_tokens": null,"max_tokens":70}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_completion_tokens": 10,"max_tokens":null}`},
+		{"a cap beside a null one that stays", chatPath, `{"model":"gpt-4o","max_tokens":70,"max_completion_tokens":null}`, openAITo("gpt-4o", 10), `{"model":"gpt-4o","max_tokens":10,"max_completion_tokens":null}`},
+		{"two caps of null", chatPath, `{"model":"gpt-5","max_tokens":null,"max_completion_tokens":null}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_tokens":null,"max_completion_tokens":10}`},
 		{"one of two caps", chatPath, `{"model":"gpt-4o","max_tokens":null,"max_completion_tokens":50}`, openAITo("gpt-5", 10), `{"model":"gpt-5","max_tokens":null,"max_completion_tokens":10}`},
-		{"usage, where it is not asked for", chatPath, `{"model":"m","stream":true}`, usage, `{"stream_options":{"include_usage":true},"model":"m","stream":true}`},
-		{"usage, among options", chatPath, `{"model":"m","stream":true,"stream_options":{ "x":1}}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true, "x":1}}`},
-		{"usage, in empty options", chatPath, `{"model":"m","stream":true,"stream_options":{ }}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true }}`},
-		{"usage, instead of false", chatPath, `{"model":"m","stream":true,"stream_options":{"include_usage": false}}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage": true}}`},
-		{"usage, instead of null", chatPath, `{"model":"m","stream":true,"stream_options":null}`, usage, `{"model":"m","stream":true,"stream_options":{"include_usage":true}}`},
-		{"no usage without a stream", chatPath, `{"model":"m"}`, usage, `{"model":"m"}`},
 		{"a response's cap", responsesPath, `{"model":"m","store":false,"max_output_tokens":50}`, openAITo("m", 20), `{"model":"m","store":false,"max_output_tokens":20}`},
 		{"a response's least cap", responsesPath, `{"model":"m","store":false}`, openAITo("m", 10), `{"max_output_tokens":16,"model":"m","store":false}`},
 		{"a message's model and cap", messagesPath, `{"model":"claude-sonnet-4-5","max_tokens":500}`, claude("claude-haiku-4-5", 100), `{"model":"claude-haiku-4-5","max_tokens":100}`},

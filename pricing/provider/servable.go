@@ -8,13 +8,12 @@ import (
 
 // Target is what a request must become. The zero fields leave what the request says.
 type Target struct {
-	Vendor       pricing.ProviderName // of the target; "" is a pool of one's own
-	Model        pricing.ModelName
-	SameHost     bool  // the upstream stays the same
-	MaxOutput    int64 // lowers the cap to this; the caller keeps it within the model's maximum
-	MarkPrefix   bool  // Anthropic: mark tools and system prompt for the provider's cache
-	CacheKey     bool  // OpenAI: add a prompt_cache_key made of the prefix
-	IncludeUsage bool  // OpenAI chat streams: ask for the usage
+	Vendor     pricing.ProviderName // of the target; "" is a pool of one's own
+	Model      pricing.ModelName
+	SameHost   bool  // the upstream stays the same
+	MaxOutput  int64 // lowers the cap to this; the caller keeps it within the model's maximum
+	MarkPrefix bool  // Anthropic: mark tools and system prompt for the provider's cache
+	CacheKey   bool  // OpenAI: add a prompt_cache_key made of the prefix
 }
 
 // An UnservableError says why a request cannot become what a Target wants without becoming another one.
@@ -94,10 +93,13 @@ func (r *Request) unservable(t Target) string {
 		if !speaks(t.Vendor, r.API) {
 			return "not the same API"
 		}
+		if r.API == OpenAIChat && r.ModelAt.End > 0 {
+			return "the model stands in the path of its host"
+		}
 		if reason := hosted.first(r.Facts); reason != "" {
 			return reason
 		}
-	} else if undated(string(r.Model)) == undated(string(t.Model)) {
+	} else if undated(r.Model) == undated(t.Model) {
 		return ""
 	}
 	if reason := bound.first(r.Facts); reason != "" {
@@ -140,30 +142,18 @@ func (r *Request) misfit(t Target, can Capability) string {
 func speaks(vendor pricing.ProviderName, a API) bool {
 	switch a {
 	case OpenAIChat:
-		return true // Anthropic and Google have compatible endpoints, all others no other format
+		_, ok := openAIBase[vendor]
+		return ok
 	case OpenAIResponses:
 		return vendor == OpenAI || vendor == azureOpenAI
 	}
 	return vendor == a.Vendor()
 }
 
-// undated returns a model's name without the date of its snapshot: -2024-08-06, -20251001, @20251001.
-func undated(name string) string {
-	for _, shape := range []string{"-0000-00-00", "-00000000", "@00000000"} {
-		if at := len(name) - len(shape); at > 0 && shaped(name[at:], shape) {
-			return name[:at]
-		}
+// undated returns a model's name without the date of its snapshot.
+func undated(name pricing.ModelName) pricing.ModelName {
+	if base, ok := name.CutDate(); ok {
+		return base
 	}
-	return strings.TrimSuffix(name, "-latest")
-}
-
-// shaped reports whether s is the shape, in which 0 stands for any digit.
-func shaped(s, shape string) bool {
-	for i := range len(s) {
-		digit := '0' <= s[i] && s[i] <= '9'
-		if s[i] != shape[i] && !(shape[i] == '0' && digit) {
-			return false
-		}
-	}
-	return true
+	return pricing.ModelName(strings.TrimSuffix(string(name), "-latest"))
 }

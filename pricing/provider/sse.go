@@ -29,7 +29,6 @@ type eventReader struct {
 	bare    bool   // it is bare JSON: every line is data
 	over    bool   // a part of it was above maxEvent
 	lost    bool   // so was the current line: it is not empty, whatever is left of it
-	skipped int64  // events dropped for being above maxEvent
 }
 
 // feed reads the next piece of the stream and calls emit for each event that it completes. It keeps no
@@ -140,10 +139,7 @@ func (r *eventReader) addData(value []byte) {
 
 // dispatch ends the current event.
 func (r *eventReader) dispatch(emit func(event)) {
-	switch {
-	case r.over:
-		r.skipped++
-	case r.open:
+	if r.open && !r.over { // an event above maxEvent is dropped
 		emit(event{r.name, r.data})
 	}
 	r.open, r.bare, r.over = false, false, false

@@ -12,6 +12,12 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
+// slowBody is from how many bytes on a body may take longer to decide than a proxy waits by default.
+const slowBody = 256 << 10
+
+// NeedsTime reports whether the proxy should wait longer than usual for the reply to the body.
+func (x *Exchange) NeedsTime(body []byte) bool { return len(body) > slowBody || x.encoding() != "" }
+
 // RequestBody reads the call and decides. Neither the exchange nor its reply keeps a part of body once the reply
 // is sent.
 func (x *Exchange) RequestBody(body []byte) (Reply, error) {
@@ -59,6 +65,8 @@ func (x *Exchange) plain(body []byte) (plain []byte, decoded bool, err error) {
 	if x.encoding() != "gzip" {
 		return body, false, nil
 	}
+	x.c.inflating <- struct{}{}
+	defer func() { <-x.c.inflating }()
 	plain, err = provider.Gunzip(body)
 	return plain, true, err
 }

@@ -79,14 +79,19 @@ type Conductor struct {
 	logger   *slog.Logger
 	now      func() time.Time
 	misfit   sync.Once // reported
-	snapshot atomic.Pointer[Snapshot]
+	// inflating has a place for each compressed body that is decoded at the moment: small bodies grow to megabytes.
+	inflating chan struct{}
+	snapshot  atomic.Pointer[Snapshot]
 }
+
+// maxInflating is how many compressed bodies are decoded at a time.
+const maxInflating = 4
 
 // NewConductor starts with a policy in force.
 func NewConductor(p Parts, s *Snapshot) *Conductor {
 	c := &Conductor{
 		ledger: p.Ledger, cache: p.Cache, prefixes: p.Prefixes, pools: p.Pools,
-		metrics: p.Metrics, logger: p.Logger, now: p.Now,
+		metrics: p.Metrics, logger: p.Logger, now: p.Now, inflating: make(chan struct{}, maxInflating),
 	}
 	c.snapshot.Store(s)
 	return c

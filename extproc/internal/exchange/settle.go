@@ -85,7 +85,7 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, er
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
 		Status: x.status.Code, Attempts: x.status.Attempts,
 	}
-	e.Usage, e.Estimated = x.decision.Usage(&r, x.input)
+	e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
 	listing := x.snap.Set.Charged(x.served, r.Model, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, listing)
 	if err != nil {
