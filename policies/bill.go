@@ -90,8 +90,8 @@ func (s *Set) Charged(o *Option, model pricing.ModelName, at time.Time) *pricing
 
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
 // ended, the expected prompt of input tokens, and a token for every few bytes of answer that were seen, but no more
-// than the option that served it lets the answer have. The charge for a call of another class of service, or with tools
-// of the provider's, is an estimate whatever the response stated: their rates and fees are not known.
+// than the option that served it lets the answer have. The charge for a call whose rates are not known is
+// an estimate whatever the response stated.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
 	u, estimated = r.Usage, d.feesUnknown || !r.HasUsage
 	if !r.HasUsage {

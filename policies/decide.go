@@ -13,9 +13,9 @@ import (
 // largest that any vendor documents.
 const defaultCacheMinimum = 4096
 
-// feesUnknown are the facts of calls that are charged for what neither usage nor prices tell: another class of
-// service has rates of its own, and the provider's tools cost a fee for each use.
-const feesUnknown = provider.ServiceTier | provider.ServerTools
+// feesUnknown are the facts of calls whose rates are not known: another class of service has its own, and so has a
+// model that the provider may choose by itself.
+const feesUnknown = provider.ServiceTier | provider.Fallbacks
 
 // Decide returns how a call may be served, best first. It does not allocate.
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {

@@ -225,8 +225,9 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 		{"a dearer class", chat, chatWith(`,"service_tier":"priority"`), true},
 		{"a dearer speed", messages, messageWith(`,"speed":"fast"`), true},
 		{"a dearer place", messages, messageWith(`,"inference_geo":"us"`), true},
-		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), true},
-		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), true},
+		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), false},
+		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), false},
+		{"models to choose from", chat, chatWith(`,"models":["gpt-6-astra"]`), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := mustCompile(t, testPolicy())

@@ -5,10 +5,11 @@
 // the most that it can cost, and the caller takes the first one that its budgets can reserve. The ext_proc
 // server, the proxy-wasm filter, farebox explain and the tests all call it.
 //
-// Bounds and bills are tokens at listed prices. Calls that cost more than that, by an amount that no price list here
-// has, are those of another class of service (service_tier, speed, inference_geo) and those with tools that the
-// provider runs (a web search costs a fee). They are unbounded, so that a policy with budgets refuses them as unpriced;
-// elsewhere they are billed for their tokens, and the bill is an estimate.
+// Bounds and bills are tokens at listed prices. Calls of another class of service (service_tier, speed, inference_geo)
+// and calls that name several models for the provider to choose from have rates that no price list here has. They are
+// unbounded, so that a policy with budgets refuses them as unpriced; elsewhere they are billed for their tokens, and
+// the bill is an estimate. Calls with tools that the provider runs reserve the context window, as each turn of a tool
+// reads the prompt again; the fee for each use of a tool is not in bounds and bills.
 //
 // The package reads no clock, file, environment or network.
 package policies

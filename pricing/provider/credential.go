@@ -11,7 +11,15 @@ import (
 var keyHeaders = []string{"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
 
 // accountPrefixes start further headers that belong to a caller's account at a vendor.
-var accountPrefixes = []string{"openai-", "anthropic-", "x-goog-", "x-amz-"}
+var accountPrefixes = []string{"openai-", "anthropic-", "x-goog-", "x-amz-", "x-amzn-"}
+
+// secretWords stand in the names under which gateways and clouds pass keys and identities on. A call that moves leaves
+// behind whatever is called like that: a header too few is an inconvenience, one too many a leak.
+var secretWords = []string{"auth", "token", "key", "secret", "credential", "cookie", "session", "oidc", "jwt", "saml", "signature", "password"}
+
+func soundsSecret(name string) bool {
+	return slices.ContainsFunc(secretWords, func(w string) bool { return strings.Contains(name, w) })
+}
 
 // protocolHeaders begin like those, but say which form of its API a call takes: a call that stays with the vendor,
 // at whatever address, is not valid without them.
@@ -22,6 +30,8 @@ var protocolHeaders = []string{"anthropic-version", "anthropic-beta", "openai-be
 // in lower case.
 func IsCredential(name string, from, to pricing.ProviderName, moved bool) bool {
 	switch {
+	case strings.HasPrefix(name, ":"):
+		return false
 	case slices.Contains(keyHeaders, name):
 		return true
 	case from == to && slices.Contains(protocolHeaders, name) && strings.HasPrefix(name, string(from)+"-"):
@@ -29,7 +39,7 @@ func IsCredential(name string, from, to pricing.ProviderName, moved bool) bool {
 	case !moved:
 		return strings.HasPrefix(name, "openai-")
 	}
-	return slices.ContainsFunc(accountPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	return soundsSecret(name) || slices.ContainsFunc(accountPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // Account is the credential that a request carries, "" for none. It tells accounts apart and is not to be kept.
@@ -57,11 +67,8 @@ func Authorize(vendor pricing.ProviderName, api API, key string) (name, value st
 	return "authorization", "Bearer " + key
 }
 
-// keyParameters carry a caller's credential in the query of Google's APIs.
-// Source: https://cloud.google.com/apis/docs/system-parameters
-var keyParameters = []string{"key", "$key", "access_token", "$access_token", "oauth_token"}
-
-// WithoutKey removes credentials from the query of a path. The rest of it stays as it was spelled.
+// WithoutKey removes from the query of a path what is called like a credential, as Google's key and access_token, and
+// what some servers would read as several parameters. The rest of it stays as it was spelled.
 func WithoutKey(path string) string {
 	base, query, found := strings.Cut(path, "?")
 	if !found {
@@ -69,7 +76,7 @@ func WithoutKey(path string) string {
 	}
 	kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
 		name, _, _ := strings.Cut(p, "=")
-		return slices.Contains(keyParameters, unescape(name))
+		return soundsSecret(strings.ToLower(unescape(name))) || strings.Contains(p, ";")
 	})
 	if len(kept) == 0 {
 		return base

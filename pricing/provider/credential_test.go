@@ -34,6 +34,10 @@ func TestIsCredentialKeepsTheCallersAccountAtItsVendor(t *testing.T) {
 		{"anthropic-workspace", anthropic, anthropic, true, true},
 		{"x-goog-user-project", google, "", true, true},
 		{"x-amz-security-token", "aws_bedrock", openAI, true, true},
+		{"ocp-apim-subscription-key", openAI, "", true, true},
+		{"x-forwarded-access-token", openAI, anthropic, true, true},
+		{"x-amzn-oidc-data", openAI, anthropic, true, true},
+		{"helicone-auth", openAI, openAI, true, true},
 		{"content-type", openAI, anthropic, true, false},
 		{"x-team", openAI, anthropic, true, false},
 	} {
@@ -73,7 +77,8 @@ func TestWithoutKeyTakesCredentialsOutOfAQuery(t *testing.T) {
 		{"/p?%6bey=AIza&alt=sse", "/p?alt=sse"},
 		{"/p?$key=a&access_token=b&$access_token=c&oauth_token=d&%24key=e", "/p"},
 		{"/p?key&x", "/p?x"},
-		{"/p?keys=1&Key=2", "/p?keys=1&Key=2"}, // Google's names are case-sensitive
+		{"/p?api_key=1&api-key=2&token=3&alt=sse", "/p?alt=sse"},
+		{"/p?a=b;key=c&alt=sse", "/p?alt=sse"},
 	} {
 		if got := provider.WithoutKey(tt.path); got != tt.want {
 			t.Errorf("WithoutKey(%q) = %q, want %q", tt.path, got, tt.want)

@@ -7,7 +7,7 @@ var (
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
-		fWebSearchOptions, fPlugins, fSearchParameters)
+		fWebSearchOptions, fPlugins, fSearchParameters, fModels)
 	streamOptionFields = setOf(fIncludeUsage)
 )
 
@@ -87,6 +87,8 @@ func (p *requestParser) common(f field) {
 		p.mark(StopSequences)
 	case fServiceTier:
 		p.serviceTier()
+	case fModels:
+		p.mark(Fallbacks)
 	case fCacheControl:
 		p.cacheMark()
 	}

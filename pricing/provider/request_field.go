@@ -60,6 +60,7 @@ const (
 	fModalities
 	fMode
 	fModel
+	fModels
 	fN
 	fOutput
 	fOutputConfig
@@ -170,6 +171,7 @@ var fieldNames = [fields][2]string{
 	fModalities:           {"modalities"},
 	fMode:                 {"mode"},
 	fModel:                {"model"},
+	fModels:               {"models"},
 	fN:                    {"n"},
 	fOutput:               {"output"},
 	fOutputConfig:         {"output_config"},
