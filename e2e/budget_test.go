@@ -359,7 +359,6 @@ pools:
     endpoints: [http://127.0.0.1:1]
     cost: $2 per gpu-hour
     throughput: 2500 tokens per second
-    use: never
 budgets:
   - name: company
     limit: $LIMIT per day

@@ -365,6 +365,9 @@ func TestEnforceCarriesTheTrafficOfRealClients(t *testing.T) {
 				if a.status != http.StatusOK || a.err != nil {
 					t.Fatalf("status %d, %v: %s", a.status, a.err, a.body)
 				}
+				if tt.call.path == "/" {
+					return // answered by farebox: see TestAProbeOfTheRootIsAnswered
+				}
 				got := s.provider.last(t)
 				if diff := gocmp.Diff(string(tt.call.body), string(got.Body)); diff != "" {
 					t.Errorf("body at the provider (-want +got):\n%s", diff)
@@ -407,6 +410,35 @@ func TestAGzipBodyIsSentOnPlain(t *testing.T) {
 	}
 }
 
+// TestAProbeOfTheRootIsAnswered sends what clients send to see whether their base URL is there. Where nothing tells
+// whose client it is, no provider is asked.
+func TestAProbeOfTheRootIsAnswered(t *testing.T) {
+	s := newEnforcing(t, pinned)
+	for _, method := range []string{"HEAD", "GET"} {
+		probe := call{method: method, path: "/"}
+		for _, tt := range []struct {
+			name, upstream string
+			call           call
+		}{
+			{"of nobody", "farebox_unrouted", probe},
+			{"with Anthropic's key", "anthropic", probe.with("x-api-key", "k")},
+			{"with Anthropic's version", "anthropic", probe.with("anthropic-version", "2023-06-01")},
+		} {
+			t.Run(method+" "+tt.name, func(t *testing.T) {
+				s.provider.reset(t)
+				if a := s.send(t, tt.call); a.status != http.StatusOK {
+					t.Errorf("status %d, want 200", a.status)
+				}
+				s.lines++
+				upstream, _ := s.logged(t, s.lines)[s.lines-1]["upstream"].(string)
+				if asked := len(s.provider.requests(t)) > 0; upstream != tt.upstream || asked != (tt.upstream == "anthropic") {
+					t.Errorf("upstream %q, provider asked: %t; want upstream %q", upstream, asked, tt.upstream)
+				}
+			})
+		}
+	}
+}
+
 // TestWhatIsNoCallPasses sends what clients send besides calls. Where the host is not a vendor's own, the path tells
 // whose it is.
 func TestWhatIsNoCallPasses(t *testing.T) {
@@ -415,7 +447,6 @@ func TestWhatIsNoCallPasses(t *testing.T) {
 	count := `{"model":"claude-sonnet-5","messages":[{"role":"user","content":"Hello"}]}`
 	for _, tt := range []traffic{
 		{"a probe of the root", call{method: "HEAD", path: "/", host: "api.anthropic.com"}},
-		{"a probe of the gateway's root", call{method: "HEAD", path: "/"}},
 		{"a token count", post("/v1/messages/count_tokens", count, "x-api-key", "k", "anthropic-version", "2023-06-01")},
 		{"a token count of Google", post("/v1beta/models/gemini-2.5-flash:countTokens", `{"contents":[{"parts":[{"text":"Hi"}]}]}`, "x-goog-api-key", "k")},
 		{"models", call{method: "GET", path: "/v1/models"}.with("authorization", "Bearer sk-caller")},

@@ -21,11 +21,13 @@ import (
 type setup struct {
 	envoy    release
 	policy   string
-	provider []string          // flags
-	pool     bool              // an own pool, "gpu"
-	serve    []string          // further flags of farebox serve
-	routes   []string          // further routes to the provider
-	replace  map[string]string // routes that lead elsewhere: URLs by their names
+	provider []string                   // flags
+	pool     bool                       // an own pool, "gpu"
+	serve    []string                   // further flags of farebox serve
+	routes   []string                   // further routes to the provider
+	replace  map[string]string          // routes that lead elsewhere: URLs by their names
+	listen   string                     // where farebox listens; "" is a unix socket
+	edit     func(config string) string // of Envoy, as an operator does; nil for none
 }
 
 // stack is Envoy with farebox beside it and a provider behind it.
@@ -40,8 +42,10 @@ type stack struct {
 	url      string   // of the listener
 	envoyURL string   // of Envoy's admin interface
 	adminURL string   // of farebox
+	listen   string   // where farebox listens
 	flags    []string // of farebox serve
 	lines    int      // of the access log, where a test counts them
+	reports  [3]report
 }
 
 // newStack starts everything; it stops at the end of the test.
@@ -50,7 +54,10 @@ func newStack(t *testing.T, c setup) *stack {
 	if c.envoy == "" {
 		c.envoy = pinned
 	}
-	s := &stack{owner: t, dir: tempDir(t), flags: c.serve}
+	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: [3]report{{name: "hour"}, {name: "day"}, {name: "month"}}}
+	if s.listen == "" {
+		s.listen = "unix:" + filepath.Join(s.dir, "extproc.sock")
+	}
 	s.policy = filepath.Join(s.dir, "policy.yaml")
 	s.setPolicy(t, c.policy)
 	s.provider = startVendor(t, "provider", c.provider...)
@@ -66,7 +73,7 @@ func newStack(t *testing.T, c setup) *stack {
 		upstreams = append(upstreams, "--upstream", "gpu="+s.pool.url)
 	}
 	s.serve(t)
-	s.startEnvoy(t, c.envoy, upstreams)
+	s.startEnvoy(t, c, upstreams)
 	return s
 }
 
@@ -101,7 +108,7 @@ var adminAddress = regexp.MustCompile(`msg=started .*admin=(\S+)`)
 func (s *stack) serve(t *testing.T) {
 	t.Helper()
 	args := append([]string{
-		"serve", "--policy", s.policy, "--listen", "unix:" + filepath.Join(s.dir, "extproc.sock"), "--admin", "127.0.0.1:0",
+		"serve", "--policy", s.policy, "--listen", s.listen, "--admin", "127.0.0.1:0",
 		"--state", s.state(), "--log-level", "debug",
 	}, s.flags...)
 	s.farebox = start(s.owner, "farebox", filepath.Join(bin, "farebox"), args...)
@@ -181,17 +188,20 @@ func command(t *testing.T, stdin []byte, args ...string) []byte {
 }
 
 // startEnvoy starts Envoy with the configuration that farebox prints for the policy.
-func (s *stack) startEnvoy(t *testing.T, r release, upstreams []string) {
+func (s *stack) startEnvoy(t *testing.T, c setup, upstreams []string) {
 	t.Helper()
-	path, err := envoys[r]()
+	path, err := envoys[c.envoy]()
 	if err != nil {
 		t.Fatalf("no Envoy: %v", err)
 	}
 	boot, at := filepath.Join(s.dir, "envoy.yaml"), filepath.Join(s.dir, "admin")
 	text := command(t, nil, append([]string{
-		"envoy", "--policy", s.policy, "--extproc", "unix:" + filepath.Join(s.dir, "extproc.sock"), "--listen", "127.0.0.1:0",
+		"envoy", "--policy", s.policy, "--extproc", s.listen, "--listen", "127.0.0.1:0",
 		"--admin", "127.0.0.1:0", "--access-log", s.accessLog(),
 	}, upstreams...)...)
+	if c.edit != nil {
+		text = []byte(c.edit(string(text)))
+	}
 	if err := os.WriteFile(boot, text, 0o644); err != nil {
 		t.Fatal(err)
 	}

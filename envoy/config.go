@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Mode says where a call goes that nobody decided.
+// Mode says where a call goes that nobody decided. Its values are those of the
+// policy file, written here again: this package needs the standard library only.
 type Mode string
 
 // The modes of a configuration.
@@ -41,19 +42,25 @@ type Wasm struct {
 
 // Upstream is a provider or a pool that calls are routed to.
 //
-// Hosts, Headers and Paths place the undecided calls of observe mode, tried in
-// this order over all upstreams. They have no effect in enforce mode.
+// Hosts, Prefix, Headers, Queries and Paths place the undecided calls of observe
+// mode, tried in this order over all upstreams. They have no effect in enforce
+// mode, in which farebox takes the prefix away itself.
 type Upstream struct {
 	Name    string   // provider or pool, as in the dynamic metadata farebox.route
 	URLs    []string // endpoints that share the load: http or https, host and optional port, no path
 	Hosts   []string // names in the client's Host header, without port
+	Prefix  string   // segments that name the upstream, as in "/eu", where the host does not, and are cut from the path; may be empty
 	Headers []string // request headers that only clients of this provider send
+	Queries []string // query parameters that only clients of this provider send
 	Paths   []string // prefixes of the request path; the longest one wins
 }
 
 var (
 	upstreamName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	headerName   = regexp.MustCompile(`^[a-z0-9-]+$`)
+	queryName    = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	// Envoy takes no prefix of segments with a query, a fragment or a slash at its end.
+	pathPrefix = regexp.MustCompile(`^(/[^/?#]+)+$`)
 )
 
 // validate returns every mistake in c, joined.
@@ -103,9 +110,17 @@ func (u Upstream) validate() error {
 	if _, err := u.endpoints(); err != nil {
 		return fmt.Errorf("upstream %q: %w", u.Name, err)
 	}
+	if u.Prefix != "" && !pathPrefix.MatchString(u.Prefix) {
+		return fmt.Errorf("upstream %q: prefix %q: want segments as in \"/eu\", without a slash at the end", u.Name, u.Prefix)
+	}
 	for _, h := range u.Headers {
 		if !headerName.MatchString(h) {
 			return fmt.Errorf("upstream %q: header name %q: want lower-case letters, digits and dashes", u.Name, h)
+		}
+	}
+	for _, q := range u.Queries {
+		if !queryName.MatchString(q) {
+			return fmt.Errorf("upstream %q: query parameter %q: want letters, digits, dots, dashes and underscores", u.Name, q)
 		}
 	}
 	for _, p := range u.Paths {

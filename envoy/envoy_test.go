@@ -86,7 +86,7 @@ func TestEnvoyTakesEveryForm(t *testing.T) {
 				c.Upstreams = []Upstream{
 					{Name: "a", URLs: []string{"https://127.0.0.1:8443"}, Paths: []string{"/"}},
 					{Name: "b", URLs: []string{"http://[::1]:8080/", "http://gpu-2.example:8080"}},
-					{Name: "c-1.x", URLs: []string{"https://example.com:8443"}, Headers: []string{"x-key"}, Hosts: []string{"*.example.com"}},
+					{Name: "c-1.x", URLs: []string{"https://example.com:8443"}, Headers: []string{"x-key"}, Queries: []string{"k.1"}, Hosts: []string{"*.example.com"}, Prefix: "/c.1/x y"},
 				}
 				c.Fallback = "b"
 			}},

@@ -13,7 +13,9 @@ type localReply struct {
 // mappers. Theirs have details that start with DetailsPrefix, or none at all.
 const envoysOwn = `size(response.code_details) > 0 && !response.code_details.startsWith("` + DetailsPrefix + `")`
 
-// fault is a kind of error of Envoy's own: what it is called in each API.
+// fault is a kind of error of Envoy's own: what it is called in each API. Types and
+// statuses are those that farebox answers with itself, in package provider; the
+// codes tell what answered.
 type fault struct {
 	when      string // CEL; the first that holds counts
 	message   string // chosen here: Envoy's own text names addresses
@@ -34,7 +36,7 @@ var faults = []fault{
 	},
 	{
 		when: `response.code == 503 && xds.cluster_name == "farebox_unrouted"`, message: "the gateway cannot decide this request at the moment, or knows no provider for it; nothing was sent",
-		kind: "server_error", code: "farebox_undecided", anthropic: "overloaded_error", google: "UNAVAILABLE",
+		kind: "server_error", code: "farebox_undecided", anthropic: "api_error", google: "UNAVAILABLE",
 	},
 	{
 		when: `response.code == 504 || response.code == 408`, message: "the gateway gave up waiting",
@@ -50,20 +52,21 @@ var faults = []fault{
 	},
 }
 
-// localReplies returns the bodies of all faults, those for one API together.
+// localReplies returns the bodies of all faults, those for one API together. As for
+// farebox, the end of a path tells the API: hosts put prefixes of their own before it.
 func localReplies() []localReply {
 	apis := []struct {
-		path string // CEL
+		is   string // CEL
 		body func(fault) string
 	}{
-		{`request.path.startsWith("/v1/messages")`, fault.anthropicBody},
-		{`request.path.startsWith("/v1beta/")`, fault.googleBody},
+		{`request.url_path.contains("/v1/messages")`, fault.anthropicBody},
+		{`(request.url_path.contains("/v1beta/") || request.url_path.matches(":(generateContent|streamGenerateContent|countTokens)$"))`, fault.googleBody},
 		{`true`, fault.openaiBody},
 	}
 	var replies []localReply
 	for _, api := range apis {
 		for _, f := range faults {
-			when := fmt.Sprintf("%s && (%s) && %s", api.path, f.when, envoysOwn)
+			when := fmt.Sprintf("%s && (%s) && %s", api.is, f.when, envoysOwn)
 			replies = append(replies, localReply{When: when, JSON: api.body(f)})
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -34,19 +34,27 @@ var controlHeaders = []string{
 // Render writes the bootstrap of c to w as YAML with comments. It returns every
 // mistake in c at once, and writes nothing then.
 func Render(w io.Writer, c Config) error {
-	if err := c.validate(); err != nil {
-		return fmt.Errorf("render Envoy configuration: %w", err)
-	}
-	v, err := newView(c)
+	text, err := c.render()
 	if err != nil {
 		return fmt.Errorf("render Envoy configuration: %w", err)
 	}
+	_, err = w.Write(text)
+	return err
+}
+
+func (c Config) render() ([]byte, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	v, err := newView(c)
+	if err != nil {
+		return nil, err
+	}
 	var buf bytes.Buffer
 	if err := bootstrap.Execute(&buf, v); err != nil {
-		return fmt.Errorf("render Envoy configuration: %w", err)
+		return nil, err
 	}
-	_, err = w.Write(buf.Bytes())
-	return err
+	return buf.Bytes(), nil
 }
 
 // view is what the template sees.
@@ -57,7 +65,8 @@ type view struct {
 	HeaderRoutes bool     // routes match x-farebox-route instead of dynamic metadata
 	Strip        []string // headers taken from clients before the first route match
 	Clusters     []cluster
-	Undecided    []undecidedRoute
+	Decided      []route
+	Undecided    []route
 	CatchAll     string // cluster
 	LocalReplies []localReply
 	BufferLimit  int
@@ -83,11 +92,15 @@ func (c cluster) DNS() bool {
 	return false
 }
 
-// undecidedRoute places calls that nobody decided: one matcher is set.
-type undecidedRoute struct {
+// route leads to a cluster. One that is decided matches by its name, and by the
+// host where there is one; one that is not has one matcher.
+type route struct {
 	Cluster string
-	Host    string // regular expression for the Host header
+	Rewrite string // regular expression of the prefix, which is cut from the path; "" for nothing
+	Host    string // regular expression of the Host header
+	Prefix  string // segments of the path
 	Header  string // present
+	Query   string // parameter, present
 	Path    string // prefix
 }
 
@@ -118,6 +131,7 @@ func newView(c Config) (view, error) {
 		}
 		v.Clusters = append(v.Clusters, cluster{Name: u.Name, endpoint: list[0], Endpoints: list})
 	}
+	v.Decided = decided(c.Mode, c.Upstreams)
 	v.Strip = stripped(c.Mode, v.HeaderRoutes)
 	if c.Mode == Observe {
 		v.Undecided = undecided(c.Upstreams)
@@ -140,23 +154,66 @@ func stripped(m Mode, headerRoutes bool) []string {
 	return nil
 }
 
-// undecided returns the routes of calls that nobody decided: by host, by a
-// header, by the longest path.
-func undecided(upstreams []Upstream) []undecidedRoute {
-	var hosts, headers, paths []undecidedRoute
+// decided returns the routes of calls that farebox decided. In observe mode it
+// leaves the path as it came, so a prefix is cut here, where no host told whose
+// call it is.
+func decided(m Mode, upstreams []Upstream) []route {
+	var routes []route
+	for _, u := range upstreams {
+		if m == Enforce || u.Prefix == "" {
+			routes = append(routes, route{Cluster: u.Name})
+			continue
+		}
+		if len(u.Hosts) > 0 {
+			routes = append(routes, route{Cluster: u.Name, Host: hostPattern(u.Hosts...)})
+		}
+		routes = append(routes, route{Cluster: u.Name, Rewrite: u.rewrite()})
+	}
+	return routes
+}
+
+// undecided returns the routes of calls that nobody decided: by host, by the
+// longest prefix, by a header, by a query parameter, by the longest path.
+func undecided(upstreams []Upstream) []route {
+	var hosts, prefixes, headers, queries, paths []route
 	for _, u := range upstreams {
 		for _, h := range u.Hosts {
-			hosts = append(hosts, undecidedRoute{Cluster: u.Name, Host: "(?i)" + regexp.QuoteMeta(h) + "(:[0-9]+)?"})
+			hosts = append(hosts, route{Cluster: u.Name, Host: hostPattern(h)})
+		}
+		if u.Prefix != "" {
+			prefixes = append(prefixes, route{Cluster: u.Name, Rewrite: u.rewrite(), Prefix: u.Prefix})
 		}
 		for _, h := range u.Headers {
-			headers = append(headers, undecidedRoute{Cluster: u.Name, Header: h})
+			headers = append(headers, route{Cluster: u.Name, Header: h})
+		}
+		for _, q := range u.Queries {
+			queries = append(queries, route{Cluster: u.Name, Query: q})
 		}
 		for _, p := range u.Paths {
-			paths = append(paths, undecidedRoute{Cluster: u.Name, Path: p})
+			paths = append(paths, route{Cluster: u.Name, Path: p})
 		}
 	}
-	sort.SliceStable(paths, func(i, j int) bool { return len(paths[i].Path) > len(paths[j].Path) })
-	return append(append(hosts, headers...), paths...)
+	slices.SortStableFunc(prefixes, func(a, b route) int { return len(b.Prefix) - len(a.Prefix) })
+	slices.SortStableFunc(paths, func(a, b route) int { return len(b.Path) - len(a.Path) })
+	return slices.Concat(hosts, prefixes, headers, queries, paths)
+}
+
+// hostPattern returns a regular expression of the Host headers that name a host.
+func hostPattern(hosts ...string) string {
+	quoted := make([]string, len(hosts))
+	for i, h := range hosts {
+		quoted[i] = regexp.QuoteMeta(h)
+	}
+	return "(?i)(" + strings.Join(quoted, "|") + ")(:[0-9]+)?"
+}
+
+// rewrite returns the regular expression of the prefix with what ends it, which a
+// slash takes the place of; "" if there is no prefix.
+func (u Upstream) rewrite() string {
+	if u.Prefix == "" {
+		return ""
+	}
+	return "^" + regexp.QuoteMeta(u.Prefix) + "(/|$)"
 }
 
 // quote returns s as a double-quoted YAML scalar: YAML takes every JSON string.

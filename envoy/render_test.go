@@ -56,6 +56,9 @@ func TestRenderReportsEveryMistake(t *testing.T) {
 		{"two schemes", func(c *Config) { c.Upstreams[3].URLs = []string{"http://gpu", "https://gpu"} }, `upstream "gpu": URL "https://gpu": the URLs of an upstream are all http, or all https of one host`},
 		{"no URL", func(c *Config) { c.Upstreams[3].URLs = nil }, `upstream "gpu": no URL`},
 		{"header in capitals", func(c *Config) { c.Upstreams[3].Headers = []string{"X-Key"} }, `upstream "gpu": header name "X-Key": want lower-case letters, digits and dashes`},
+		{"query parameter that breaks YAML", func(c *Config) { c.Upstreams[3].Queries = []string{"a: b"} }, `upstream "gpu": query parameter "a: b": want letters, digits, dots, dashes and underscores`},
+		{"prefix that ends with a slash", func(c *Config) { c.Upstreams[3].Prefix = "/eu/" }, `upstream "gpu": prefix "/eu/": want segments as in "/eu", without a slash at the end`},
+		{"prefix without slash", func(c *Config) { c.Upstreams[3].Prefix = "eu" }, `upstream "gpu": prefix "eu": want segments as in "/eu", without a slash at the end`},
 		{"path without slash", func(c *Config) { c.Upstreams[3].Paths = []string{"v1"} }, `upstream "gpu": path "v1" does not start with a slash`},
 		{"unknown fallback", func(c *Config) { c.Fallback = "azure" }, `fallback "azure" is not an upstream`},
 		{"two at once", func(c *Config) { c.Listen, c.Fallback = ":80", "azure" }, "listen: address \":80\": want HOST:PORT\nfallback \"azure\" is not an upstream"},
@@ -78,21 +81,42 @@ func TestRenderReportsEveryMistake(t *testing.T) {
 	}
 }
 
-func TestUndecidedCallsArePlacedByHostThenHeaderThenLongestPath(t *testing.T) {
+func TestUndecidedCallsArePlacedFromHostToLongestPath(t *testing.T) {
 	got := undecided([]Upstream{
 		{Name: "a", Hosts: []string{"a.example"}, Paths: []string{"/", "/v1/long/"}},
-		{Name: "b", Headers: []string{"b-key"}, Paths: []string{"/v1/"}, Hosts: []string{"b.example"}},
+		{Name: "b", Headers: []string{"b-key"}, Queries: []string{"k"}, Paths: []string{"/v1/"}, Hosts: []string{"b.example"}},
+		{Name: "c", Prefix: "/c"},
+		{Name: "d", Prefix: "/c/d.e", Hosts: []string{"d.example"}},
 	})
-	want := []undecidedRoute{
-		{Cluster: "a", Host: `(?i)a\.example(:[0-9]+)?`},
-		{Cluster: "b", Host: `(?i)b\.example(:[0-9]+)?`},
+	want := []route{
+		{Cluster: "a", Host: `(?i)(a\.example)(:[0-9]+)?`},
+		{Cluster: "b", Host: `(?i)(b\.example)(:[0-9]+)?`},
+		{Cluster: "d", Host: `(?i)(d\.example)(:[0-9]+)?`},
+		{Cluster: "d", Prefix: "/c/d.e", Rewrite: `^/c/d\.e(/|$)`},
+		{Cluster: "c", Prefix: "/c", Rewrite: `^/c(/|$)`},
 		{Cluster: "b", Header: "b-key"},
+		{Cluster: "b", Query: "k"},
 		{Cluster: "a", Path: "/v1/long/"},
 		{Cluster: "b", Path: "/v1/"},
 		{Cluster: "a", Path: "/"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
+	}
+}
+
+func TestDecidedCallsLoseThePrefixWhereTheHostDoesNotTell(t *testing.T) {
+	upstreams := []Upstream{{Name: "a", Hosts: []string{"a.example"}}, {Name: "b", Prefix: "/b"}, {Name: "c", Prefix: "/c", Hosts: []string{"c.example", "d.example"}}}
+	for mode, want := range map[Mode][]route{
+		Observe: {
+			{Cluster: "a"}, {Cluster: "b", Rewrite: "^/b(/|$)"},
+			{Cluster: "c", Host: `(?i)(c\.example|d\.example)(:[0-9]+)?`}, {Cluster: "c", Rewrite: "^/c(/|$)"},
+		},
+		Enforce: {{Cluster: "a"}, {Cluster: "b"}, {Cluster: "c"}},
+	} {
+		if diff := cmp.Diff(want, decided(mode, upstreams)); diff != "" {
+			t.Errorf("%s routes (-want +got):\n%s", mode, diff)
+		}
 	}
 }
 

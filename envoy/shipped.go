@@ -17,7 +17,8 @@ func Shipped(m Mode) Config {
 			},
 			{
 				Name: "google", URLs: []string{"https://generativelanguage.googleapis.com"}, Hosts: []string{"generativelanguage.googleapis.com"},
-				Headers: []string{"x-goog-api-key"}, Paths: []string{"/v1beta/"},
+				// Google serves /v1/models/M:generateContent too, and takes a key as a query parameter.
+				Headers: []string{"x-goog-api-key", "x-goog-api-client"}, Queries: []string{"key"}, Paths: []string{"/v1beta/"},
 			},
 			{Name: "gpu", URLs: []string{"http://127.0.0.1:8000"}},
 		},

@@ -39,11 +39,42 @@ func TestObserveModeCarriesCallsWithoutTheServer(t *testing.T) {
 		}{
 			{"by host, whatever its case and port", call{path: "/v1/x", host: "API.Anthropic.com:80"}, "anthropic POST /v1/x hi"},
 			{"by header, on a path that two share", call{method: "GET", path: "/v1/models", header: http.Header{"X-Api-Key": {"k"}}}, "anthropic GET /v1/models hi"},
+			{"by the key in the query, on a path that two share", call{path: "/v1/models/m:generateContent?alt=sse&key=k"}, "google POST /v1/models/m:generateContent?alt=sse&key=k hi"},
+			{"by the header of Google's clients", call{path: "/v1/models/m:generateContent", header: http.Header{"X-Goog-Api-Client": {"c"}}}, "google POST /v1/models/m:generateContent hi"},
 			{"by path, with its query", call{path: "/v1beta/models/m:generateContent?alt=sse"}, "google POST /v1beta/models/m:generateContent?alt=sse hi"},
 			{"by the longer path", call{path: "/v1/messages?beta=true"}, "anthropic POST /v1/messages?beta=true hi"},
 			{"by the shorter path", call{path: "/v1/chat/completions"}, "openai POST /v1/chat/completions hi"},
 			{"by nothing", call{path: "/health"}, "openai POST /health hi"},
 			{"forged route", call{path: "/v1/x", header: http.Header{"X-Farebox-Route": {"google"}}}, "openai POST /v1/x hi"},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				status, got := send(t, addr, tt.call)
+				if diff := cmp.Diff("200 "+tt.want, fmt.Sprint(status, " ", got)); diff != "" {
+					t.Errorf("answer (-want +got):\n%s", diff)
+				}
+			})
+		}
+	})
+}
+
+func TestObserveModeSendsNoPrefix(t *testing.T) {
+	eachEnvoy(t, func(t *testing.T, envoy string) {
+		c := newProviders(t).config(t, Observe)
+		c.Upstreams[3].Prefix, c.Upstreams[3].Hosts = "/eu", []string{"eu.example"}
+		addr := start(t, envoy, c)
+		for _, tt := range []struct {
+			name string
+			call call
+			want string
+		}{
+			{"path", call{path: "/eu/v1/chat/completions"}, "gpu POST /v1/chat/completions hi"},
+			{"query", call{path: "/eu/v1/x?a=%20/eu/&b"}, "gpu POST /v1/x?a=%20/eu/&b hi"},
+			{"once", call{path: "/eu/eu/v1/x"}, "gpu POST /eu/v1/x hi"},
+			{"alone", call{path: "/eu?a"}, "gpu POST /?a hi"},
+			{"before headers and keys", call{path: "/eu/v1/x?key=k", header: http.Header{"X-Api-Key": {"k"}}}, "gpu POST /v1/x?key=k hi"},
+			{"but where the host tells", call{path: "/eu/v1/x", host: "eu.example"}, "gpu POST /eu/v1/x hi"},
+			{"of a segment", call{path: "/eux/v1/x"}, "openai POST /eux/v1/x hi"},
+			{"at another host", call{path: "/eu/v1/x", host: "api.openai.com"}, "openai POST /eu/v1/x hi"},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				status, got := send(t, addr, tt.call)
@@ -81,6 +112,8 @@ func TestClientsOrderNoRetries(t *testing.T) {
 func TestEnforceModeRefusesWhatNobodyDecided(t *testing.T) {
 	const message = "the gateway cannot decide this request at the moment, or knows no provider for it; nothing was sent"
 	openai := `{"error":{"message":"` + message + `","type":"server_error","code":"farebox_undecided","param":null}}`
+	anthropic := `{"type":"error","error":{"type":"api_error","message":"` + message + `"}}`
+	google := `{"error":{"code":503,"status":"UNAVAILABLE","message":"` + message + `"}}`
 	forged := http.Header{"X-Farebox-Route": {"openai"}, "X-Farebox-Decision": {"allow"}}
 	eachEnvoy(t, func(t *testing.T, envoy string) {
 		p := newProviders(t)
@@ -99,8 +132,11 @@ func TestEnforceModeRefusesWhatNobodyDecided(t *testing.T) {
 			want       string
 		}{
 			{"OpenAI", addr, call{path: "/v1/chat/completions"}, 503, openai},
-			{"Anthropic", addr, call{path: "/v1/messages"}, 503, `{"type":"error","error":{"type":"overloaded_error","message":"` + message + `"}}`},
-			{"Google", addr, call{path: "/v1beta/models/m:generateContent"}, 503, `{"error":{"code":503,"status":"UNAVAILABLE","message":"` + message + `"}}`},
+			{"Anthropic", addr, call{path: "/v1/messages"}, 503, anthropic},
+			{"Anthropic, behind a prefix", addr, call{path: "/eu/v1/messages?beta=true"}, 503, anthropic},
+			{"Google", addr, call{path: "/v1beta/models/m:generateContent"}, 503, google},
+			{"Google's other version", addr, call{path: "/v1/models/m:streamGenerateContent?alt=sse&key=k"}, 503, google},
+			{"OpenAI's fine-tuned model", addr, call{method: "GET", path: "/v1/models/ft:gpt-4o:acme::1"}, 503, openai},
 			{"forged route", addr, call{path: "/v1/x", header: forged}, 503, openai},
 			{"forged route, filter alone", addrAlone, call{path: "/v1/x", header: forged}, 503, openai},
 			{

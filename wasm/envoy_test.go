@@ -46,7 +46,7 @@ func eachEnvoy(t *testing.T, test func(t *testing.T, binary string)) {
 	}
 }
 
-// configuration is an Envoy whose filter decides alone, in front of upstreams by name.
+// configuration is an Envoy whose filter decides alone, in front of upstreams by name. "eu" has a prefix of that name.
 func configuration(t *testing.T, mode envoy.Mode, policy []byte, upstreams map[string]string) envoy.Config {
 	t.Helper()
 	c := envoy.Config{
@@ -54,7 +54,11 @@ func configuration(t *testing.T, mode envoy.Mode, policy []byte, upstreams map[s
 		Wasm: &envoy.Wasm{File: moduleFile(t), Config: string(policy)},
 	}
 	for name, url := range upstreams {
-		c.Upstreams = append(c.Upstreams, envoy.Upstream{Name: name, URLs: []string{url}})
+		u := envoy.Upstream{Name: name, URLs: []string{url}}
+		if name == "eu" {
+			u.Prefix = "/eu"
+		}
+		c.Upstreams = append(c.Upstreams, u)
 	}
 	return c
 }

@@ -36,22 +36,25 @@ func testPolicy(mode policies.Mode) []byte {
 		r := pricing.Rates{Input: dollars * pricing.Rate(pricing.Dollar), Output: 2 * dollars * pricing.Rate(pricing.Dollar)}
 		return pricing.Listing{Provider: provider, Model: model, Price: pricing.Price{Rates: r}, Limits: pricing.Limits{Context: 100_000, MaxOutput: 8_000}}
 	}
-	claimed := rule("team", "shop", "small")
-	claimed.When.Paths = []string{"/claim/*"}
+	claimed, numbered := rule("team", "shop", "small"), rule("level", "*", "small")
+	claimed.When.Paths, numbered.When.Paths = []string{"/claim/*"}, []string{"/number/*"}
+	numbered.Name = "level"
 	p := policies.Policy{
 		Mode: mode,
 		Providers: []policies.Provider{
 			{Name: "openai", Vendor: "openai", Credential: caller}, {Name: "google", Vendor: "google", Credential: caller},
+			{Name: "eu", Vendor: "google", Prefix: "/eu", Credential: caller},
 		},
 		Dimensions: []policies.Dimension{
 			{Name: "feature", Sources: []policies.Source{{Kind: policies.FromHeader, Key: "x-farebox-feature"}}},
 			{Name: "team", Sources: []policies.Source{{Kind: policies.FromJWT, Key: "team"}}},
+			{Name: "level", Sources: []policies.Source{{Kind: policies.FromJWT, Key: "level"}}},
 		},
 		Tiers: []policies.Tier{
 			{Name: "small", Models: []policies.ModelRef{{Route: "openai", Model: "gpt-4o-mini"}, {Route: "google", Model: "gemini-2.5-flash"}}},
 			{Name: "own", Models: []policies.ModelRef{{Route: "gpu", Model: "llama"}}},
 		},
-		Rules:   []policies.Rule{rule("feature", "intent", "small"), rule("feature", "own", "own"), claimed},
+		Rules:   []policies.Rule{rule("feature", "intent", "small"), rule("feature", "own", "own"), claimed, numbered},
 		Pools:   []policies.Pool{{Name: "gpu", GPUHour: 2 * pricing.Dollar, GPUs: 1, Throughput: 1000, Use: policies.Always}},
 		Unknown: policies.UnknownModel{Refuse: true},
 	}
@@ -198,7 +201,7 @@ func overHTTP2(t *testing.T) http.RoundTripper {
 
 func TestEnforceMode(t *testing.T) {
 	eachEnvoy(t, func(t *testing.T, binary string) {
-		u, urls := providers(t, "openai", "google", "gpu")
+		u, urls := providers(t, "openai", "google", "eu", "gpu")
 		p := start(t, binary, configuration(t, envoy.Enforce, testPolicy(policies.Enforce), urls), claims)
 		t.Run("chat stream", func(t *testing.T) {
 			const path, body = "/a/v1/chat/completions", `{"stream":true, "model":"gpt-4o","messages":[{"role":"user","content":"é"}]}`
@@ -252,6 +255,21 @@ func TestEnforceMode(t *testing.T) {
 			got, _ := u.call(t, http.DefaultTransport, p.request(t, path, body), chatStream)
 			if want := strings.Replace(body, "gpt-4o", "gpt-4o-mini", 1); got.body != want {
 				t.Errorf("upstream got %s, want %s", got.body, want)
+			}
+		})
+		t.Run("claim that is a number", func(t *testing.T) {
+			const path, body = "/number/v1/chat/completions", `{"model":"gpt-4o","messages":[]}`
+			if got, _ := u.call(t, http.DefaultTransport, p.request(t, path, body), chatStream); got.body != body {
+				t.Errorf("upstream got %s, want %s: the filter reads no numbers", got.body, body)
+			}
+		})
+		t.Run("prefix", func(t *testing.T) {
+			const body = `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`
+			for _, path := range []string{"/v1beta/models/gemini-2.5-pro:generateContent?key=k", "/v1beta/models/m:countTokens"} {
+				got, _ := u.call(t, http.DefaultTransport, p.request(t, "/eu"+path, body), geminiAnswer)
+				if want := (sent{name: "eu", path: path, body: body}); got.String() != want.String() {
+					t.Errorf("upstream got %v, want %v", got, want)
+				}
 			}
 		})
 		t.Run("large body", func(t *testing.T) {
@@ -314,7 +332,7 @@ func TestEnforceMode(t *testing.T) {
 
 func TestObserveMode(t *testing.T) {
 	eachEnvoy(t, func(t *testing.T, binary string) {
-		u, urls := providers(t, "openai", "google", "gpu")
+		u, urls := providers(t, "openai", "google", "eu", "gpu")
 		p := start(t, binary, configuration(t, envoy.Observe, testPolicy(policies.Observe), urls), nil)
 		for i, body := range []string{
 			`{"model" : "gpt-4o","messages":[ {"role":"user","content":"\u0041"}],"n":1.0e0}`,
@@ -331,6 +349,17 @@ func TestObserveMode(t *testing.T) {
 				}
 			})
 		}
+		t.Run("prefix", func(t *testing.T) {
+			for _, path := range []string{"/v1beta/models/gemini-2.5-pro:generateContent?key=k", "/v1beta/models/m:countTokens"} {
+				got, _ := u.call(t, http.DefaultTransport, p.request(t, "/eu"+path, "{}"), geminiAnswer)
+				if want := (sent{name: "eu", path: path, body: "{}"}); got.String() != want.String() {
+					t.Errorf("upstream got %v, want %v", got, want)
+				}
+				if v := got.header.Get("x-envoy-original-path"); v != "" {
+					t.Errorf("upstream was told the path %s", v)
+				}
+			}
+		})
 		checkLog(t, p, "/0/v1/chat/completions", "openai", record{
 			Decision: "asked", Would: "pool", Route: "openai", Rule: "own", Tier: "own", Model: "gpt-4o", RequestedModel: "gpt-4o",
 			CostUSD: "0.001200000", BaselineUSD: "0.001200000", Usage: map[string]int64{"input": 1000, "output": 100},

@@ -11,13 +11,16 @@
 // of this deployment chooses the upstream; a client's own value never survives. Setting a request header makes
 // Envoy choose the route anew.
 //
-// What the filter has not got, as every worker of the proxy has a memory of its own and there are no files:
+// What the filter has not got, as every worker of the proxy has a memory of its own, there are no files, and values
+// come without their types:
 //
 //   - budgets and the exact cache: left out of the decision, with a warning at start
 //   - pools used when cheaper: a tier passes them over; pools that are always used work
 //   - credentials from files: a tier's models that need one are passed over; a call that stays where the caller
 //     sent it keeps the caller's credential. One that moves to a pool leaves it behind
 //   - provider cache markers: no prefix was ever seen before, so none is marked
+//   - claims of a token that are numbers or booleans, which Envoy hands over in binary: a dimension read from one has
+//     no value here, while the server reads it
 //
 // Behaviour on bad input and faults:
 //
@@ -65,9 +68,6 @@ func New(config []byte) (*Filter, error) {
 
 // Warnings says what of the policy the filter cannot do, a sentence each.
 func (f *Filter) Warnings() []string { return f.warnings }
-
-// Set returns the policy as the filter applies it.
-func (f *Filter) Set() *policies.Set { return f.set }
 
 // limit takes out of a policy what needs files or shared state.
 func (f *Filter) limit(p *policies.Policy) {

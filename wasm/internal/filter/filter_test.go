@@ -334,6 +334,59 @@ func TestGzipRequestsLeaveDecoded(t *testing.T) {
 	})
 }
 
+func TestEncodingsInSeveralHeaders(t *testing.T) {
+	encoded := func(values ...string) request {
+		req := request{path: chatPath, body: zipped(chatBody), headers: [][2]string{intent}}
+		for _, v := range values {
+			req.headers = append(req.headers, [2]string{"content-encoding", v})
+		}
+		return req
+	}
+	t.Run("one of them", func(t *testing.T) {
+		out := exchange(t, newFilter(t, nil), &fakeHost{}, encoded("identity", "GZIP"), response{status: 200})
+		if want := strings.Replace(chatBody, "gpt-4o", "gpt-4o-mini", 1); out.body != want {
+			t.Errorf("body %q, answer %v, want %q", out.body, out.answer, want)
+		}
+	})
+	t.Run("two of them", func(t *testing.T) {
+		out := exchange(t, newFilter(t, nil), &fakeHost{}, encoded("gzip", "br"), response{status: 415})
+		if out.answer == nil || out.answer.Status != 415 || !strings.Contains(out.answer.Body, "not gzip, br") {
+			t.Errorf("answer %v, want 415 and both names", out.answer)
+		}
+	})
+}
+
+func TestAPrefixDoesNotTravel(t *testing.T) {
+	const gemini, hi = "/v1beta/models/gemini-2.5-pro:generateContent?key=k", `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`
+	for _, tt := range []struct {
+		name   string
+		mode   policies.Mode
+		req    request
+		route  string
+		sentTo string
+	}{
+		{"call that stays", policies.Enforce, request{path: "/eu" + gemini, body: hi}, "eu", gemini},
+		{"call for another model", policies.Enforce, request{path: "/eu" + gemini, body: hi, headers: [][2]string{intent}}, "eu", strings.Replace(gemini, "pro", "flash", 1)},
+		{"no call", policies.Enforce, request{method: "GET", path: "/eu/v1beta/models?a=/eu/", empty: true}, "eu", "/v1beta/models?a=/eu/"},
+		{"the prefix alone", policies.Enforce, request{method: "GET", path: "/eu", empty: true}, "eu", "/"},
+		{"another segment", policies.Enforce, request{path: "/eux" + gemini, body: hi}, "google", "/eux" + gemini},
+		{"the route table cuts it", policies.Observe, request{path: "/eu" + gemini, body: hi}, "eu", "/eu" + gemini},
+		{"the route table cuts it, no call", policies.Observe, request{method: "GET", path: "/eu/v1beta/models", empty: true}, "eu", "/eu/v1beta/models"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFilter(t, func(p *policies.Policy) {
+				p.Mode = tt.mode
+				p.Providers = append(p.Providers, policies.Provider{Name: "eu", Vendor: "google", Prefix: "/eu", Credential: policies.Credential{Caller: true}})
+				p.Tiers[0].Models = append(p.Tiers[0].Models, policies.ModelRef{Route: "eu", Model: "gemini-2.5-flash"})
+			})
+			out := exchange(t, f, &fakeHost{}, tt.req, response{status: 200})
+			if got := out.headers[":path"]; got != tt.sentTo || out.headers["x-farebox-route"] != tt.route {
+				t.Errorf("sent to %s of %s, want %s of %s", got, out.headers["x-farebox-route"], tt.sentTo, tt.route)
+			}
+		})
+	}
+}
+
 func TestPassiveMeteringPinsNoEncoding(t *testing.T) {
 	f := newFilter(t, func(p *policies.Policy) { p.Passive = true })
 	out := exchange(t, f, &fakeHost{}, request{path: chatPath, body: chatBody, headers: [][2]string{{"accept-encoding", "gzip"}}}, response{status: 200})

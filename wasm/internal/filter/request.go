@@ -25,6 +25,17 @@ func (in *incoming) header(name string) string {
 	return ""
 }
 
+// joined returns all values of a header, joined with commas.
+func (in *incoming) joined(name string) string {
+	var values []string
+	for i := range in.headers {
+		if in.headers[i][0] == name {
+			values = append(values, in.headers[i][1])
+		}
+	}
+	return strings.Join(values, ",")
+}
+
 // pathOnly is the path without its query.
 func (in *incoming) pathOnly() string {
 	path, _, _ := strings.Cut(in.path, "?")
@@ -59,18 +70,17 @@ func (x *Exchange) identify(last bool) Action {
 }
 
 // encoding is how the request body is compressed, "" if it is not.
-func (x *Exchange) encoding() string {
-	e := strings.ToLower(x.in.header("content-encoding"))
-	if e == "identity" {
-		return ""
-	}
-	return e
-}
+func (x *Exchange) encoding() string { return provider.Encoding(x.in.joined("content-encoding")) }
 
-// pass lets a request that is no model call take the road that the caller meant.
+// pass lets a request that is no model call take the road that the caller meant. In observe mode the route table cuts
+// the prefix.
 func (x *Exchange) pass() Action {
 	x.phase = atEnd
-	return x.send(&edits{route: x.route})
+	e := edits{route: x.route}
+	if path := x.f.set.ProviderPath(x.in.host, x.in.path); x.enforcing() && path != x.in.path {
+		e.set = append(e.set, [2]string{":path", path})
+	}
+	return x.send(&e)
 }
 
 // decide reads the call and lets it out as the policy says.
@@ -117,7 +127,7 @@ func (x *Exchange) unreadable(body []byte, err error) Action {
 		return x.refuse(bad.Kind(), bad.Message, bad.Param)
 	}
 	x.decision = x.f.set.Unread(x.route, x.vendor, x.endpoint.Model)
-	x.served, x.input, x.phase = &x.decision.Asked, policies.EstimateTokens(int64(len(body))), atResponse
+	x.served, x.input, x.phase = &x.decision.Asked, provider.EstimateTokens(int64(len(body))), atResponse
 	return x.send(&edits{route: x.route})
 }
 

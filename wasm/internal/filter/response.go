@@ -11,7 +11,7 @@ func (x *Exchange) settle() []byte {
 	if !r.HasUsage && policies.Unbilled(x.host.ResponseStatus(), x.host.ResponseDetails()) != "" {
 		return x.priced(pricing.Usage{}, policies.Bill{}, false)
 	}
-	usage, estimated := x.decision.Usage(&r, x.input)
+	usage, estimated := x.decision.Usage(x.served, &r, x.input)
 	bill, err := x.decision.Bill(x.served, usage, x.f.set.Charged(x.served, r.Model, x.start))
 	if err != nil {
 		// Only a sum beyond Money comes here: a response that states absurd counts.
