@@ -48,13 +48,15 @@ func (s *Set) ProviderPath(host, path string) string {
 
 // byPrefix returns the provider whose prefix a path has, nil for none.
 func (s *Set) byPrefix(path string) *Provider {
+	var longest *Provider
 	for i := range s.policy.Providers {
 		p := &s.policy.Providers[i]
-		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && endsSegment(path, len(p.Prefix)) {
-			return p
+		if p.Prefix != "" && strings.HasPrefix(path, p.Prefix) && endsSegment(path, len(p.Prefix)) &&
+			(longest == nil || len(p.Prefix) > len(longest.Prefix)) {
+			longest = p
 		}
 	}
-	return nil
+	return longest
 }
 
 func (s *Set) byHost(host string) *Provider {

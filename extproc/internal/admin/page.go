@@ -14,7 +14,7 @@ import (
 const (
 	// freshFor is how long a report is shown again instead of being collected again, so that many open pages
 	// cost the ledger no more than one for each range.
-	freshFor = time.Second
+	freshFor = 100 * time.Millisecond
 	// collectWithin bounds the wait for the ledger.
 	collectWithin = 10 * time.Second
 )

@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"strings"
-
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -39,11 +37,7 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 
 // encoding is how the request body is compressed, "" if it is not.
 func (x *Exchange) encoding() string {
-	e := strings.ToLower(x.in.joined("content-encoding"))
-	if e == "identity" {
-		return ""
-	}
-	return e
+	return provider.Encoding(x.in.joined("content-encoding"))
 }
 
 // uncovered lets a request pass that is no model call, or refuses it where a budget covers the caller: what
