@@ -89,6 +89,7 @@ func (e *encoder) enum(number protowire.Number, v int32) {
 }
 
 func (e *encoder) reply(m *extprocv3.ProcessingResponse) {
+	//nolint:staticcheck // a deprecated field that is set must not get lost
 	e.odd = len(m.TypedDynamicMetadata) > 0 || m.RequestDrain || m.RequestDrainRequests || m.RequestDrainResponses ||
 		m.OverrideMessageTimeout != nil || m.ServerWindowUpdate != nil
 	if o := m.ModeOverride; o != nil {
@@ -175,6 +176,7 @@ func (e *encoder) mutation(number protowire.Number, m *extprocv3.HeaderMutation)
 }
 
 func (e *encoder) header(o *corev3.HeaderValueOption) {
+	//nolint:staticcheck // a deprecated field that is set must not get lost
 	if o == nil || o.Header == nil || o.Header.Value != "" || o.Append != nil || o.KeepEmptyValue {
 		e.odd = true
 		return

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -371,7 +372,7 @@ func TestChooseTakesTheFirstOptionThatCanBeReserved(t *testing.T) {
 		t.Errorf("chose %s with error %v, want the pool", o.Kind, err)
 	}
 	o, err = d.Choose(func(*Option) error { return spent })
-	if o.Kind != Refuse || err != spent {
+	if o.Kind != Refuse || !errors.Is(err, spent) {
 		t.Errorf("chose %s with error %v, want a refusal with the first error", o.Kind, err)
 	}
 }

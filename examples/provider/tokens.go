@@ -68,12 +68,6 @@ func (c *counter) encodeNew(text string) []uint32 {
 	return ids
 }
 
-// pieces splits a short text into the strings of its tokens.
-func (c *counter) pieces(text string) []string {
-	_, parts, _ := c.codec.Encode(text)
-	return parts
-}
-
 // cutPoint is where text is split after about step bytes. In front of a single space the tokens are the same as in
 // one go.
 func cutPoint(text string, step int) int {
