@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -46,6 +47,14 @@ func openStore(dir string) (*store, error) {
 	path, err := filepath.Abs(filepath.Join(dir, "ledger.db"))
 	if err != nil {
 		return nil, err
+	}
+	// SQLite gives its other files the permissions of this one.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	st := &store{scopes: map[string]int64{}, labels: map[labels]int64{}}
 	if err := st.open(path); err != nil {
