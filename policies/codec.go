@@ -178,40 +178,6 @@ func (w *encoder) unknown(u *UnknownModel) {
 	w.close('}')
 }
 
-func (w *encoder) listing(l *pricing.Listing) {
-	w.text("provider", string(l.Provider))
-	w.text("model", string(l.Model))
-	writeTexts(w, "aliases", l.Aliases)
-	w.rates(l.Price.Rates)
-	if l.Price.LongAbove != 0 {
-		w.int("long_above", l.Price.LongAbove)
-		w.key("long")
-		w.open('{')
-		w.rates(l.Price.Long)
-		w.close('}')
-	}
-	w.int("context", l.Limits.Context)
-	w.int("max_output", l.Limits.MaxOutput)
-	w.int("cache_minimum", l.Limits.CacheMinimum)
-	w.moment("from", l.From)
-	w.moment("until", l.Until)
-	objects(w, "windows", l.Windows, w.window)
-}
-
-func (w *encoder) rates(r pricing.Rates) {
-	w.int("input", int64(r.Input))
-	w.int("cache_read", int64(r.CacheRead))
-	w.int("cache_write_short", int64(r.CacheWriteShort))
-	w.int("cache_write_long", int64(r.CacheWriteLong))
-	w.int("output", int64(r.Output))
-}
-
-func (w *encoder) window(h *pricing.Window) {
-	w.int("start", int64(h.Start/time.Second))
-	w.int("end", int64(h.End/time.Second))
-	w.int("weekdays", int64(h.Weekdays))
-}
-
 // moment writes a time, and the first second of 1970 too, as only the zero Time means none.
 func (w *encoder) moment(key string, t time.Time) {
 	if !t.IsZero() {

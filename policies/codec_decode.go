@@ -26,6 +26,9 @@ func DecodeJSON(b []byte) (*Policy, []pricing.Listing, error) {
 			version = d.int(v)
 		case "prices":
 			prices = list(&d, v, d.listing)
+			for i := range prices {
+				fillMedia(&prices[i])
+			}
 		default:
 			return d.policy(&p, key, v)
 		}
@@ -302,81 +305,6 @@ func (d *decoder) unknown(u *UnknownModel, key string, v jsonscan.Token) bool {
 		return false
 	}
 	return true
-}
-
-func (d *decoder) listing(l *pricing.Listing, key string, v jsonscan.Token) bool {
-	switch key {
-	case "provider":
-		l.Provider = pricing.ProviderName(d.text(v))
-	case "model":
-		l.Model = pricing.ModelName(d.text(v))
-	case "aliases":
-		l.Aliases = readTexts[pricing.ModelName](d, v)
-	case "long_above":
-		l.Price.LongAbove = d.int(v)
-	case "long":
-		d.object(v, func(k string, v jsonscan.Token) bool { return d.rates(&l.Price.Long, k, v) })
-	case "context":
-		l.Limits.Context = d.int(v)
-	case "max_output":
-		l.Limits.MaxOutput = d.int(v)
-	case "cache_minimum":
-		l.Limits.CacheMinimum = d.int(v)
-	case "from":
-		l.From = time.Unix(d.int(v), 0).UTC()
-	case "until":
-		l.Until = time.Unix(d.int(v), 0).UTC()
-	case "windows":
-		l.Windows = list(d, v, d.window)
-	default:
-		return d.rates(&l.Price.Rates, key, v)
-	}
-	return true
-}
-
-func (d *decoder) rates(r *pricing.Rates, key string, v jsonscan.Token) bool {
-	switch key {
-	case "input":
-		r.Input = d.rate(v)
-	case "cache_read":
-		r.CacheRead = d.rate(v)
-	case "cache_write_short":
-		r.CacheWriteShort = d.rate(v)
-	case "cache_write_long":
-		r.CacheWriteLong = d.rate(v)
-	case "output":
-		r.Output = d.rate(v)
-	default:
-		return false
-	}
-	return true
-}
-
-func (d *decoder) window(w *pricing.Window, key string, v jsonscan.Token) bool {
-	switch key {
-	case "start":
-		w.Start = d.sinceMidnight(v)
-	case "end":
-		w.End = d.sinceMidnight(v)
-	case "weekdays":
-		days := d.int(v)
-		if days > 1<<7-1 {
-			d.fail(v, "expected seven bits")
-		}
-		w.Weekdays = uint8(days)
-	default:
-		return false
-	}
-	return true
-}
-
-func (d *decoder) sinceMidnight(v jsonscan.Token) time.Duration {
-	seconds := d.int(v)
-	if seconds > 24*60*60 {
-		d.fail(v, "expected seconds of a day")
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
 }
 
 // object hands each member to read, and fails if read does not know a key.

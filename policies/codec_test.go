@@ -45,13 +45,17 @@ func codecPolicy() *Policy {
 }
 
 func codecListings() []pricing.Listing {
-	rates := pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5}
+	rates := pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5,
+		InputAudio: 11, InputImage: 12, CacheReadAudio: 13, OutputAudio: 14, OutputImage: 15}
+	fees := pricing.Fees{Request: 21, WebSearch: 22, FileSearch: 23, CodeRun: 24, SearchUnit: 25, Image: 26, Second: 27, Character: 28}
+	price := pricing.Price{Rates: rates, Fees: fees, Brackets: []pricing.Bracket{{Above: 200_000, Rates: rates}}}
 	return []pricing.Listing{
 		{Provider: "openai", Model: "m", Aliases: []pricing.ModelName{"n"},
-			Price:  pricing.Price{Rates: rates, LongAbove: 200_000, Long: pricing.Rates{Input: 6, Output: 7}},
-			Limits: pricing.Limits{Context: 8, MaxOutput: 9, CacheMinimum: 10},
-			From:   time.Unix(0, 0).UTC(), Until: time.Date(2026, 8, 16, 16, 0, 0, 0, time.UTC),
-			Windows: []pricing.Window{{Start: time.Hour, End: 24 * time.Hour, Weekdays: 0x7f}}},
+			Price: price, Variants: []pricing.Variant{{Service: pricing.Flex, Price: price}},
+			Uplifts: []pricing.Uplift{{Region: "us", PPM: 1_100_000}},
+			Limits:  pricing.Limits{Context: 8, MaxOutput: 9, CacheMinimum: 10},
+			From:    time.Unix(0, 0).UTC(), Until: time.Date(2026, 8, 16, 16, 0, 0, 0, time.UTC),
+			Windows: []pricing.Window{{Start: time.Hour, End: 24 * time.Hour, Weekdays: 0x7f, Except: []pricing.Day{20_000}}}},
 		{Provider: "anthropic", Model: "free"},
 	}
 }
@@ -95,7 +99,7 @@ func TestCodecPolicyIsFull(t *testing.T) {
 	empty := emptyFields("Policy", reflect.ValueOf(*codecPolicy()))
 	empty = append(empty, emptyFields("Listing", reflect.ValueOf(codecListings()[0]))...)
 	empty = slices.DeleteFunc(empty, func(field string) bool {
-		left := []string{".Source", ".AsOf", ".Note", ".Credential.Caller", ".Long.CacheRead", ".Long.CacheWriteShort", ".Long.CacheWriteLong"}
+		left := []string{".Source", ".AsOf", ".Note", ".Credential.Caller", ".Rival"}
 		return slices.ContainsFunc(left, func(suffix string) bool { return strings.HasSuffix(field, suffix) })
 	})
 	if len(empty) > 0 {

@@ -217,7 +217,7 @@ func (s *Set) mark(call *provider.Request, o *Option, st State) {
 // context window. Input that the body does not bound counts as the whole context. Fees that are not known come on
 // top: such a call is unbounded, whatever its tokens can cost.
 func (o *Option) bound(call *provider.Request, output, context int64) {
-	price := flat(o.Rate)
+	price := pricing.Flat(o.Rate)
 	if o.Listing != nil {
 		price, context = o.Listing.Price, o.Listing.Limits.Context
 		if output == 0 {
@@ -237,7 +237,7 @@ func (o *Option) bound(call *provider.Request, output, context int64) {
 		return
 	}
 	o.Output = all
-	bound, err := price.Bound(input, all, call.Facts.Has(provider.LongCacheWrites))
+	bound, err := price.Bound(pricing.Exposure{Input: input, Output: all, LongWrites: call.Facts.Has(provider.LongCacheWrites)})
 	o.Bound, o.Unbounded = bound, err != nil || call.Facts.Any(feesUnknown)
 }
 

@@ -317,7 +317,7 @@ func TestTheBoundIsWhatTheCallCanCostAtMost(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := request(t, s, chat, tt.tier, tt.body)
 			d := s.Decide(r, NoState{}, testNow)
-			want, err := d.First().Listing.Price.Bound(r.Call.InputBound(), tt.output, false)
+			want, err := d.First().Listing.Price.Bound(pricing.Exposure{Input: r.Call.InputBound(), Output: tt.output})
 			if err != nil {
 				t.Fatal(err)
 			}

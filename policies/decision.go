@@ -51,12 +51,7 @@ func (o *Option) Cost(u pricing.Usage) (pricing.Money, error) {
 	if o.Listing != nil {
 		return o.Listing.Price.Cost(u)
 	}
-	return flat(o.Rate).Cost(u)
-}
-
-// flat is a price that charges every token alike.
-func flat(r pricing.Rate) pricing.Price {
-	return pricing.Price{Rates: pricing.Rates{Input: r, CacheRead: r, CacheWriteShort: r, CacheWriteLong: r, Output: r}}
+	return pricing.Flat(o.Rate).Cost(u)
 }
 
 // Refusal is the reason of a refusal.

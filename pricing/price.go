@@ -1,38 +1,55 @@
 package pricing
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rates is what a provider charges for each kind of token.
 type Rates struct {
 	Input, CacheRead, CacheWriteShort, CacheWriteLong, Output Rate
+
+	// Rates of tokens that are not text; a listing without one of its own has that of text there.
+	InputAudio, InputImage, CacheReadAudio, OutputAudio, OutputImage Rate
 }
 
-// Price is what one model charges. A request whose total input is above LongAbove tokens is charged at Long
-// as a whole, output included; LongAbove 0 means that there is no such tier. The zero Price is free of charge.
+// Fees is what a provider charges beside tokens: nano-dollars for a million pieces.
+type Fees struct {
+	Request    Rate // a call that is billed at all
+	WebSearch  Rate // a call of the provider's own search
+	FileSearch Rate // a call of its search in stored files
+	CodeRun    Rate // a session of its code interpreter
+	SearchUnit Rate // the vendor's unit of ranking
+	Image      Rate // a picture made
+	Second     Rate // a second of audio
+	Character  Rate // a character of text
+}
+
+// Bracket holds the rates of requests with a prompt of more than Above tokens.
+type Bracket struct {
+	Above int64
+	Rates
+}
+
+// Price is what one model charges. A request whose prompt is above the last bracket that it passes is charged at that
+// bracket's rates as a whole, output included. The zero Price is free of charge.
 type Price struct {
 	Rates
-	LongAbove int64
-	Long      Rates
+	Brackets []Bracket // by rising Above; empty: one price for prompts of any length
+	Fees     Fees
 }
 
 // Cost returns the charge for u, rounded half up once, at the end. It returns an error that wraps
 // ErrOverflow when the sum does not fit, another for a negative count or rate, and never a partial amount.
-// Cost never falls when a count of u grows, as long as no kind is cheaper in Long than in Rates.
+// Cost never falls when a count of u grows, as long as no kind is cheaper in a later bracket.
 func (p Price) Cost(u Usage) (Money, error) {
-	r := p.ratesFor(u.TotalInput())
 	var sum wide
 	fits := true
-	for _, part := range [...]struct {
-		tokens int64
-		rate   Rate
-	}{
-		{u.Input, r.Input}, {u.CacheRead, r.CacheRead}, {u.CacheWriteShort, r.CacheWriteShort},
-		{u.CacheWriteLong, r.CacheWriteLong}, {u.Output, r.Output},
-	} {
-		if part.tokens < 0 || part.rate < 0 {
+	for _, part := range p.parts(&u) {
+		if part.count < 0 || part.rate < 0 {
 			return 0, fmt.Errorf("cost of %+v: negative count or rate", u)
 		}
-		fits = sum.add(part.tokens, part.rate) && fits
+		fits = sum.add(part.count, part.rate) && fits
 	}
 	m, ok := sum.money()
 	if !fits || !ok {
@@ -41,31 +58,148 @@ func (p Price) Cost(u Usage) (Money, error) {
 	return m, nil
 }
 
-// ratesFor returns the rates of a request with that total input.
-func (p Price) ratesFor(totalInput int64) Rates {
-	if p.LongAbove > 0 && totalInput > p.LongAbove {
-		return p.Long
-	}
-	return p.Rates
+// part is a count of a usage and what a million of that kind cost.
+type part struct {
+	count int64
+	rate  Rate
 }
 
-// Bound returns the most that a call can cost with at most input tokens of prompt and output tokens of
-// answer, whatever the provider's prompt cache does. longWrites says that the call may write to the cache
-// with the long lifetime, which only a request that asks for it does. Errors are those of Cost.
-func (p Price) Bound(input, output int64, longWrites bool) (Money, error) {
-	r := p.Rates.dearest(longWrites)
-	if p.LongAbove > 0 && input > p.LongAbove {
-		long := p.Long.dearest(longWrites)
-		r = Rates{Input: max(r.Input, long.Input), Output: max(r.Output, long.Output)}
+// parts pairs the counts of a usage with their rates.
+func (p *Price) parts(u *Usage) [18]part {
+	r, f := p.RatesFor(u.Prompt()), &p.Fees
+	requests := int64(0)
+	if *u != (Usage{}) {
+		requests = 1
 	}
-	return Price{Rates: r}.Cost(Usage{Input: input, Output: output})
+	return [...]part{
+		{u.Input, r.Input}, {u.CacheRead, r.CacheRead}, {u.CacheWriteShort, r.CacheWriteShort},
+		{u.CacheWriteLong, r.CacheWriteLong}, {u.Output, r.Output},
+		{u.InputAudio, r.InputAudio}, {u.InputImage, r.InputImage}, {u.CacheReadAudio, r.CacheReadAudio},
+		{u.OutputAudio, r.OutputAudio}, {u.OutputImage, r.OutputImage},
+		{requests, f.Request}, {u.WebSearches, f.WebSearch}, {u.FileSearches, f.FileSearch}, {u.CodeRuns, f.CodeRun},
+		{u.SearchUnits, f.SearchUnit}, {u.Images, f.Image}, {u.Seconds, f.Second}, {u.Characters, f.Character},
+	}
 }
 
-// dearest folds the input kinds into the dearest one.
-func (r Rates) dearest(longWrites bool) Rates {
+// RatesFor returns the rates of a request with a prompt of that length.
+func (p *Price) RatesFor(prompt int64) Rates {
+	rates := p.Rates
+	for i := range p.Brackets {
+		if prompt > p.Brackets[i].Above {
+			rates = p.Brackets[i].Rates
+		}
+	}
+	return rates
+}
+
+// Exposure is the most that a call can use, known before it is made.
+type Exposure struct {
+	Input, Output int64 // tokens
+	LongWrites    bool  // the call may write to the provider's cache with the long lifetime, which only a request that asks for it does
+	InputMedia    bool  // the prompt may hold sound or pictures
+	OutputMedia   bool  // the answer may
+	Pieces        Usage // what is billed by the piece; its tokens are not looked at
+}
+
+// Bound returns the most that a call can cost, whatever the provider's prompt cache does. Errors are those of Cost.
+func (p Price) Bound(e Exposure) (Money, error) {
+	r := p.Rates.dearest(&e)
+	for i := range p.Brackets {
+		if e.Input > p.Brackets[i].Above {
+			r = r.max(p.Brackets[i].Rates.dearest(&e))
+		}
+	}
+	u := e.Pieces
+	u.Input, u.Output = e.Input, e.Output
+	u.CacheRead, u.CacheReadAudio, u.CacheWriteShort, u.CacheWriteLong = 0, 0, 0, 0
+	u.InputAudio, u.InputImage, u.OutputAudio, u.OutputImage = 0, 0, 0, 0
+	return Price{Rates: r, Fees: p.Fees}.Cost(u)
+}
+
+// dearest folds the kinds that a call may use into one rate for input and one for output.
+func (r Rates) dearest(e *Exposure) Rates {
 	in := max(r.Input, r.CacheRead, r.CacheWriteShort)
-	if longWrites {
+	if e.LongWrites {
 		in = max(in, r.CacheWriteLong)
 	}
-	return Rates{Input: in, Output: r.Output}
+	if e.InputMedia {
+		in = max(in, r.InputAudio, r.InputImage, r.CacheReadAudio)
+	}
+	out := r.Output
+	if e.OutputMedia {
+		out = max(out, r.OutputAudio, r.OutputImage)
+	}
+	return Rates{Input: in, Output: out}
+}
+
+// all points to every rate, in the order of the struct.
+func (r *Rates) all() [10]*Rate {
+	return [...]*Rate{
+		&r.Input, &r.CacheRead, &r.CacheWriteShort, &r.CacheWriteLong, &r.Output,
+		&r.InputAudio, &r.InputImage, &r.CacheReadAudio, &r.OutputAudio, &r.OutputImage,
+	}
+}
+
+// max takes the dearer of each rate.
+func (r Rates) max(other Rates) Rates {
+	theirs := other.all()
+	for i, rate := range r.all() {
+		*rate = max(*rate, *theirs[i])
+	}
+	return r
+}
+
+// all points to every fee, in the order of the struct.
+func (f *Fees) all() [8]*Rate {
+	return [...]*Rate{
+		&f.Request, &f.WebSearch, &f.FileSearch, &f.CodeRun, &f.SearchUnit, &f.Image, &f.Second, &f.Character,
+	}
+}
+
+// Scaled returns the price with every token rate times a factor in parts per million, each rounded half up to a
+// nano-dollar per million tokens. Fees stay: vendors grant discounts and ask uplifts on tokens. Errors wrap
+// ErrOverflow.
+func (p Price) Scaled(ppm int64) (Price, error) {
+	p.Brackets = slices.Clone(p.Brackets)
+	all := []*Rates{&p.Rates}
+	for i := range p.Brackets {
+		all = append(all, &p.Brackets[i].Rates)
+	}
+	for _, rates := range all {
+		for _, rate := range rates.all() {
+			var w wide
+			if *rate < 0 || ppm < 0 {
+				return Price{}, fmt.Errorf("scale a price by %d parts per million: negative factor or rate", ppm)
+			}
+			w.add(ppm, *rate)
+			scaled, ok := w.money()
+			if !ok {
+				return Price{}, fmt.Errorf("scale a price by %d parts per million: %w", ppm, ErrOverflow)
+			}
+			*rate = Rate(scaled)
+		}
+	}
+	return p, nil
+}
+
+// WithText fills the rates of tokens that are not text, where they are zero, with those of text: for listings that
+// state no other.
+func (r Rates) WithText() Rates {
+	for _, kind := range [...]struct {
+		rate *Rate
+		text Rate
+	}{
+		{&r.InputAudio, r.Input}, {&r.InputImage, r.Input}, {&r.CacheReadAudio, r.CacheRead},
+		{&r.OutputAudio, r.Output}, {&r.OutputImage, r.Output},
+	} {
+		if *kind.rate == 0 {
+			*kind.rate = kind.text
+		}
+	}
+	return r
+}
+
+// Flat is a price that charges every token alike, and nothing else.
+func Flat(r Rate) Price {
+	return Price{Rates: Rates{Input: r, CacheRead: r, CacheWriteShort: r, CacheWriteLong: r, Output: r}.WithText()}
 }

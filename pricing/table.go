@@ -17,18 +17,37 @@ type Limits struct {
 }
 
 // Window is a weekly stretch of time at which a listing applies: from Start up to, not including, End, both
-// since midnight UTC and at most 24 hours, on the days of Weekdays (bit 0 is Sunday). The zero Window is always.
+// since midnight UTC and at most 24 hours, on the days of Weekdays (bit 0 is Sunday) but not on those of Except. The
+// zero Window is always.
 type Window struct {
 	Start, End time.Duration
 	Weekdays   uint8
+	Except     []Day // public holidays, rising
+}
+
+// Day counts days since 1970-01-01, in UTC.
+type Day int32
+
+// DayOf returns the day of a moment.
+func DayOf(t time.Time) Day {
+	const seconds = 24 * 60 * 60
+	unix := t.Unix()
+	day := unix / seconds
+	if unix%seconds < 0 {
+		day--
+	}
+	return Day(day)
 }
 
 // contains reports whether at falls in the window.
 func (w Window) contains(at time.Time) bool {
-	if w == (Window{}) {
+	if w.Weekdays == 0 && w.End == 0 {
 		return true
 	}
 	at = at.UTC()
+	if _, holiday := slices.BinarySearch(w.Except, DayOf(at)); holiday {
+		return false
+	}
 	if w.Weekdays&(1<<at.Weekday()) == 0 {
 		return false
 	}
@@ -42,6 +61,8 @@ type Listing struct {
 	Model    ModelName
 	Aliases  []ModelName // other names that are billed as this model
 	Price    Price
+	Variants []Variant // what other classes of service cost
+	Uplifts  []Uplift  // what processing in a region adds
 	Limits   Limits
 	From     time.Time // first moment at which the price holds; zero: always has
 	Until    time.Time // first moment at which it no longer does; zero: still does
@@ -49,6 +70,17 @@ type Listing struct {
 	Source   string    // where the price was read
 	AsOf     string    // the day on which it was read, YYYY-MM or YYYY-MM-DD
 	Note     string    // what a person should know before relying on it
+
+	// Rival is the price of another source that disagrees, where no better source decides: the price is disputed,
+	// and Price holds the dearer rate of every kind.
+	Rival *Rival
+}
+
+// Rival is a disputed listing's other side.
+type Rival struct {
+	Price        Price  // as the listing's own source has it, before the dearer rates were taken
+	Other        Price  // as the other source has it
+	Source, AsOf string // of Other
 }
 
 // holds reports whether the listing's price is in force at a moment.

@@ -5,22 +5,54 @@ import (
 	"math"
 )
 
-// Usage counts the tokens of one response in kinds that do not overlap, except that Reasoning is part of
-// Output. Providers count some of these inclusively and some exclusively; package provider normalises them.
+// Usage counts what one response used in kinds that do not overlap, except that Reasoning is part of Output.
+// Providers count some of these inclusively and some exclusively; package provider normalises them.
 // The zero value is a response that used nothing. Counts are never negative.
 type Usage struct {
-	Input           int64 // tokens read at the full price
+	Input           int64 // tokens read at the full price: text, and what has no rate of its own
 	CacheRead       int64 // input served from the provider's prompt cache
 	CacheWriteShort int64 // input written to it with the short lifetime: 5 minutes (Anthropic), 30 minutes (OpenAI)
 	CacheWriteLong  int64 // input written with the long lifetime: 1 hour (Anthropic), 12 hours (OpenAI)
 	Output          int64 // tokens generated, reasoning included
 	Reasoning       int64 // of Output: tokens that the client does not see
+
+	InputAudio     int64 // audio tokens read at the full price
+	InputImage     int64 // image tokens read at the full price, where the provider counts them apart
+	CacheReadAudio int64 // audio tokens served from the provider's prompt cache
+	OutputAudio    int64 // audio tokens generated
+	OutputImage    int64 // image tokens generated
+
+	WebSearches  int64 // calls of the provider's own search, billed by the call
+	FileSearches int64 // calls of its search in stored files
+	CodeRuns     int64 // sessions of its code interpreter
+	SearchUnits  int64 // documents ranked, in the vendor's unit
+	Images       int64 // pictures made, of models that are paid by the picture
+	Seconds      int64 // of audio, of models that are paid by the second
+	Characters   int64 // of text, of models that are paid by the character
+
+	// LongestPrompt is the longest prompt that the provider read at once, where that is less than TotalInput because
+	// its own tools made it read more than one; 0 where it is TotalInput.
+	LongestPrompt int64
 }
 
-// TotalInput is the length of the prompt: all input kinds together. Long-context prices switch on it. It stops
-// at the largest int64, so that an absurd count is never taken for a short prompt.
+// TotalInput is the length of the prompt: all input kinds together. It stops at the largest int64, so that an absurd
+// count is never taken for a short prompt.
 func (u Usage) TotalInput() int64 {
-	return AddCapped(AddCapped(u.Input, u.CacheRead), AddCapped(u.CacheWriteShort, u.CacheWriteLong))
+	sum := AddCapped(AddCapped(u.Input, u.CacheRead), AddCapped(u.CacheWriteShort, u.CacheWriteLong))
+	return AddCapped(sum, AddCapped(AddCapped(u.InputAudio, u.InputImage), u.CacheReadAudio))
+}
+
+// TotalOutput is the length of the answer: all output kinds together. It stops at the largest int64.
+func (u Usage) TotalOutput() int64 {
+	return AddCapped(u.Output, AddCapped(u.OutputAudio, u.OutputImage))
+}
+
+// Prompt is the length that long-context prices switch on.
+func (u Usage) Prompt() int64 {
+	if u.LongestPrompt > 0 {
+		return u.LongestPrompt
+	}
+	return u.TotalInput()
 }
 
 // AddCapped adds two counts or amounts that are not negative. The sum stops at the largest int64.
@@ -31,17 +63,40 @@ func AddCapped[T ~int64](a, b T) T {
 	return a + b
 }
 
-// All iterates over the kinds and their counts, in a fixed order, by the names that they have in JSON and metrics.
-// The last one, reasoning, is part of the one before it, output.
+// All iterates over the kinds of tokens and of what is billed by the piece, and their counts, in a fixed order, by the
+// names that they have in JSON and metrics. Reasoning, which follows output, is part of it.
 func (u Usage) All() iter.Seq2[string, int64] {
 	return func(yield func(kind string, tokens int64) bool) {
-		_ = yield("input", u.Input) && yield("cache_read", u.CacheRead) &&
-			yield("cache_write_short", u.CacheWriteShort) && yield("cache_write_long", u.CacheWriteLong) &&
-			yield("output", u.Output) && yield("reasoning", u.Reasoning)
+		for _, k := range u.kinds() {
+			if !yield(k.name, k.count) {
+				return
+			}
+		}
+	}
+}
+
+// kinds lists the counts by name.
+func (u Usage) kinds() [18]struct {
+	name  string
+	count int64
+} {
+	return [...]struct {
+		name  string
+		count int64
+	}{
+		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
+		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output}, {"reasoning", u.Reasoning},
+		{"input_audio", u.InputAudio}, {"input_image", u.InputImage}, {"cache_read_audio", u.CacheReadAudio},
+		{"output_audio", u.OutputAudio}, {"output_image", u.OutputImage},
+		{"web_searches", u.WebSearches}, {"file_searches", u.FileSearches}, {"code_runs", u.CodeRuns},
+		{"search_units", u.SearchUnits}, {"images", u.Images}, {"seconds", u.Seconds}, {"characters", u.Characters},
 	}
 }
 
 // Uncached is the same call without a provider cache: all input at the full price.
 func (u Usage) Uncached() Usage {
-	return Usage{Input: u.TotalInput(), Output: u.Output, Reasoning: u.Reasoning}
+	u.Input = AddCapped(AddCapped(u.Input, u.CacheRead), AddCapped(u.CacheWriteShort, u.CacheWriteLong))
+	u.InputAudio = AddCapped(u.InputAudio, u.CacheReadAudio)
+	u.CacheRead, u.CacheReadAudio, u.CacheWriteShort, u.CacheWriteLong = 0, 0, 0, 0
+	return u
 }

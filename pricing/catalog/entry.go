@@ -65,7 +65,7 @@ func (e *entry) limits() pricing.Limits {
 func (e *entry) price() (pricing.Price, error) {
 	r, err := e.rates.parse()
 	if err != nil || e.Long == nil {
-		return pricing.Price{Rates: r}, err
+		return pricing.Price{Rates: r.WithText()}, err
 	}
 	if e.Long.Above <= 0 {
 		return pricing.Price{}, fmt.Errorf("long tier above %d tokens", e.Long.Above)
@@ -78,7 +78,9 @@ func (e *entry) price() (pricing.Price, error) {
 	if err != nil {
 		return pricing.Price{}, fmt.Errorf("long tier: %w", err)
 	}
-	return pricing.Price{Rates: r, LongAbove: e.Long.Above, Long: long}, nil
+	return pricing.Price{
+		Rates: r.WithText(), Brackets: []pricing.Bracket{{Above: e.Long.Above, Rates: long.WithText()}},
+	}, nil
 }
 
 // rates are dollars per million tokens as decimal text. Absent is not the same as "0".

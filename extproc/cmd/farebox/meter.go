@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,14 +46,24 @@ type metered struct {
 	Error     string               `json:"error,omitempty"`
 }
 
-// meteredUsage is pricing.Usage: disjoint kinds, except that reasoning is part of output.
-type meteredUsage struct {
-	Input           int64 `json:"input"`
-	CacheRead       int64 `json:"cache_read"`
-	CacheWriteShort int64 `json:"cache_write_short"`
-	CacheWriteLong  int64 `json:"cache_write_long"`
-	Output          int64 `json:"output"`
-	Reasoning       int64 `json:"reasoning"`
+// meteredUsage is pricing.Usage: disjoint kinds, except that reasoning is part of output. The first six are always
+// there, the others where they are not zero.
+type meteredUsage pricing.Usage
+
+// MarshalJSON writes the kinds by name, in their order.
+func (u *meteredUsage) MarshalJSON() ([]byte, error) {
+	const always = 6
+	b, i := []byte{'{'}, 0
+	for kind, count := range pricing.Usage(*u).All() {
+		if i < always || count != 0 {
+			if len(b) > 1 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(append(strconv.AppendQuote(b, kind), ':'), count, 10)
+		}
+		i++
+	}
+	return append(b, '}'), nil
 }
 
 // meteredPrice is the rates that applied, in dollars per million tokens, and where they were read.
@@ -255,11 +266,8 @@ func (m *metered) setCost(cost pricing.Money) {
 
 // priceOf returns the rates of a listing that apply to a call with that usage.
 func priceOf(l *pricing.Listing, u pricing.Usage) *meteredPrice {
-	long := l.Price.LongAbove > 0 && u.TotalInput() > l.Price.LongAbove
-	rates := l.Price.Rates
-	if long {
-		rates = l.Price.Long
-	}
+	rates := l.Price.RatesFor(u.Prompt())
+	long := len(l.Price.Brackets) > 0 && u.Prompt() > l.Price.Brackets[0].Above
 	return &meteredPrice{
 		Model:           l.Model,
 		Input:           rates.Input.String(),

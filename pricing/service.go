@@ -1,0 +1,94 @@
+package pricing
+
+import "slices"
+
+// Service is the class of service that a provider bills a call under. The zero value is the standard one.
+type Service string
+
+// The classes. OpenAI's fast mode is billed and reported as Priority; Fast is Anthropic's.
+const (
+	Standard  Service = ""
+	Batch     Service = "batch"
+	Flex      Service = "flex"
+	Priority  Service = "priority"
+	Fast      Service = "fast"
+	Ultrafast Service = "ultrafast"
+)
+
+// Variant is what a model costs under another class of service than the standard one.
+type Variant struct {
+	Service Service
+	Price   Price
+}
+
+// Uplift is what processing in a region adds to the price of tokens.
+type Uplift struct {
+	Region string // as requests and responses name it: "us", "eu"
+	PPM    int64  // factor on every token rate in parts per million: 1100000 adds a tenth
+}
+
+// Terms is how a call was served, as far as its price depends on that. The zero value is the standard service
+// anywhere.
+type Terms struct {
+	Service Service
+	Region  string // "" or one without an uplift costs what the listing says
+}
+
+// PriceFor returns the price under the terms. It returns false with the dearest price listed where the class of
+// service has none: what it costs is then an estimate.
+func (l *Listing) PriceFor(t Terms) (Price, bool) {
+	price, known := l.Price, t.Service == Standard
+	if !known {
+		i := slices.IndexFunc(l.Variants, func(v Variant) bool { return v.Service == t.Service })
+		if known = i >= 0; known {
+			price = l.Variants[i].Price
+		} else {
+			price = l.Dearest()
+		}
+	}
+	if t.Region == "" {
+		return price, known
+	}
+	for _, u := range l.Uplifts {
+		if u.Region != t.Region {
+			continue
+		}
+		scaled, err := price.Scaled(u.PPM)
+		return scaled, known && err == nil
+	}
+	return price, known
+}
+
+// Dearest returns the highest rate of every kind over all classes of service, for a call whose class is not known
+// yet.
+func (l *Listing) Dearest() Price {
+	price := l.Price
+	for i := range l.Variants {
+		price = price.dearer(&l.Variants[i].Price)
+	}
+	return price
+}
+
+// dearer takes the higher rate of every kind at every length of prompt.
+func (p Price) dearer(other *Price) Price {
+	out := Price{Rates: p.Rates.max(other.Rates), Fees: p.Fees}
+	theirs := other.Fees.all()
+	for i, fee := range out.Fees.all() {
+		*fee = max(*fee, *theirs[i])
+	}
+	var steps []int64
+	for _, brackets := range [...][]Bracket{p.Brackets, other.Brackets} {
+		for i := range brackets {
+			steps = append(steps, brackets[i].Above)
+		}
+	}
+	slices.Sort(steps)
+	for _, above := range slices.Compact(steps) {
+		rates := p.RatesFor(above + 1)
+		out.Brackets = append(out.Brackets, Bracket{Above: above, Rates: rates.max(other.RatesFor(above + 1))})
+	}
+	return out
+}
+
+// Dearer returns the higher rate of every kind of two prices, at every length of prompt.
+func Dearer(a, b Price) Price { return a.dearer(&b) }
