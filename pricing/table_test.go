@@ -131,3 +131,34 @@ func TestTableKeepsItsOwnCopy(t *testing.T) {
 		t.Errorf("a change to the caller's slice reached the table: %+v", l)
 	}
 }
+
+func TestDayOf(t *testing.T) {
+	for at, want := range map[time.Time]Day{
+		date(1970, 1, 1):                        0,
+		date(1970, 1, 1).Add(-1):                -1,
+		date(1969, 12, 31):                      -1,
+		date(1969, 12, 30).Add(time.Hour):       -2,
+		date(2026, 10, 1).Add(24*time.Hour - 1): 20727,
+		date(2026, 10, 2):                       20728,
+		time.Date(2026, 10, 2, 7, 0, 0, 0, time.FixedZone("", 8*3600)): 20727,
+	} {
+		if got := DayOf(at); got != want {
+			t.Errorf("DayOf(%s) = %d, want %d", at.Format(time.RFC3339Nano), got, want)
+		}
+	}
+}
+
+func TestAWindowIsClosedOnHolidays(t *testing.T) {
+	w := Window{Start: time.Hour, End: 4 * time.Hour, Weekdays: 1<<7 - 1, Except: []Day{DayOf(date(2026, 10, 1)), DayOf(date(2026, 10, 2))}}
+	for at, want := range map[time.Time]bool{
+		date(2026, 9, 30).Add(2 * time.Hour): true,
+		date(2026, 10, 1).Add(2 * time.Hour): false,
+		date(2026, 10, 2).Add(2 * time.Hour): false,
+		date(2026, 10, 3).Add(2 * time.Hour): true,
+		date(2026, 10, 3):                    false,
+	} {
+		if got := w.contains(at); got != want {
+			t.Errorf("the window contains %s: %t, want %t", at, got, want)
+		}
+	}
+}
