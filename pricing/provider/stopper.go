@@ -83,6 +83,12 @@ func (s *Stopper) Write(p []byte) []byte {
 		return append(s.out, p...)
 	}
 	for len(p) > 0 {
+		if b, ok := s.split.(*blockSplitter); ok && b.afterCR && p[0] == '\n' && len(s.held) == 0 {
+			b.afterCR = false // it ends the event that has passed
+			s.out = append(s.out, '\n')
+			p = p[1:]
+			continue
+		}
 		n, ended := s.split.next(p)
 		s.held = append(s.held, p[:n]...)
 		p = p[n:]
@@ -185,9 +191,9 @@ func (o *openParts) end(i int64) {
 // at a time.
 const maxOpen = 1024
 
-// keep copies a value as it stands in data, unless it is longer than anything that an end repeats.
+// keep copies a value as it stands in data, unless it says nothing or is longer than anything that an end repeats.
 func keep(dst *[]byte, data []byte, v jsonscan.Token) {
-	if raw := data[v.Start:v.End]; len(raw) > len(`""`) && len(raw) <= maxKept {
+	if raw := data[v.Start:v.End]; string(raw) != `""` && string(raw) != "null" && len(raw) <= maxKept {
 		*dst = append((*dst)[:0], raw...)
 	}
 }
