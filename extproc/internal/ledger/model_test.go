@@ -165,7 +165,7 @@ func (r *run) reserve() {
 	model := call
 	model.At, model.Dims = r.now, validDims(call.Dims)
 	want := r.m.admits(model.Dims, charge, r.now)
-	if got := r.l.Admit(call.Dims, charge, r.now) == nil; got != want {
+	if got := r.l.Admit(&call.Call, charge, r.now) == nil; got != want {
 		r.t.Fatalf("admit %v %s: got %t, want %t", call.Dims, charge, got, want)
 	}
 	if r.rand.IntN(10) == 0 {

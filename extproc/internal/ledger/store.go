@@ -4,14 +4,12 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -210,42 +208,6 @@ func (st *store) label(ctx context.Context, tx *sql.Tx, e *Entry) (int64, error)
 func (st *store) forget() {
 	clear(st.scopes)
 	clear(st.labels)
-}
-
-// scopeSum is what the calls of one set of dimensions came to.
-type scopeSum struct {
-	dims    []Dim
-	charged pricing.Money // with estimates as such
-	counted pricing.Money // with estimates at their bound
-}
-
-// spent adds up the entries in a stretch of time, up to a record of the journal.
-func (st *store) spent(ctx context.Context, from, until time.Time, last int64) ([]scopeSum, error) {
-	rows, err := st.reader.QueryContext(ctx, `
-		SELECT s.dims, t.charge, t.counted
-		FROM (SELECT scope, SUM(charge) AS charge, SUM(counted) AS counted
-			FROM entries WHERE at >= ? AND at < ? AND seq <= ? GROUP BY scope) AS t
-		JOIN scopes AS s ON s.id = t.scope`, from.UnixNano(), until.UnixNano(), last)
-	if err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	defer rows.Close()
-	var sums []scopeSum
-	for rows.Next() {
-		var s scopeSum
-		var text string
-		if err := rows.Scan(&text, &s.charged, &s.counted); err != nil {
-			return nil, fmt.Errorf("read balances: %w", err)
-		}
-		if err := json.Unmarshal([]byte(text), &s.dims); err != nil {
-			return nil, fmt.Errorf("read balances: %w", err)
-		}
-		sums = append(sums, s)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	return sums, nil
 }
 
 // checkpoint brings everything to the disk and reports whether it is there. A long query may be in the way.
