@@ -75,6 +75,12 @@ var (
 	}
 	// otherColumns are those that only totals have.
 	otherColumns = append([]column{
+		count("calls", func(r *row) int64 {
+			if r.IsCall() {
+				return 1
+			}
+			return 0
+		}),
 		count("overruns", func(r *row) int64 {
 			if r.Overrun {
 				return 1
@@ -191,10 +197,10 @@ var (
 			INSERT INTO farebox.entries (id, at, settled, replica, scope, label, %[1]s, more)
 			SELECT id, at, settled, $1, scope, label, %[1]s, more FROM sorted ON CONFLICT DO NOTHING RETURNING id
 		)
-		INSERT INTO farebox.totals AS t (day, scope, label, replica, calls, %[2]s)
-		SELECT (at AT TIME ZONE 'UTC')::date, scope, label, $1, count(*), %[3]s FROM fresh JOIN sorted USING (id)
+		INSERT INTO farebox.totals AS t (day, scope, label, replica, %[2]s)
+		SELECT (at AT TIME ZONE 'UTC')::date, scope, label, $1, %[3]s FROM fresh JOIN sorted USING (id)
 		GROUP BY 1, 2, 3
-		ON CONFLICT (day, scope, label, replica) DO UPDATE SET calls = t.calls + excluded.calls, %[4]s`,
+		ON CONFLICT (day, scope, label, replica) DO UPDATE SET %[4]s`,
 			names(entryColumns, "", ""), names(sums, "", ""), names(sums, "sum(", ")"), strings.Join(updates, ", "))
 	}()
 )
