@@ -208,6 +208,12 @@ func (w *encoder) unknown(u *UnknownModel) {
 	w.flag("refuse", u.Refuse)
 	w.int("charge", int64(u.Charge))
 	w.flag("alert", u.Alert)
+	if u.Dearest != (pricing.Rates{}) {
+		w.key("dearest")
+		w.open('{')
+		w.rates(u.Dearest)
+		w.close('}')
+	}
 	w.close('}')
 }
 

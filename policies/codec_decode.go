@@ -382,6 +382,9 @@ func (d *decoder) unknown(u *UnknownModel, key string, v jsonscan.Token) bool {
 		u.Charge = d.rate(v)
 	case "alert":
 		u.Alert = d.flag(v)
+	case "dearest":
+		d.object(v, func(k string, v jsonscan.Token) bool { return d.rates(&u.Dearest, k, v) })
+		u.Dearest = u.Dearest.WithText()
 	default:
 		return false
 	}
