@@ -8,9 +8,12 @@ func (b *Budget) reads(name DimensionName) bool {
 		slices.ContainsFunc(b.Only, func(c Condition) bool { return c.Key == string(name) })
 }
 
+// Counts reports whether a value of a dimension divides the budget: in a hard one only what is verified, as no label
+// that a caller sets may choose who pays. What does not counts as missing.
+func (b *Budget) Counts(verified bool) bool { return verified || b.Soft }
+
 // Covers reports whether the budget counts a call. value returns the call's value of a dimension, and whether it is
-// verified: one that is not counts as missing, as no label that a caller sets may choose who pays. It does not
-// allocate.
+// verified; see Counts. It does not allocate.
 func (b *Budget) Covers(value func(DimensionName) (string, bool)) bool {
 	return b.covers(value, "")
 }
@@ -23,7 +26,7 @@ func (b *Budget) covers(value func(DimensionName) (string, bool), every Dimensio
 			continue
 		}
 		v, verified := value(DimensionName(c.Key))
-		if !verified {
+		if !b.Counts(verified) {
 			v = ""
 		}
 		if !c.accepts(v) {

@@ -67,6 +67,7 @@ func (w *encoder) provider(p *Provider) {
 	w.text("vendor", string(p.Vendor))
 	writeTexts(w, "hosts", p.Hosts)
 	w.text("prefix", p.Prefix)
+	w.text("region", p.Region)
 	w.credential(p.Credential)
 }
 

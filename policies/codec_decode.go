@@ -104,6 +104,8 @@ func (d *decoder) provider(p *Provider, key string, v jsonscan.Token) bool {
 		p.Hosts = readTexts[string](d, v)
 	case "prefix":
 		p.Prefix = d.text(v)
+	case "region":
+		p.Region = d.text(v)
 	case "credential":
 		p.Credential = d.credential(v)
 	default:

@@ -161,7 +161,7 @@ func (s *Set) asked(r *Request, st State, now time.Time) Option {
 
 // priced fills in what the option's model costs.
 func (s *Set) priced(r *Request, o Option, now time.Time) Option {
-	o.Listing, o.Terms = s.Lookup(o.Vendor, o.Model, now), terms(r.Call)
+	o.Listing, o.Terms = s.Lookup(o.Vendor, o.Model, now), s.terms(r.Call, o.Route)
 	if o.Listing == nil {
 		return s.quarantined(o)
 	}

@@ -27,5 +27,11 @@ func (s *Set) dearestPrice(call *provider.Request, o *Option) (pricing.Price, bo
 	return price, false
 }
 
-// terms are those that a call asks for.
-func terms(*provider.Request) pricing.Terms { return pricing.Terms{} }
+// terms are those that a call asks for at a provider.
+func (s *Set) terms(_ *provider.Request, at RouteName) pricing.Terms {
+	var t pricing.Terms
+	if p := s.places[at].provider; p != nil {
+		t.Region = p.Region
+	}
+	return t
+}
