@@ -21,7 +21,7 @@ func (l *Ledger) SetBudgets(ctx context.Context, budgets []policies.Budget, now 
 	l.setting.Lock()
 	defer l.setting.Unlock()
 	l.mu.Lock()
-	layout := l.books.layOut(budgets, l.journal.end().seq)
+	layout := l.books.layOut(budgets, l.journal.end().Seq)
 	l.mu.Unlock()
 	err := l.build(ctx, layout.fresh, now)
 	l.mu.Lock()

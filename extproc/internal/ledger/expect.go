@@ -95,9 +95,9 @@ func (k *learned) update(key learnKey, tokens int64) {
 func (st *store) learn(ctx context.Context, k *learned) error {
 	rows, err := st.reader.QueryContext(ctx, `
 		SELECT l.route, l.model, s.dims, t.output
-		FROM (SELECT at, seq, label, scope, output, estimated FROM entries ORDER BY at DESC, seq DESC LIMIT ?) AS t
+		FROM (SELECT at, seq, label, scope, output FROM entries ORDER BY at DESC, seq DESC LIMIT ?) AS t
 		CROSS JOIN labels AS l ON l.id = t.label CROSS JOIN scopes AS s ON s.id = t.scope
-		WHERE l.outcome = 'ok' AND NOT t.estimated ORDER BY t.at, t.seq`, learnFrom)
+		WHERE l.outcome = 'ok' AND NOT l.estimated ORDER BY t.at, t.seq`, learnFrom)
 	if err != nil {
 		return fmt.Errorf("learn from entries: %w", err)
 	}
