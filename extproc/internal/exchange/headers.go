@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"strings"
+
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -22,8 +24,10 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	switch {
 	case in.header("upgrade") != "":
 		return x.uncovered("upgrade"), nil
-	case x.endpoint.API == "" || in.Method != "POST":
+	case !x.endpoint.IsCall() || in.Method != "POST":
 		return x.uncovered("path"), nil
+	case strings.HasPrefix(in.header("content-type"), "multipart/"):
+		return x.uncovered("multipart"), nil
 	case in.NoBody && x.enforcing():
 		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed"), nil
 	case in.NoBody:
@@ -43,7 +47,7 @@ func (x *Exchange) encoding() string {
 // uncovered lets a request pass that is no model call, or refuses it where a budget covers the caller: what
 // cannot be priced in advance could spend without limit. Free probes always pass.
 func (x *Exchange) uncovered(reason string) Reply {
-	if x.enforcing() && len(x.snap.Set.Policy().Budgets) > 0 && !x.free() {
+	if x.enforcing() && x.snap.Set.Limits(x.dims, policies.ModelRef{Route: x.route}) && !x.free() {
 		message := "a spend limit covers this endpoint and farebox cannot price it in advance; " +
 			"call an endpoint that it reads, or ask the platform team to exempt this path"
 		return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
@@ -67,7 +71,7 @@ func (x *Exchange) free() bool {
 	if x.in.header("upgrade") != "" {
 		return false
 	}
-	if x.endpoint.API != "" && x.in.Method != "HEAD" && x.in.Method != "OPTIONS" {
+	if x.endpoint.IsCall() && x.in.Method != "HEAD" && x.in.Method != "OPTIONS" {
 		return false
 	}
 	return provider.FreeProbe(x.in.Method, x.in.Path)
