@@ -24,7 +24,7 @@ const (
 	Lost      Outcome = "lost"       // farebox died before the end, or its owner forgot it
 	CacheHit  Outcome = "cache_hit"  // answered without a call
 	Released  Outcome = "released"   // proven unbilled
-	Adjusted  Outcome = "adjustment" // no call: what is corrected of another entry after it was settled
+	Adjusted  Outcome = "adjustment" // no call: a later correction of what another entry came to
 	ToppedUp  Outcome = "top_up"     // no call: a budget was raised for a while
 )
 
