@@ -56,7 +56,7 @@ func (l *Ledger) layOut(budgets []policies.Budget) *layout {
 		known[m.key] = m
 	}
 	out := &layout{limits: map[*meter][]policies.Budget{}}
-	base := l.journal.end().seq
+	base := l.journal.end().Seq
 	for i := range budgets {
 		b := &budgets[i]
 		m := known[keyOf(b)]

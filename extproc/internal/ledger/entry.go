@@ -17,13 +17,14 @@ type Outcome string
 
 // The outcomes.
 const (
-	OK        Outcome = "ok"        // answered in full
-	Failed    Outcome = "error"     // an error of the provider that is billed
-	Cancelled Outcome = "cancelled" // the client went away
-	Cut       Outcome = "cut"       // the provider stopped before the end
-	Lost      Outcome = "lost"      // farebox died before the end
-	CacheHit  Outcome = "cache_hit" // answered without a call
-	Released  Outcome = "released"  // proven unbilled
+	OK        Outcome = "ok"         // answered in full
+	Failed    Outcome = "error"      // an error of the provider that is billed
+	Cancelled Outcome = "cancelled"  // the client went away
+	Cut       Outcome = "cut"        // the provider stopped before the end
+	Lost      Outcome = "lost"       // farebox died before the end
+	CacheHit  Outcome = "cache_hit"  // answered without a call
+	Released  Outcome = "released"   // proven unbilled
+	Adjusted  Outcome = "adjustment" // a later correction of what another entry came to
 )
 
 // Entry is one call in the ledger.
@@ -35,9 +36,12 @@ type Entry struct {
 	Outcome   Outcome           `json:"out"`
 	Detail    string            `json:"detail,omitempty"` // a few words for people: why it was released, what cut it
 	Attempts  int               `json:"tries,omitempty"`  // upstream attempts
-	Usage     pricing.Usage     `json:"use"`
-	Service   pricing.Service   `json:"svc,omitempty"` // class of service that was billed
-	Region    string            `json:"reg,omitempty"` // that the price depends on, as the response names it
+	// Adjusts is the entry that this one corrects: its amounts are differences, which may be negative, and count in
+	// the window of that entry. The zero ID everywhere else.
+	Adjusts ID              `json:"adj,omitzero"`
+	Usage   pricing.Usage   `json:"use"`
+	Service pricing.Service `json:"svc,omitempty"` // class of service that was billed
+	Region  string          `json:"reg,omitempty"` // that the price depends on, as the response names it
 
 	Cost     pricing.Money   `json:"cost"`            // what the call came to, or the estimate of it
 	Extra    pricing.Money   `json:"extra,omitempty"` // of Cost, an estimate of what attempts before the last one came to

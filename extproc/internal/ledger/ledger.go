@@ -20,6 +20,7 @@ type Options struct {
 	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
+	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
 // withDefaults returns the options with what was left out.
@@ -49,7 +50,8 @@ type Ledger struct {
 	lock    *os.File
 	journal *journal
 	store   *store
-	sink    *sink
+	sink    *feed   // of store
+	others  []*feed // of Options.Sinks
 
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
@@ -63,7 +65,8 @@ type Ledger struct {
 	open     map[ID]*open
 	queue    []unwritten // entries that the journal did not take yet
 	stats    Stats
-	syncErr  error // of the last sync
+	syncErr  error         // of the last sync
+	keep     time.Duration // how long entries are kept, 0 for ever
 	closed   bool
 }
 
@@ -97,7 +100,9 @@ func Open(dir string, o Options) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.wait.Go(func() { l.keepSynced(ctx) })
-	l.wait.Go(func() { l.sink.run(ctx, l.options.FlushInterval) })
+	for _, f := range l.feeds() {
+		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
+	}
 	return l, nil
 }
 
@@ -117,18 +122,35 @@ func (l *Ledger) openFiles(dir string) error {
 	if err != nil {
 		return err
 	}
-	applied, err := l.store.position()
+	replica, err := openReplica(dir, l.options.Now())
+	if err != nil {
+		return err
+	}
+	applied, err := l.store.Resume(context.Background(), replica)
 	if err != nil {
 		return err
 	}
 	if l.journal, err = rec.start(dir, applied, l.options.SegmentBytes); err != nil {
 		return err
 	}
+	l.sink = newFeed(l.store, replica, l.journal, l.options.Logger)
+	for _, s := range l.options.Sinks {
+		f := newFeed(s, replica, l.journal, l.options.Logger)
+		f.backfill = l.store.older
+		l.others = append(l.others, f)
+	}
 	if err := l.settleLost(); err != nil {
 		return err
 	}
-	l.sink = newSink(l.journal, l.store, applied, l.options.Logger)
 	return l.sink.drain(context.Background())
+}
+
+// feeds returns those of all sinks that were opened.
+func (l *Ledger) feeds() []*feed {
+	if l.sink == nil {
+		return nil
+	}
+	return append([]*feed{l.sink}, l.others...)
 }
 
 // settleLost settles the reservations of processes that died.
@@ -175,7 +197,8 @@ func (l *Ledger) keepSynced(ctx context.Context) {
 }
 
 // Healthy returns why promises of the ledger do not hold at the moment: the journal cannot be written or synced,
-// entries wait or were given up, the database is not fed. It returns nil when all is well.
+// entries wait or were given up, the folder's own database is not fed. It returns nil when all is well. Other sinks may
+// be down for long without harm; Sinks says how they are.
 func (l *Ledger) Healthy() error {
 	l.mu.Lock()
 	errs := []error{l.syncErr}
@@ -191,7 +214,7 @@ func (l *Ledger) Healthy() error {
 
 // Stats returns what is worth watching.
 func (l *Ledger) Stats() Stats {
-	behind := l.journal.end().seq - l.sink.appliedSeq()
+	behind := l.sink.state().Behind
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
@@ -199,9 +222,18 @@ func (l *Ledger) Stats() Stats {
 	return s
 }
 
+// Sinks returns how every sink stands, the folder's own database first.
+func (l *Ledger) Sinks() []SinkState {
+	var states []SinkState
+	for _, f := range l.feeds() {
+		states = append(states, f.state())
+	}
+	return states
+}
+
 // Flush returns when the database has all that was acknowledged before, or with the reason why it cannot.
 func (l *Ledger) Flush(ctx context.Context) error {
-	return l.sink.waitFor(ctx, l.journal.end().seq)
+	return l.sink.waitFor(ctx, l.journal.end().Seq)
 }
 
 // Close writes what is pending and gives the folder back. Reservations still open are settled as lost by the next
@@ -218,6 +250,7 @@ func (l *Ledger) Close() error {
 	l.wait.Wait()
 	l.retryQueue()
 	err := l.sink.drain(context.Background())
+	l.drainOthers()
 	l.mu.Lock()
 	if n := len(l.queue); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d entries lost: %w", n, l.journal.lastFault()))
@@ -229,17 +262,34 @@ func (l *Ledger) Close() error {
 	return nil
 }
 
+// closeWithin is how long Close waits for sinks beyond the folder, which get the rest when they are fed again.
+const closeWithin = 3 * time.Second
+
+func (l *Ledger) drainOthers() {
+	ctx, stop := context.WithTimeout(context.Background(), closeWithin)
+	defer stop()
+	for _, f := range l.others {
+		if err := f.drain(ctx); err != nil {
+			l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "ledger database not up to date", slog.String("sink", f.sink.Name()),
+				slog.Int64("behind", f.state().Behind), slog.Any("err", err))
+		}
+	}
+}
+
 // closeFiles closes what openFiles opened. The lock goes last.
 func (l *Ledger) closeFiles() error {
 	var errs []error
-	if l.sink != nil {
-		l.sink.close()
+	for _, f := range l.feeds() {
+		f.close()
+	}
+	for _, s := range l.options.Sinks {
+		errs = append(errs, s.Close())
 	}
 	if l.journal != nil {
 		errs = append(errs, l.journal.close())
 	}
 	if l.store != nil {
-		errs = append(errs, l.store.close())
+		errs = append(errs, l.store.Close())
 	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())

@@ -252,7 +252,7 @@ func (r *run) start() {
 	must(r.t, err)
 	// A sink that keeps up, and one that often has to read the files.
 	r.l.journal.mu.Lock()
-	r.l.journal.tail.limit = []int{maxTail, 5}[r.rand.IntN(2)]
+	r.l.sink.tail.limit = []int{maxTail, 5}[r.rand.IntN(2)]
 	r.l.journal.mu.Unlock()
 }
 

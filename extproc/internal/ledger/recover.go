@@ -111,10 +111,10 @@ func cutTail(path string, size int64, torn bool, logger *slog.Logger) error {
 
 // start begins a new segment after what was recovered, for reservations that nobody has made yet. The sequence
 // goes on after seq, which is at least that of every record known.
-func (rec *recovered) start(dir string, after position, limit int64) (*journal, error) {
+func (rec *recovered) start(dir string, after Position, limit int64) (*journal, error) {
 	j := &journal{
 		dir: dir, limit: limit, newFile: createFile, open: rec.open,
-		number: max(rec.last, after.segment) + 1, oldest: rec.oldest, seq: max(rec.seq, after.seq),
+		number: max(rec.last, after.Segment) + 1, oldest: rec.oldest, seq: max(rec.seq, after.Seq),
 	}
 	if rec.last > 0 {
 		// Damage in a segment that is not the last one is fatal, so what a killed process left in the page
@@ -130,7 +130,6 @@ func (rec *recovered) start(dir string, after position, limit int64) (*journal, 
 		return nil, fmt.Errorf("start journal segment: %w", err)
 	}
 	j.useLocked(f, size) // nobody else has j yet
-	j.tail = tail{limit: maxTail, from: j.endLocked()}
 	return j, nil
 }
 
