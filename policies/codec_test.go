@@ -21,7 +21,7 @@ func codecPolicy() *Policy {
 		Mode:    Enforce,
 		Passive: true,
 		Providers: []Provider{
-			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Credential: Credential{File: "/run/\"key\"\n"}},
+			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Region: "eu", Credential: Credential{File: "/run/\"key\"\n"}},
 			{Name: "anthropic", Vendor: "anthropic", Credential: Credential{Caller: true}},
 		},
 		Dimensions: []Dimension{{Name: "team", Sources: []Source{{FromHeader, "x-team"}, {FromJWT, "urn:team"}}, Trusted: true}},
@@ -37,16 +37,25 @@ func codecPolicy() *Policy {
 		Exact:  &ExactCache{TTL: 90 * time.Minute, Per: "team", All: true, MaxTemperature: 0.35, ToolCalls: true, MaxMegabytes: 256},
 		Prompt: true,
 		Pools: []Pool{{Name: "gpu", Endpoints: []string{"http://10.0.0.5:8000"}, GPUHour: 2_100_000_001, GPUs: 2, Throughput: 2500,
-			Context: 32000, Use: WhenCheaper, Credential: Credential{File: "/k", Caller: false}}},
-		Budgets: []Budget{{Name: "company", Limit: 1<<63 - 1, Per: []DimensionName{"team"}, Window: Month,
-			Zone: time.FixedZone("Europe/Berlin", 0), FreeOnly: true, AbortedEstimate: true}},
-		Unknown: UnknownModel{Refuse: true, Charge: 30, Alert: true},
+			SpotHour: 900_000_000, SpotShare: 60, Models: []PoolModel{{Model: "meta/llama", Quantisation: "fp8", Throughput: 1800}},
+			Context: 32000, Use: AboveVolume, Above: 1_000_000, Credential: Credential{File: "/k", Caller: false}}},
+		Budgets: []Budget{{Name: "company", Limit: 1<<63 - 1, Per: []DimensionName{"team"},
+			Only: []Condition{{"team", []string{"a*"}}}, Window: Rolling, Length: 24 * time.Hour, Zone: time.FixedZone("Europe/Berlin", 0),
+			Soft: true, Steps: []Step{{Percent: 90, Do: StepCapTier, Tier: "medium"}}, FreeOnly: true, FitOutput: 256,
+			StopOnBudget: true, AbortedEstimate: true, OpenOnOutage: true}},
+		Unknown:   UnknownModel{Refuse: true, Charge: 30, Alert: true, Dearest: codecRates},
+		Overlays:  []string{"prices/overlay.json"},
+		Discounts: []Discount{{Vendor: "openai", Models: []string{"gpt-*"}, PPM: 850_000}},
+		Keep:      400 * 24 * time.Hour,
+		Refusal:   402,
 	}
 }
 
+var codecRates = pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5,
+	InputAudio: 11, InputImage: 12, CacheReadAudio: 13, OutputAudio: 14, OutputImage: 15}
+
 func codecListings() []pricing.Listing {
-	rates := pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5,
-		InputAudio: 11, InputImage: 12, CacheReadAudio: 13, OutputAudio: 14, OutputImage: 15}
+	rates := codecRates
 	fees := pricing.Fees{Request: 21, WebSearch: 22, FileSearch: 23, CodeRun: 24, SearchUnit: 25, Image: 26, Second: 27, Character: 28}
 	price := pricing.Price{Rates: rates, Fees: fees, Brackets: []pricing.Bracket{{Above: 200_000, Rates: rates}}}
 	return []pricing.Listing{

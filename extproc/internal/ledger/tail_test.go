@@ -13,7 +13,7 @@ import (
 )
 
 func TestTailKeepsTheLatestEntries(t *testing.T) {
-	place := func(seq int64) position { return position{segment: 1, offset: 100 * seq, seq: seq} }
+	place := func(seq int64) Position { return Position{Segment: 1, Offset: 100 * seq, Seq: seq} }
 	tl := tail{limit: 3, from: place(0)}
 	add := func(from, until int64) {
 		for seq := from; seq <= until; seq++ {
@@ -54,7 +54,7 @@ func TestEntriesFromMemoryEqualThoseFromFiles(t *testing.T) {
 		scramble(t, reflect.ValueOf(&e).Elem(), r)
 		e.ID = NewID(noon)
 		e.At = noon.Add(-time.Duration(i) * time.Second) // newest first
-		e.Cost, e.Charge, e.Baseline, e.WouldCost = 0, 0, e.Savings.Total(), 0
+		e.Cost, e.Charge, e.Extra, e.Baseline, e.WouldCost, e.ListCost = 0, 0, 0, e.Savings.Total(), 0, 3
 		e.Outcome = Outcome(names[r.IntN(5)])
 		for _, s := range []*string{(*string)(&e.Provider), (*string)(&e.API), (*string)(&e.Route), (*string)(&e.Rule),
 			(*string)(&e.Tier), (*string)(&e.Pool), &e.Would} {
@@ -82,7 +82,7 @@ func TestASinkThatFallsBehindCatchesUpFromTheFiles(t *testing.T) {
 	const callers, calls = 8, 150
 	l := openAt(t, t.TempDir(), Options{FlushInterval: time.Millisecond, SegmentBytes: 32 << 10}, company(pricing.Dollar<<20))
 	l.journal.mu.Lock()
-	l.journal.tail.limit = 3
+	l.sink.tail.limit = 3
 	l.journal.mu.Unlock()
 	together(callers, func() {
 		for range calls {
