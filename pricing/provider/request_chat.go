@@ -34,12 +34,17 @@ func (p *requestParser) chat(root jsonscan.Token) {
 		case fModalities:
 			p.modalities()
 		case fAudio:
-			p.mark(Audio)
+			if p.stated() {
+				p.r.Facts |= Audio
+				p.r.OutputMedia = true
+			}
 		case fPrediction:
 			v := p.s.Skip()
 			p.r.PredictedBytes = int64(v.End - v.Start)
 		case fWebSearchOptions, fPlugins, fSearchParameters:
-			p.mark(ServerTools)
+			if p.stated() {
+				p.serverTool("web_search", -1)
+			}
 		default:
 			p.openAI(f)
 		}
@@ -76,7 +81,7 @@ func (p *requestParser) common(f field) {
 	case fModel:
 		p.modelName()
 	case fStream:
-		p.r.Stream = p.flag()
+		p.r.Stream = p.flag() || p.r.Stream // which the path may say
 	case fTemperature:
 		p.temperature()
 	case fTopP:
@@ -101,10 +106,17 @@ func (p *requestParser) streamOptions() {
 	}
 	o := object{start: v, acts: &streamOptionFields}
 	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
-		if p.flag() {
+		v := p.s.Next()
+		switch v.Kind {
+		case jsonscan.True:
 			p.r.Facts |= IncludeUsage
+		case jsonscan.False, jsonscan.Null:
+		default:
+			p.mistyped("a boolean")
 		}
+		p.r.include = spanOf(v)
 	}
+	p.r.options = spanOf(p.s.Whole(v))
 }
 
 // modalities reads the kinds of output that are wanted.
@@ -114,6 +126,9 @@ func (p *requestParser) modalities() {
 		switch string(p.text(v)) {
 		case "audio", "AUDIO":
 			p.r.Facts |= Audio
+			p.r.OutputMedia = true
+		case "image", "IMAGE", "video", "VIDEO":
+			p.r.OutputMedia = true
 		}
 	}
 }
