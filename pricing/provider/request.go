@@ -68,6 +68,7 @@ type Request struct {
 	keyPresent bool  // prompt_cache_key is present, if only as null
 	unbounded  bool  // holds documents, audio or video, of which bytes say little
 	bodyMarks  bool  // cache options other than prompt_cache_key
+	ownData    bool  // Azure: data sources are asked first
 	tokenIDs   bool  // the prompt consists of token ids, which belong to a model
 	extraInput int64 // tokens that are counted more than once
 }

@@ -7,7 +7,7 @@ var (
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
-		fWebSearchOptions, fPlugins, fSearchParameters, fModels)
+		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels)
 	streamOptionFields = setOf(fIncludeUsage)
 )
 
@@ -44,6 +44,11 @@ func (p *requestParser) chat(root jsonscan.Token) {
 		case fWebSearchOptions, fPlugins, fSearchParameters:
 			if p.stated() {
 				p.serverTool("web_search", -1)
+			}
+		case fDataSources: // Azure's, which puts what it finds into the prompt
+			if p.stated() {
+				p.serverTool("mcp", -1)
+				p.r.ownData = true
 			}
 		default:
 			p.openAI(f)

@@ -33,6 +33,7 @@ const (
 	fConversation
 	fConversationID
 	fData
+	fDataSources
 	fDeferLoading
 	fDocument
 	fDocuments
@@ -186,6 +187,7 @@ var fieldNames = [fields][2]string{
 	fConversation:         {"conversation"},
 	fConversationID:       {"conversation_id"},
 	fData:                 {"data"},
+	fDataSources:          {"data_sources"},
 	fDeferLoading:         {"defer_loading"},
 	fDocument:             {"document"},
 	fDocuments:            {"documents"},
