@@ -208,7 +208,7 @@ func forward(t *testing.T, v *policytest.Vector, set *policies.Set, o *policies.
 
 // read meters the response in pieces.
 func read(v *policytest.Vector, api provider.API, piece int) provider.Reading {
-	m := provider.NewMeter(api)
+	m := provider.NewMeter(provider.Endpoint{API: api}, "")
 	for part := range slices.Chunk(v.Response.Wire(), piece) {
 		m.Write(part)
 	}

@@ -23,7 +23,7 @@ func (x *Exchange) ResponseBody(piece []byte, last bool) ([]Header, error) {
 		return nil, ErrOrder
 	}
 	if x.meter == nil {
-		x.meter = provider.NewMeter(x.endpoint.API)
+		x.meter = provider.NewMeter(x.endpoint, x.vendor)
 	}
 	if !x.begun {
 		x.begun = true
