@@ -128,6 +128,8 @@ func (x *Exchange) refused(err error) Reply {
 		reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: limit.Refills.Sub(x.at)}, "farebox_budget")
 		reply.refills(limit.Refills)
 		return x.end(reply, refusal.String())
+	case refusal == policies.RefuseStep:
+		return x.refusedByStep()
 	case err != nil:
 		x.logError("reservation not recorded", err)
 		return x.end(x.refuse(provider.Unavailable, "the gateway cannot record this call and lets none out unrecorded; try again later", "", "farebox_journal"), "journal")
@@ -137,4 +139,20 @@ func (x *Exchange) refused(err error) Reply {
 	}
 	message := "a spend limit covers this call and its cost cannot be bounded in advance; set an output cap, or ask the platform team for a price of this model"
 	return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
+}
+
+// refusedByStep answers a call that a budget's step refuses, as it keeps the rest of the money in reserve.
+func (x *Exchange) refusedByStep() Reply {
+	d, refills := &x.decision, x.at
+	limits := x.snap.Set.Policy().Budgets
+	for i := range limits {
+		if limits[i].Name == d.Budget {
+			refills = limits[i].End(x.at)
+		}
+	}
+	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
+		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
+	reply := x.refuse(provider.BudgetExhausted, message, "", "farebox_budget")
+	reply.retryAfter(refills, x.at)
+	return x.end(reply, policies.RefuseStep.String())
 }
