@@ -45,6 +45,15 @@ func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
 	if o.Kind == Pooled {
 		return c
 	}
+	if r.HasTerms {
+		c.Terms.Service, c.Told = r.Service, true
+	}
+	if r.Region != "" {
+		c.Terms.Region = r.Region
+	}
+	if r.HasStated && s.trusted(o) {
+		c.Stated = &r.Stated
+	}
 	if r.Model != "" {
 		c.Listing = s.Lookup(o.Vendor, r.Model, at)
 	}

@@ -104,13 +104,9 @@ func (v *invokeEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 	return dst, ok
 }
 
-// Of a frame of AWS's event stream, in bytes: before the headers stand its length, theirs and a checksum of both, and
-// after the payload a checksum of all.
+// frameCRC is the length in bytes of the checksum of all that ends a frame of AWS's event stream.
 // Source: https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html, "Event stream encoding".
-const (
-	framePrelude = 12
-	frameCRC     = 4
-)
+const frameCRC = 4
 
 // headerString is the type of a header that is a string.
 const headerString = 7

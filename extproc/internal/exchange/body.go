@@ -152,7 +152,7 @@ func (x *Exchange) refusedByStep() Reply {
 	}
 	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
 		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
-	reply := x.refuse(provider.BudgetExhausted, message, "", "farebox_budget")
-	reply.retryAfter(refills, x.at)
+	reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: refills.Sub(x.at)}, "farebox_budget")
+	reply.refills(refills)
 	return x.end(reply, policies.RefuseStep.String())
 }
