@@ -12,7 +12,6 @@ import (
 type Charge struct {
 	Listing *pricing.Listing // of the model that answered; nil: the option's own price stands
 	Terms   pricing.Terms    // under which the provider bills the call
-	Told    bool             // the response says so; else Terms are those that the call asked for
 	Stated  *pricing.Money   // what the response says it cost, from a provider whose word is taken; nil: nothing
 }
 
@@ -46,7 +45,7 @@ func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
 		return c
 	}
 	if r.HasTerms {
-		c.Terms.Service, c.Told = r.Service, true
+		c.Terms.Service = r.Service
 	}
 	if r.Region != "" {
 		c.Terms.Region = r.Region
@@ -77,7 +76,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.unsure(&c))}
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.openModel && c.Listing == nil)}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err
@@ -87,11 +86,6 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 		b.restate(*c.Stated, o.Kind == Asked || d.Asked.Listing == nil)
 	}
 	return b, nil
-}
-
-// unsure reports whether the price of what the call asked for is not known, and the response does not tell it either.
-func (d *Decision) unsure(c *Charge) bool {
-	return d.openService && !c.Told || d.openModel && c.Listing == nil
 }
 
 // compare walks from what was asked to what was charged.
