@@ -103,14 +103,14 @@ func (b *Bill) compare(d *Decision, o, served *Option, u pricing.Usage) error {
 	}
 	asked.Terms = served.Terms
 	var err error
-	if b.Baseline, err = asked.atList(unmarked); err != nil {
+	if b.Baseline, err = asked.Cost(unmarked); err != nil {
 		return err
 	}
-	plain, err := api.atList(unmarked)
+	plain, err := api.Cost(unmarked)
 	if err != nil {
 		return err
 	}
-	cached, err := api.atList(u)
+	cached, err := api.Cost(u)
 	if err != nil {
 		return err
 	}
@@ -118,16 +118,6 @@ func (b *Bill) compare(d *Decision, o, served *Option, u pricing.Usage) error {
 	b.Savings[pricing.LeverPromptCache] = plain - cached
 	b.Savings[pricing.LeverSelfHosting] = cached - b.Cost
 	return nil
-}
-
-// atList prices a usage under the option's terms, or where no listing has them as the standard class of service: an
-// unknown class saves nothing.
-func (o *Option) atList(u pricing.Usage) (pricing.Money, error) {
-	price, known := o.price(o.Terms)
-	if !known && o.Listing != nil {
-		price = o.Listing.Price
-	}
-	return price.Cost(u)
 }
 
 // restate puts the provider's own charge in the place of the list's.
