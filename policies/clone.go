@@ -20,10 +20,15 @@ func (p *Policy) clone() Policy {
 		q.Rules[i].When = q.Rules[i].When.clone()
 	}
 	for i := range q.Pools {
-		q.Pools[i].Endpoints = slices.Clone(q.Pools[i].Endpoints)
+		q.Pools[i].Endpoints, q.Pools[i].Models = slices.Clone(q.Pools[i].Endpoints), slices.Clone(q.Pools[i].Models)
 	}
 	for i := range q.Budgets {
-		q.Budgets[i].Per = slices.Clone(q.Budgets[i].Per)
+		b := &q.Budgets[i]
+		b.Per, b.Only, b.Steps = slices.Clone(b.Per), cloneConditions(b.Only), slices.Clone(b.Steps)
+	}
+	q.Overlays, q.Discounts = slices.Clone(p.Overlays), slices.Clone(p.Discounts)
+	for i := range q.Discounts {
+		q.Discounts[i].Models = slices.Clone(q.Discounts[i].Models)
 	}
 	q.Exact = cloned(p.Exact)
 	return q

@@ -37,6 +37,10 @@ func AppendJSON(dst []byte, p *Policy, listings []pricing.Listing) []byte {
 	objects(&w, "budgets", p.Budgets, w.budget)
 	w.key("unknown")
 	w.unknown(&p.Unknown)
+	writeTexts(&w, "overlays", p.Overlays)
+	objects(&w, "discounts", p.Discounts, w.discount)
+	w.int("keep_ns", int64(p.Keep))
+	w.int("refusal", int64(p.Refusal))
 	objects(&w, "prices", needed(p, listings), w.listing)
 	w.close('}')
 	return w.b
@@ -151,23 +155,52 @@ func (w *encoder) pool(p *Pool) {
 	w.text("name", string(p.Name))
 	writeTexts(w, "endpoints", p.Endpoints)
 	w.int("gpu_hour", int64(p.GPUHour))
+	w.int("spot_hour", int64(p.SpotHour))
+	w.int("spot_share", p.SpotShare)
 	w.int("gpus", p.GPUs)
 	w.int("throughput", p.Throughput)
+	objects(w, "models", p.Models, w.poolModel)
 	w.int("context", p.Context)
 	w.text("use", string(p.Use))
+	w.int("above", p.Above)
 	w.credential(p.Credential)
+}
+
+func (w *encoder) poolModel(m *PoolModel) {
+	w.text("model", string(m.Model))
+	w.text("quantisation", m.Quantisation)
+	w.int("throughput", m.Throughput)
 }
 
 func (w *encoder) budget(b *Budget) {
 	w.text("name", string(b.Name))
 	w.int("limit", int64(b.Limit))
 	writeTexts(w, "per", b.Per)
+	objects(w, "only", b.Only, w.condition)
 	w.text("window", string(b.Window))
+	w.int("length_ns", int64(b.Length))
 	if b.Zone != nil {
 		w.text("zone", b.Zone.String())
 	}
+	w.flag("soft", b.Soft)
+	objects(w, "steps", b.Steps, w.step)
 	w.flag("free_only", b.FreeOnly)
+	w.int("fit_output", b.FitOutput)
+	w.flag("stop_on_budget", b.StopOnBudget)
 	w.flag("aborted_estimate", b.AbortedEstimate)
+	w.flag("open_on_outage", b.OpenOnOutage)
+}
+
+func (w *encoder) step(s *Step) {
+	w.int("percent", s.Percent)
+	w.text("do", string(s.Do))
+	w.text("tier", string(s.Tier))
+}
+
+func (w *encoder) discount(d *Discount) {
+	w.text("vendor", string(d.Vendor))
+	writeTexts(w, "models", d.Models)
+	w.int("ppm", d.PPM)
 }
 
 func (w *encoder) unknown(u *UnknownModel) {

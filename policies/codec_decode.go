@@ -80,6 +80,14 @@ func (d *decoder) policy(p *Policy, key string, v jsonscan.Token) bool {
 		p.Budgets = list(d, v, d.budget)
 	case "unknown":
 		d.object(v, func(k string, v jsonscan.Token) bool { return d.unknown(&p.Unknown, k, v) })
+	case "overlays":
+		p.Overlays = readTexts[string](d, v)
+	case "discounts":
+		p.Discounts = list(d, v, d.discount)
+	case "keep_ns":
+		p.Keep = time.Duration(d.int(v))
+	case "refusal":
+		p.Refusal = int(d.int(v))
 	default:
 		return false
 	}
@@ -252,16 +260,38 @@ func (d *decoder) pool(p *Pool, key string, v jsonscan.Token) bool {
 		p.Endpoints = readTexts[string](d, v)
 	case "gpu_hour":
 		p.GPUHour = pricing.Money(d.int(v))
+	case "spot_hour":
+		p.SpotHour = pricing.Money(d.int(v))
+	case "spot_share":
+		p.SpotShare = d.int(v)
 	case "gpus":
 		p.GPUs = d.int(v)
 	case "throughput":
 		p.Throughput = d.int(v)
+	case "models":
+		p.Models = list(d, v, d.poolModel)
 	case "context":
 		p.Context = d.int(v)
 	case "use":
 		p.Use = PoolUse(d.text(v))
+	case "above":
+		p.Above = d.int(v)
 	case "credential":
 		p.Credential = d.credential(v)
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) poolModel(m *PoolModel, key string, v jsonscan.Token) bool {
+	switch key {
+	case "model":
+		m.Model = pricing.ModelName(d.text(v))
+	case "quantisation":
+		m.Quantisation = d.text(v)
+	case "throughput":
+		m.Throughput = d.int(v)
 	default:
 		return false
 	}
@@ -276,17 +306,68 @@ func (d *decoder) budget(b *Budget, key string, v jsonscan.Token) bool {
 		b.Limit = pricing.Money(d.int(v))
 	case "per":
 		b.Per = readTexts[DimensionName](d, v)
+	case "only":
+		b.Only = list(d, v, d.condition)
 	case "window":
 		b.Window = Period(d.text(v))
+	case "length_ns":
+		b.Length = time.Duration(d.int(v))
 	case "zone":
 		b.Zone = time.UTC
 		if name := d.text(v); name != "UTC" {
 			b.Zone = time.FixedZone(name, 0)
 		}
+	default:
+		return d.budgetRules(b, key, v)
+	}
+	return true
+}
+
+// budgetRules reads what a budget does on the way up and when it is spent.
+func (d *decoder) budgetRules(b *Budget, key string, v jsonscan.Token) bool {
+	switch key {
+	case "soft":
+		b.Soft = d.flag(v)
+	case "steps":
+		b.Steps = list(d, v, d.step)
 	case "free_only":
 		b.FreeOnly = d.flag(v)
+	case "fit_output":
+		b.FitOutput = d.int(v)
+	case "stop_on_budget":
+		b.StopOnBudget = d.flag(v)
 	case "aborted_estimate":
 		b.AbortedEstimate = d.flag(v)
+	case "open_on_outage":
+		b.OpenOnOutage = d.flag(v)
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) step(s *Step, key string, v jsonscan.Token) bool {
+	switch key {
+	case "percent":
+		s.Percent = d.int(v)
+	case "do":
+		s.Do = StepAction(d.text(v))
+	case "tier":
+		s.Tier = TierName(d.text(v))
+	default:
+		return false
+	}
+	return true
+}
+
+func (d *decoder) discount(t *Discount, key string, v jsonscan.Token) bool {
+	switch key {
+	case "vendor":
+		t.Vendor = pricing.ProviderName(d.text(v))
+	case "models":
+		t.Models = readTexts[string](d, v)
+	case "ppm":
+		t.PPM = d.int(v)
 	default:
 		return false
 	}

@@ -37,10 +37,17 @@ func codecPolicy() *Policy {
 		Exact:  &ExactCache{TTL: 90 * time.Minute, Per: "team", All: true, MaxTemperature: 0.35, ToolCalls: true, MaxMegabytes: 256},
 		Prompt: true,
 		Pools: []Pool{{Name: "gpu", Endpoints: []string{"http://10.0.0.5:8000"}, GPUHour: 2_100_000_001, GPUs: 2, Throughput: 2500,
-			Context: 32000, Use: WhenCheaper, Credential: Credential{File: "/k", Caller: false}}},
-		Budgets: []Budget{{Name: "company", Limit: 1<<63 - 1, Per: []DimensionName{"team"}, Window: Month,
-			Zone: time.FixedZone("Europe/Berlin", 0), FreeOnly: true, AbortedEstimate: true}},
-		Unknown: UnknownModel{Refuse: true, Charge: 30, Alert: true},
+			SpotHour: 900_000_000, SpotShare: 60, Models: []PoolModel{{Model: "meta/llama", Quantisation: "fp8", Throughput: 1800}},
+			Context: 32000, Use: AboveVolume, Above: 1_000_000, Credential: Credential{File: "/k", Caller: false}}},
+		Budgets: []Budget{{Name: "company", Limit: 1<<63 - 1, Per: []DimensionName{"team"},
+			Only: []Condition{{"team", []string{"a*"}}}, Window: Rolling, Length: 24 * time.Hour, Zone: time.FixedZone("Europe/Berlin", 0),
+			Soft: true, Steps: []Step{{Percent: 90, Do: StepCapTier, Tier: "medium"}}, FreeOnly: true, FitOutput: 256,
+			StopOnBudget: true, AbortedEstimate: true, OpenOnOutage: true}},
+		Unknown:   UnknownModel{Refuse: true, Charge: 30, Alert: true},
+		Overlays:  []string{"prices/overlay.json"},
+		Discounts: []Discount{{Vendor: "openai", Models: []string{"gpt-*"}, PPM: 850_000}},
+		Keep:      400 * 24 * time.Hour,
+		Refusal:   402,
 	}
 }
 

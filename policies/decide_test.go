@@ -86,7 +86,10 @@ func request(t testing.TB, s *Set, path, tier, body string) Request {
 }
 
 // state answers what it holds.
-type state struct{ cheaper, seen bool }
+type state struct {
+	NoState
+	cheaper, seen bool
+}
 
 func (s state) Cheaper(RouteName) bool                                        { return s.cheaper }
 func (s state) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return s.seen }

@@ -34,6 +34,7 @@ type Option struct {
 	Output    int64                // the most tokens that the answers can have; 0 is unknown
 	Bound     pricing.Money        // the most that the call can cost
 	Unbounded bool                 // it may cost more: Bound is 0, or the most for its tokens where fees are not known
+	Expected  pricing.Money        // what it is expected to cost; at most Bound where that is known
 	Edit      provider.Target      // what the request must become
 	Refusal   Refusal              // for Refuse: why
 }

@@ -53,6 +53,17 @@ type Policy struct {
 	Pools      []Pool
 	Budgets    []Budget
 	Unknown    UnknownModel
+	Overlays   []string      // price files that go before the catalogue, the last one first
+	Discounts  []Discount    // negotiated; first match wins
+	Keep       time.Duration // how long the ledger keeps entries; 0 for ever
+	Refusal    int           // HTTP status of a refusal for money: 429 (the default), 402 or 403
+}
+
+// Discount is a negotiated factor on a provider's list prices of tokens.
+type Discount struct {
+	Vendor pricing.ProviderName
+	Models []string // any of these globs; empty: all
+	PPM    int64    // factor in parts per million: 850000 is 15% off
 }
 
 // Provider says how a vendor's calls are recognised and paid for.
@@ -154,60 +165,135 @@ type ExactCache struct {
 type Pool struct {
 	Name       RouteName
 	Endpoints  []string      // "http://10.0.0.5:8000"
-	GPUHour    pricing.Money // one GPU for one hour
+	GPUHour    pricing.Money // one GPU for one hour, on demand
+	SpotHour   pricing.Money // one spot GPU for one hour; 0: none are used
+	SpotShare  int64         // of the GPUs in percent, how many are spot
 	GPUs       int64
-	Throughput int64 // tokens per second of the whole pool
-	Context    int64 // context window of its models in tokens; 0 unknown
+	Throughput int64       // tokens per second of the whole pool
+	Models     []PoolModel // throughput by model, where it differs
+	Context    int64       // context window of its models in tokens; 0 unknown
 	Use        PoolUse
+	Above      int64      // for AboveVolume: tokens per day
 	Credential Credential // Caller is not allowed: the caller's key never goes to a pool
+}
+
+// PoolModel is what a pool makes of one model.
+type PoolModel struct {
+	Model        pricing.ModelName
+	Quantisation string // "fp8", "awq"; "" unknown
+	Throughput   int64  // tokens per second of the whole pool
 }
 
 // PoolUse says when a tier sends calls to a pool.
 type PoolUse string
 
 // WhenCheaper compares what the eligible calls of the last 24 hours would have cost at the API with what the
-// GPUs cost in 24 hours.
+// GPUs cost in 24 hours. AboveVolume looks at the tokens of those calls instead.
 const (
 	WhenCheaper PoolUse = "when cheaper"
+	AboveVolume PoolUse = "above volume"
 	Always      PoolUse = "always"
 	Never       PoolUse = "never"
 )
 
-// Budget limits what a scope may spend in a window. All budgets are hard.
+// Dimensions that every call has, besides those that the policy declares. Nobody but the proxy and farebox sets them.
+const (
+	DimKey       DimensionName = "key"       // the account whose credential the caller sent: a hash of it
+	DimNamespace DimensionName = "namespace" // of the caller's certificate, unless declared
+	DimWorkload  DimensionName = "workload"  // of the caller's certificate, unless declared
+	DimModel     DimensionName = "model"     // that serves the call
+	DimProvider  DimensionName = "provider"  // route that serves the call
+)
+
+// Budget limits what a scope may spend in a window. It is hard unless Soft.
 type Budget struct {
 	Name     BudgetName
 	Limit    pricing.Money
 	Per      []DimensionName // one balance per combination of values; empty: one for everybody
+	Only     []Condition     // calls whose verified values match all of these; empty: every call
 	Window   Period
+	Length   time.Duration  // of a Rolling window
 	Zone     *time.Location // never nil after Compile; UTC by default
+	Soft     bool           // counts what calls are expected to cost, warns, and never refuses
+	Steps    []Step         // on the way up, by rising percentage
 	FreeOnly bool           // 100%: free only. Cache hits and pools stay usable when the money is gone
+	// FitOutput is the smallest cap on the output that a call may be fitted to before it is refused; 0: none.
+	FitOutput int64
+	// StopOnBudget ends a stream that has used up its reservation.
+	StopOnBudget bool
 	// AbortedEstimate counts an aborted call at its estimate instead of its bound.
 	AbortedEstimate bool
+	// OpenOnOutage lets calls pass when the store of shared balances cannot be reached and the lease is used up.
+	OpenOnOutage bool
 }
+
+// Step is what happens from a part of a budget's limit on.
+type Step struct {
+	Percent int64 // of the limit that is spent or reserved, 1 to 100
+	Do      StepAction
+	Tier    TierName // for CapTier
+}
+
+// StepAction names what a step does. At 100% a hard budget refuses, whatever its steps.
+type StepAction string
+
+// The actions.
+const (
+	StepAlert   StepAction = "alert"
+	StepCapTier StepAction = "cap tier"     // no tier above Tier, in the order of the policy
+	StepPools   StepAction = "prefer pools" // own pools first, cheaper or not
+	StepFit     StepAction = "fit output"   // caps the output at what the step leaves, down to FitOutput
+	StepRefuse  StepAction = "refuse"       // below 100%: keeps the rest in reserve
+)
 
 // Period is the length of a budget's window.
 type Period string
 
-// Calendar periods in the budget's zone.
+// Calendar periods in the budget's zone, weeks from Monday; a rolling window is the last Length.
 const (
-	Day   Period = "day"
-	Month Period = "month"
+	Hour    Period = "hour"
+	Day     Period = "day"
+	Week    Period = "week"
+	Month   Period = "month"
+	Rolling Period = "rolling"
 )
 
-// Start returns the first moment of the window that contains at.
+// rollingSteps is in how many steps a rolling window moves on.
+const rollingSteps = 60
+
+// Grain is the length of the steps in which a rolling window moves on. Everything that was spent in the last Length
+// counts, and of what is older at most one Grain.
+func (b *Budget) Grain() time.Duration { return max(b.Length/rollingSteps, time.Second) }
+
+// Start returns the first moment of the window that contains at, of a rolling one that of the Grain that contains it.
 func (b *Budget) Start(at time.Time) time.Time {
 	at = at.In(b.Zone)
 	day := at.Day()
-	if b.Window == Month {
+	switch b.Window {
+	case Rolling:
+		return at.Truncate(b.Grain())
+	case Hour: // some zones have an offset that is no whole hour, and change it by one that is
+		return at.Add(-time.Duration(at.Minute())*time.Minute - time.Duration(at.Second())*time.Second - time.Duration(at.Nanosecond()))
+	case Week:
+		day -= (int(at.Weekday()) + 6) % 7
+	case Month:
 		day = 1
 	}
 	return time.Date(at.Year(), at.Month(), day, 0, 0, 0, 0, b.Zone)
 }
 
-// End returns the first moment after the window that contains at: when the budget refills.
+// End returns the first moment after the window that contains at: when the budget refills. What was spent in the
+// Grain that contains at refills a rolling one a Length after it.
 func (b *Budget) End(at time.Time) time.Time {
 	s := b.Start(at)
-	if b.Window == Month {
+	switch b.Window {
+	case Rolling:
+		return s.Add(b.Grain()).Add(b.Length)
+	case Hour:
+		return s.Add(time.Hour)
+	case Week:
+		return time.Date(s.Year(), s.Month(), s.Day()+7, 0, 0, 0, 0, b.Zone)
+	case Month:
 		return time.Date(s.Year(), s.Month()+1, 1, 0, 0, 0, 0, b.Zone)
 	}
 	return time.Date(s.Year(), s.Month(), s.Day()+1, 0, 0, 0, 0, b.Zone)
@@ -216,6 +302,6 @@ func (b *Budget) End(at time.Time) time.Time {
 // UnknownModel says what happens to a call for a model without a price.
 type UnknownModel struct {
 	Refuse bool
-	Charge pricing.Rate // otherwise: this rate for every token; never zero
+	Charge pricing.Rate // otherwise: this rate for every token; 0: the dearest rates of the price list, never nothing
 	Alert  bool
 }

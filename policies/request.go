@@ -46,6 +46,11 @@ type State interface {
 	Cheaper(pool RouteName) bool
 	// PrefixSeen reports whether a model saw the prefix within the lifetime of its prompt cache.
 	PrefixSeen(route RouteName, model pricing.ModelName, p provider.Prefix) bool
+	// Left returns what a budget of the policy has left for the call as it was asked: its limit where nothing is spent,
+	// or where the budget does not cover the call.
+	Left(b *Budget) pricing.Money
+	// ExpectedOutput returns how many tokens such a call was answered with of late, 0 if that is not known.
+	ExpectedOutput(route RouteName, model pricing.ModelName) int64
 }
 
 // NoState is a process that has seen nothing yet.
@@ -56,3 +61,9 @@ func (NoState) Cheaper(RouteName) bool { return false }
 
 // PrefixSeen reports false.
 func (NoState) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return false }
+
+// Left reports the whole limit.
+func (NoState) Left(b *Budget) pricing.Money { return b.Limit }
+
+// ExpectedOutput reports that nothing is known.
+func (NoState) ExpectedOutput(RouteName, pricing.ModelName) int64 { return 0 }

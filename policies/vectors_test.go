@@ -84,7 +84,10 @@ func compile(t *testing.T, v *policytest.Vector) (written, decoded *policies.Set
 }
 
 // state is the one that a vector describes.
-type state struct{ *policytest.Vector }
+type state struct {
+	policies.NoState
+	*policytest.Vector
+}
 
 func (s state) Cheaper(pool policies.RouteName) bool { return string(pool) == s.Vector.Cheaper }
 
@@ -102,7 +105,7 @@ func run(t *testing.T, v *policytest.Vector, set *policies.Set, piece int) polic
 		unreadable(t, &out, endpoint.API, err)
 		return out
 	}
-	d := set.Decide(request(v, set, &call), state{v}, v.At)
+	d := set.Decide(request(v, set, &call), state{Vector: v}, v.At)
 	served, short := d.Choose(func(o *policies.Option) error { return bear(v, set, o) })
 	out.Note(policytest.Rule, string(d.Rule))
 	out.Note(policytest.Tier, string(d.Tier))

@@ -280,8 +280,8 @@ func TestEnforceMode(t *testing.T) {
 			}
 		})
 		t.Run("not a call", func(t *testing.T) {
-			got, _ := u.call(t, http.DefaultTransport, p.request(t, "/v1/embeddings", `{"model":"x"}`, "x-farebox-route", "gpu"), "{}")
-			if want := (sent{name: "openai", path: "/v1/embeddings", body: `{"model":"x"}`}); got.String() != want.String() {
+			got, _ := u.call(t, http.DefaultTransport, p.request(t, "/v1/moderations", `{"model":"x"}`, "x-farebox-route", "gpu"), "{}")
+			if want := (sent{name: "openai", path: "/v1/moderations", body: `{"model":"x"}`}); got.String() != want.String() {
 				t.Errorf("upstream got %v, want %v", got, want)
 			}
 		})

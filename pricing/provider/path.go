@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -11,8 +12,33 @@ type Endpoint struct {
 	API     API               // "" if the path is none of the formats
 	Model   pricing.ModelName // of the call; ParsePath knows it only where the path holds it
 	ModelAt Span              // of the model in the path, percent-encoded as it is there; absent if the body holds it
-	Stream  bool              // the answer is a stream; ParsePath knows it only of Gemini
-	SSE     bool              // that stream consists of server-sent events, not of a JSON array
+	Stream  bool              // the answer is a stream; ParsePath knows it only where the path says so
+	SSE     bool              // that stream consists of server-sent events, not of a JSON array or AWS frames
+
+	// Fetch is the id of an answer that the provider holds and a GET of the path fetches, as one that was made in the
+	// background. Such a path is no call, but its answer states the usage of the call that it answers.
+	Fetch string
+}
+
+// IsCall reports whether a POST to the path asks a model for something.
+func (e Endpoint) IsCall() bool { return e.API != "" && e.Fetch == "" }
+
+// pathEnds are the ends of paths that tell the API, each before any that ends alike. Those of one word are Ollama's
+// and TGI's own.
+var pathEnds = [...]struct {
+	end string
+	api API
+}{
+	{"/chat/completions", OpenAIChat}, {"/completions", OpenAICompletions},
+	{"/responses", OpenAIResponses}, {"/responses/compact", OpenAIResponses},
+	{"/v1/messages", AnthropicMessages},
+	{"/api/embeddings", OllamaEmbed}, {"/embeddings", OpenAIEmbeddings},
+	{"/images/generations", OpenAIImages}, {"/images/edits", OpenAIImages}, {"/images/variations", OpenAIImages},
+	{"/audio/speech", OpenAISpeech}, {"/audio/transcriptions", OpenAITranscription}, {"/audio/translations", OpenAITranscription},
+	{"/v1/chat", CohereChat}, {"/v2/chat", CohereChat}, {"/v1/generate", CohereChat},
+	{"/v1/embed", CohereEmbed}, {"/v2/embed", CohereEmbed}, {"/rerank", CohereRerank},
+	{"/api/chat", OllamaChat}, {"/api/generate", OllamaGenerate}, {"/api/embed", OllamaEmbed},
+	{"/generate", TGIGenerate}, {"/generate_stream", TGIGenerate},
 }
 
 // ParsePath says which call a POST to the path is, query included. It goes by the end of the path, as hosts put
@@ -22,21 +48,36 @@ type Endpoint struct {
 func ParsePath(path string) Endpoint {
 	raw, query := cutQuery(path)
 	raw = strings.TrimRight(raw, "/")
-	plain := unescape(raw)
-	switch {
-	case strings.HasSuffix(plain, "/chat/completions"):
-		return azureDeployment(Endpoint{API: OpenAIChat}, raw)
-	case strings.HasSuffix(plain, "/responses"):
-		return Endpoint{API: OpenAIResponses}
-	case strings.HasSuffix(plain, "/v1/messages"):
-		return Endpoint{API: AnthropicMessages}
+	if e, ok := bedrockPath(raw); ok {
+		return e
 	}
-	return geminiPath(raw, query)
+	plain := unescape(raw)
+	for i := range pathEnds {
+		if strings.HasSuffix(plain, pathEnds[i].end) {
+			e := Endpoint{API: pathEnds[i].api, Stream: strings.HasSuffix(plain, "/generate_stream")}
+			e.SSE = e.Stream
+			return azureDeployment(e, raw, pathEnds[i].end)
+		}
+	}
+	if id, ok := heldResponse(plain); ok {
+		return Endpoint{API: OpenAIResponses, Fetch: id}
+	}
+	return googlePath(raw, query)
 }
 
-// azureDeployment adds the model of /deployments/M/chat/completions, where Azure ignores the body's.
-func azureDeployment(e Endpoint, raw string) Endpoint {
-	const list, verb = "/deployments/", "/chat/completions"
+// heldResponse returns the id of /responses/ID.
+func heldResponse(plain string) (id string, ok bool) {
+	slash := strings.LastIndexByte(plain, '/')
+	if slash < 0 || !strings.HasSuffix(plain[:slash], "/responses") {
+		return "", false
+	}
+	id = plain[slash+1:]
+	return id, id != "input_tokens"
+}
+
+// azureDeployment adds the model of /deployments/M/chat/completions and the like, where Azure ignores the body's.
+func azureDeployment(e Endpoint, raw, verb string) Endpoint {
+	const list = "/deployments/"
 	start := strings.LastIndex(raw, list) + len(list)
 	end := len(raw) - len(verb)
 	if start < len(list) || start >= end || strings.Contains(raw[start:end], "/") {
@@ -47,23 +88,72 @@ func azureDeployment(e Endpoint, raw string) Endpoint {
 	return e
 }
 
-// geminiPath reads .../models/M:generateContent and :streamGenerateContent.
-func geminiPath(raw, query string) Endpoint {
+// bedrockPath reads /model/M/converse and the like. M may be an ARN, whose slash need not be encoded.
+func bedrockPath(raw string) (Endpoint, bool) {
+	const list = "/model/"
+	start := strings.Index(raw, list) + len(list)
 	slash := strings.LastIndexByte(raw, '/')
-	if slash < 0 || !strings.HasSuffix(unescape(raw[:slash]), "/models") {
+	if start < len(list) || slash <= start {
+		return Endpoint{}, false
+	}
+	e := Endpoint{Model: pricing.ModelName(unescape(raw[start:slash])), ModelAt: Span{start, slash}}
+	switch unescape(raw[slash+1:]) {
+	case "converse":
+		e.API = BedrockConverse
+	case "converse-stream":
+		e.API, e.Stream = BedrockConverse, true
+	case "invoke":
+		e.API = BedrockInvoke
+	case "invoke-with-response-stream":
+		e.API, e.Stream = BedrockInvoke, true
+	}
+	return e, e.API != ""
+}
+
+// googlePath reads .../models/M:generateContent and the other verbs of the Gemini API and Vertex AI. On Vertex M may
+// be an endpoint of the customer's own, and the models of other publishers take the formats of these.
+func googlePath(raw, query string) Endpoint {
+	slash := strings.LastIndexByte(raw, '/')
+	if slash < 0 {
 		return Endpoint{}
 	}
+	plain := unescape(raw[:slash])
 	colon, verb := cutVerb(raw, slash+1)
-	if colon == slash+1 || (verb != "generateContent" && verb != "streamGenerateContent") {
+	if colon == slash+1 || !(strings.HasSuffix(plain, "/models") || strings.HasSuffix(plain, "/endpoints") || strings.HasSuffix(plain, "/tunedModels")) {
 		return Endpoint{}
 	}
-	return Endpoint{
-		API:     GeminiGenerate,
-		Model:   pricing.ModelName(unescape(raw[slash+1 : colon])),
-		ModelAt: Span{slash + 1, colon},
-		Stream:  verb == "streamGenerateContent",
-		SSE:     verb == "streamGenerateContent" && wantsEvents(query),
+	e := Endpoint{Model: pricing.ModelName(unescape(raw[slash+1 : colon])), ModelAt: Span{slash + 1, colon}}
+	switch verb {
+	case "generateContent":
+		e.API = GeminiGenerate
+	case "streamGenerateContent":
+		e.API, e.Stream, e.SSE = GeminiGenerate, true, wantsEvents(query)
+	case "embedContent", "batchEmbedContents":
+		e.API = GeminiEmbed
+	case "rawPredict":
+		e.API = publisherFormat(plain)
+	case "streamRawPredict":
+		e.API, e.Stream, e.SSE = publisherFormat(plain), true, true
 	}
+	if e.API == "" || e.Model == countTokens {
+		return Endpoint{}
+	}
+	return e
+}
+
+// countTokens is the name under which Vertex counts the tokens of a Claude call, at no charge.
+// Source: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/count-tokens.
+const countTokens = "count-tokens"
+
+// publisherFormat is the format that a publisher's models take behind rawPredict on Vertex.
+func publisherFormat(plain string) API {
+	switch {
+	case strings.HasSuffix(plain, "/publishers/anthropic/models"):
+		return AnthropicMessages
+	case strings.HasSuffix(plain, "/publishers/mistralai/models"), strings.HasSuffix(plain, "/publishers/ai21/models"):
+		return OpenAIChat
+	}
+	return ""
 }
 
 // cutVerb returns the offset of the last colon from start on, which may be encoded, and what follows it, decoded.
@@ -130,7 +220,7 @@ func PathAt(vendor pricing.ProviderName, api API, path string) string {
 }
 
 // FreeProbe reports whether a request is one that providers answer at no charge: HEAD and OPTIONS, GET of the root,
-// of model lists and of answers held by the provider, and token counts.
+// of model lists, of a server's state and of answers held by the provider, and token counts.
 func FreeProbe(method, path string) bool {
 	raw, _ := cutQuery(path)
 	plain := strings.TrimRight(unescape(raw), "/")
@@ -139,15 +229,20 @@ func FreeProbe(method, path string) bool {
 		return true
 	case "GET":
 		_, held, ok := strings.Cut(plain, "/responses/")
-		return plain == "" || strings.HasSuffix(plain, "/models") || strings.Contains(plain, "/models/") ||
+		return slices.Contains(freeGets, plain[strings.LastIndexByte(plain, '/')+1:]) || strings.Contains(plain, "/models/") ||
 			(ok && held != "")
 	case "POST":
 		return strings.HasSuffix(plain, "/messages/count_tokens") ||
 			strings.HasSuffix(plain, "/responses/input_tokens") ||
-			(strings.Contains(plain, "/models/") && strings.HasSuffix(plain, ":countTokens"))
+			(strings.Contains(plain, "/model/") && strings.HasSuffix(plain, "/count-tokens")) ||
+			(strings.Contains(plain, "/models/") && (strings.HasSuffix(plain, ":countTokens") || strings.HasSuffix(plain, "/"+countTokens+":rawPredict")))
 	}
 	return false
 }
+
+// freeGets are the last words of paths that only tell of a server: the root, lists of models, and the state of
+// Ollama, vLLM, SGLang, TGI and llama.cpp.
+var freeGets = []string{"", "models", "tags", "ps", "version", "health", "ping", "info", "props"}
 
 func cutQuery(path string) (raw, query string) {
 	path, _, _ = strings.Cut(path, "#")

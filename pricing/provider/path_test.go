@@ -14,6 +14,11 @@ func TestParsePathGoesByTheEndOfThePath(t *testing.T) {
 		return provider.Endpoint{API: provider.GeminiGenerate, Model: "gemini-2.5-pro",
 			ModelAt: provider.Span{Start: start, End: end}, Stream: stream, SSE: sse}
 	}
+	at := func(api provider.API, model pricing.ModelName, start, end int) provider.Endpoint {
+		return provider.Endpoint{API: api, Model: model, ModelAt: provider.Span{Start: start, End: end}}
+	}
+	is := func(api provider.API) provider.Endpoint { return provider.Endpoint{API: api} }
+	fetch := func(id string) provider.Endpoint { return provider.Endpoint{API: provider.OpenAIResponses, Fetch: id} }
 	chat := provider.Endpoint{API: provider.OpenAIChat}
 	responses := provider.Endpoint{API: provider.OpenAIResponses}
 	messages := provider.Endpoint{API: provider.AnthropicMessages}
@@ -39,16 +44,64 @@ func TestParsePathGoesByTheEndOfThePath(t *testing.T) {
 		{"/v1beta/models/gemini-2.5-pro:streamGenerateContent?%24alt=%73SE", gemini(15, 29, true, true)},
 		{"/v1beta/models/gemini%2D2.5-pro%3agenerateContent", gemini(15, 31, false, false)},
 		{"/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro:generateContent", gemini(52, 66, false, false)},
-		{"/v1/completions", provider.Endpoint{}},
+		{"/endpoints/openapi/chat/completions", chat},
+		{"/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro:streamGenerateContent?alt=sse", gemini(52, 66, true, true)},
+		{"/v1/publishers/google/models/gemini-2.5-pro:generateContent", gemini(29, 43, false, false)}, // express mode
+		{"/v1/projects/p/locations/l/endpoints/123:generateContent", at(provider.GeminiGenerate, "123", 37, 40)},
+		{"/v1beta/tunedModels/mine:generateContent", at(provider.GeminiGenerate, "mine", 20, 24)},
+		{"/v1beta/models/gemini-embedding-001:embedContent", at(provider.GeminiEmbed, "gemini-embedding-001", 15, 35)},
+		{"/v1beta/models/gemini-embedding-001:batchEmbedContents", at(provider.GeminiEmbed, "gemini-embedding-001", 15, 35)},
+		{"/v1/projects/p/locations/l/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict",
+			at(provider.AnthropicMessages, "claude-haiku-4-5@20251001", 55, 80)},
+		{"/v1/projects/p/locations/l/publishers/anthropic/models/claude-opus-5%4020260701:streamRawPredict", provider.Endpoint{
+			API: provider.AnthropicMessages, Model: "claude-opus-5@20260701", ModelAt: provider.Span{Start: 55, End: 79}, Stream: true, SSE: true}},
+		{"/v1/projects/p/locations/l/publishers/mistralai/models/codestral-2501:rawPredict", at(provider.OpenAIChat, "codestral-2501", 55, 69)},
+		{"/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", provider.Endpoint{}},
+		{"/v1/publishers/someone/models/m:rawPredict", provider.Endpoint{}},
+		{"/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke", at(provider.BedrockInvoke, "anthropic.claude-3-haiku-20240307-v1:0", 7, 47)},
+		{"/model/us.amazon.nova-pro-v1:0/converse", at(provider.BedrockConverse, "us.amazon.nova-pro-v1:0", 7, 30)},
+		{"/model/us.amazon.nova-pro-v1:0/converse-stream", provider.Endpoint{
+			API: provider.BedrockConverse, Model: "us.amazon.nova-pro-v1:0", ModelAt: provider.Span{Start: 7, End: 30}, Stream: true}},
+		{"/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.m/invoke-with-response-stream", provider.Endpoint{
+			API: provider.BedrockInvoke, Model: "arn:aws:bedrock:us-east-1:1:inference-profile/us.m", ModelAt: provider.Span{Start: 7, End: 69}, Stream: true}},
+		{"/model/arn:aws:bedrock:us-east-1:1:inference-profile/us.m/converse",
+			at(provider.BedrockConverse, "arn:aws:bedrock:us-east-1:1:inference-profile/us.m", 7, 57)},
+		{"/model/m/count-tokens", provider.Endpoint{}},
+		{"/model//converse", provider.Endpoint{}},
+		{"/openai/v1/chat/completions", chat}, // Bedrock mantle, Azure's v1
+		{"/v1/completions", is(provider.OpenAICompletions)},
+		{"/v1/fim/completions", is(provider.OpenAICompletions)},
+		{"/openai/deployments/e3/embeddings?api-version=1", at(provider.OpenAIEmbeddings, "e3", 20, 22)},
+		{"/openai/deployments/d/completions", at(provider.OpenAICompletions, "d", 20, 21)},
+		{"/v1/embeddings", is(provider.OpenAIEmbeddings)},
+		{"/v1/images/generations", is(provider.OpenAIImages)},
+		{"/v1/images/edits", is(provider.OpenAIImages)},
+		{"/v1/audio/speech", is(provider.OpenAISpeech)},
+		{"/v1/audio/transcriptions", is(provider.OpenAITranscription)},
+		{"/openai/deployments/w/audio/translations", at(provider.OpenAITranscription, "w", 20, 21)},
+		{"/v1/responses/compact", responses},
+		{"/v2/chat", is(provider.CohereChat)},
+		{"/v1/chat", is(provider.CohereChat)},
+		{"/v1/generate", is(provider.CohereChat)},
+		{"/v2/embed", is(provider.CohereEmbed)},
+		{"/v2/rerank", is(provider.CohereRerank)},
+		{"/api/chat", is(provider.OllamaChat)},
+		{"/api/generate", is(provider.OllamaGenerate)},
+		{"/api/embed", is(provider.OllamaEmbed)},
+		{"/generate", is(provider.TGIGenerate)},
+		{"/generate_stream", provider.Endpoint{API: provider.TGIGenerate, Stream: true, SSE: true}},
+		{"/v1/responses/resp_1", fetch("resp_1")},
+		{"/openai/v1/responses/resp_1?stream=true", fetch("resp_1")},
+		{"/v1/responses/resp_1/input_items", provider.Endpoint{}},
+		{"/v1/responses/resp_1/cancel", provider.Endpoint{}},
+		{"/v1/batches", provider.Endpoint{}},
 		{"/v1/threads/t/messages", provider.Endpoint{}},
 		{"/v1/messages/count_tokens", provider.Endpoint{}},
 		{"/v1/messages/batches", provider.Endpoint{}},
 		{"/v1/responses/input_tokens", provider.Endpoint{}},
-		{"/v1/responses/resp_1", provider.Endpoint{}},
 		{"/v1beta/models/gemini-2.5-pro:countTokens", provider.Endpoint{}},
 		{"/v1beta/models/gemini-2.5-pro", provider.Endpoint{}},
 		{"/v1beta/models/:generateContent", provider.Endpoint{}},
-		{"/v1/publishers/anthropic/models/claude:rawPredict", provider.Endpoint{}},
 		{"/%zz", provider.Endpoint{}},
 		{"", provider.Endpoint{}},
 	} {
@@ -74,6 +127,11 @@ func TestFreeProbeKnowsWhatProvidersDoNotCharge(t *testing.T) {
 		{"POST", "/v1/messages/count_tokens?beta=true", true},
 		{"POST", "/v1/responses/input_tokens", true},
 		{"POST", "/v1beta/models/gemini-2.5-pro:countTokens", true},
+		{"POST", "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", true},
+		{"POST", "/model/m/count-tokens", true},
+		{"GET", "/api/tags", true},
+		{"GET", "/health", true},
+		{"POST", "/api/tags", false},
 		{"GET", "/v1/responses", false}, // a WebSocket, if it is upgraded
 		{"GET", "/v1/realtime?model=gpt-realtime", false},
 		{"POST", "/v1/models", false},

@@ -21,31 +21,56 @@ import "github.com/farebox-mesh/farebox/pricing"
 // API names a wire format.
 type API string
 
-// The wire formats that are read and edited.
+// The wire formats whose responses are read.
 const (
-	OpenAIChat        API = "openai_chat"             // POST .../chat/completions
-	OpenAIResponses   API = "openai_responses"        // POST .../responses
-	AnthropicMessages API = "anthropic_messages"      // POST .../v1/messages
-	GeminiGenerate    API = "gemini_generate_content" // POST .../models/M:generateContent and :streamGenerateContent
+	OpenAIChat          API = "openai_chat"             // POST .../chat/completions
+	OpenAIResponses     API = "openai_responses"        // POST .../responses, .../responses/compact; GET .../responses/ID
+	OpenAICompletions   API = "openai_completions"      // POST .../completions
+	OpenAIEmbeddings    API = "openai_embeddings"       // POST .../embeddings, of many vendors
+	OpenAIImages        API = "openai_images"           // POST .../images/generations, /edits and /variations
+	OpenAISpeech        API = "openai_speech"           // POST .../audio/speech
+	OpenAITranscription API = "openai_transcription"    // POST .../audio/transcriptions and /translations
+	AnthropicMessages   API = "anthropic_messages"      // POST .../v1/messages; on Vertex .../models/M:rawPredict and :streamRawPredict
+	GeminiGenerate      API = "gemini_generate_content" // POST .../models/M:generateContent and :streamGenerateContent
+	GeminiEmbed         API = "gemini_embed"            // POST .../models/M:embedContent and :batchEmbedContents
+	BedrockConverse     API = "bedrock_converse"        // POST /model/M/converse and /converse-stream
+	BedrockInvoke       API = "bedrock_invoke"          // POST /model/M/invoke and /invoke-with-response-stream, in the model's own format
+	CohereChat          API = "cohere_chat"             // POST /v1/chat, /v2/chat and /v1/generate
+	CohereEmbed         API = "cohere_embed"            // POST /v1/embed and /v2/embed
+	CohereRerank        API = "cohere_rerank"           // POST /v1/rerank and /v2/rerank, also of Voyage and Jina
+	OllamaChat          API = "ollama_chat"             // POST /api/chat
+	OllamaGenerate      API = "ollama_generate"         // POST /api/generate
+	OllamaEmbed         API = "ollama_embed"            // POST /api/embed and /api/embeddings
+	TGIGenerate         API = "tgi_generate"            // POST /generate and /generate_stream
 )
 
 // Vendors by their names in the catalogue.
 const (
-	OpenAI    pricing.ProviderName = "openai"
-	Anthropic pricing.ProviderName = "anthropic"
-	Google    pricing.ProviderName = "google"
+	OpenAI     pricing.ProviderName = "openai"
+	Anthropic  pricing.ProviderName = "anthropic"
+	Google     pricing.ProviderName = "google"
+	Bedrock    pricing.ProviderName = "aws_bedrock"
+	Cohere     pricing.ProviderName = "cohere"
+	Groq       pricing.ProviderName = "groq"
+	OpenRouter pricing.ProviderName = "openrouter"
+	Vercel     pricing.ProviderName = "vercel"
+	XAI        pricing.ProviderName = "xai"
 )
 
 // Vendor returns the provider that defined the format, which serves it where neither host nor path prefix
-// say otherwise.
+// say otherwise; "" for the formats of servers that anybody runs.
 func (a API) Vendor() pricing.ProviderName {
 	switch a {
-	case OpenAIChat, OpenAIResponses:
+	case OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, OpenAIImages, OpenAISpeech, OpenAITranscription:
 		return OpenAI
 	case AnthropicMessages:
 		return Anthropic
-	case GeminiGenerate:
+	case GeminiGenerate, GeminiEmbed:
 		return Google
+	case BedrockConverse, BedrockInvoke:
+		return Bedrock
+	case CohereChat, CohereEmbed, CohereRerank:
+		return Cohere
 	}
 	return ""
 }

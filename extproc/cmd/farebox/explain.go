@@ -67,7 +67,7 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 	}
 	t := newExplanation(set, pools, spent, e)
 	endpoint := provider.ParsePath(x.path)
-	if endpoint.API == "" {
+	if !endpoint.IsCall() {
 		t.uncovered(x.path)
 		return t.w.Flush()
 	}

@@ -74,6 +74,7 @@ func (b balances) bear(budgets []policies.Budget, o *policies.Option, now time.T
 
 // poolState is the break-even of a server's pools; without a state folder no pool is cheaper yet.
 type poolState struct {
+	policies.NoState
 	pools *upstream.Pools
 	now   time.Time
 	seen  bool // the model has seen the prompt before

@@ -98,6 +98,14 @@ func (x *Exchange) PrefixSeen(route policies.RouteName, model pricing.ModelName,
 	return x.c.prefixes.Claimable(k, x.at)
 }
 
+// Left implements policies.State.
+func (x *Exchange) Left(b *policies.Budget) pricing.Money { return policies.NoState{}.Left(b) }
+
+// ExpectedOutput implements policies.State.
+func (x *Exchange) ExpectedOutput(route policies.RouteName, model pricing.ModelName) int64 {
+	return policies.NoState{}.ExpectedOutput(route, model)
+}
+
 // account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, or
 // ours, which is "".
 func (x *Exchange) account(route policies.RouteName) string {

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"strings"
+
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -22,8 +24,10 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	switch {
 	case in.header("upgrade") != "":
 		return x.uncovered("upgrade"), nil
-	case x.endpoint.API == "" || in.Method != "POST":
+	case !x.endpoint.IsCall() || in.Method != "POST":
 		return x.uncovered("path"), nil
+	case strings.HasPrefix(in.header("content-type"), "multipart/"):
+		return x.uncovered("multipart"), nil
 	case in.NoBody && x.enforcing():
 		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed"), nil
 	case in.NoBody:
@@ -67,7 +71,7 @@ func (x *Exchange) free() bool {
 	if x.in.header("upgrade") != "" {
 		return false
 	}
-	if x.endpoint.API != "" && x.in.Method != "HEAD" && x.in.Method != "OPTIONS" {
+	if x.endpoint.IsCall() && x.in.Method != "HEAD" && x.in.Method != "OPTIONS" {
 		return false
 	}
 	return provider.FreeProbe(x.in.Method, x.in.Path)

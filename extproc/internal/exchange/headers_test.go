@@ -22,7 +22,7 @@ func TestWhatIsNoCallPassesUnread(t *testing.T) {
 		{"the probe of an agent", call{method: "HEAD", path: "/", headers: []Header{{"x-api-key", "k"}}}, true, "anthropic"},
 		{"a token count", call{path: "/v1/messages/count_tokens"}, true, "anthropic"},
 		{"a preflight of a call", call{method: "OPTIONS", path: "/v1/chat/completions"}, true, "openai"},
-		{"embeddings", call{path: "/v1/embeddings"}, false, "openai"},
+		{"moderations", call{path: "/v1/moderations"}, false, "openai"},
 		{"an endpoint that nobody knows", call{path: "/unheard/of"}, false, ""},
 		{"an upgrade", call{method: "GET", path: "/v1/responses", headers: websocket}, false, "openai"},
 		{"an upgrade of a free probe", call{method: "GET", path: "/v1/models", headers: websocket}, false, "openai"},

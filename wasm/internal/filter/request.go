@@ -55,7 +55,8 @@ func (x *Exchange) identify(last bool) Action {
 	x.route, x.vendor = x.f.set.Identify(x.in.host, x.in.path, x.endpoint.API, x.in.header)
 	x.start = x.host.Now()
 	switch {
-	case x.in.header("upgrade") != "", x.endpoint.API == "", x.in.method != "POST":
+	case x.in.header("upgrade") != "", !x.endpoint.IsCall(), x.in.method != "POST",
+		strings.HasPrefix(x.in.header("content-type"), "multipart/"):
 		return x.pass()
 	case last && x.enforcing():
 		return x.refuse(provider.BadRequest, "the request has no body", "")
