@@ -92,6 +92,7 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, er
 		return e, listing, err
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
+	x.addAttempts(&e)
 	if x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
 	}
@@ -103,6 +104,22 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, er
 	}
 	return e, listing, err
 }
+
+// addAttempts charges what the proxy sent again as often as it did, each time as an estimate: a provider may have
+// billed all of them. No lever saves anything on these.
+func (x *Exchange) addAttempts(e *ledger.Entry) {
+	if x.status.Attempts <= 1 || x.status.Unsent {
+		return
+	}
+	for range min(x.status.Attempts-1, maxAttempts) {
+		e.Cost = pricing.AddCapped(e.Cost, x.expected)
+		e.Baseline = pricing.AddCapped(e.Baseline, x.expected)
+	}
+	e.Estimated = true
+}
+
+// maxAttempts bounds the attempts that are charged: no proxy is configured for more.
+const maxAttempts = 100
 
 // imagine adds what an enforcing policy would have made of the usage of an observed call.
 func (x *Exchange) imagine(e *ledger.Entry) error {
