@@ -45,7 +45,7 @@ func TestRequestPathDoesNotAllocate(t *testing.T) {
 	table, at := NewTable(manyListings()), date(2026, 11, 22)
 	for name, f := range map[string]func(){
 		"Cost":            func() { _, _ = tiered.Cost(typical) },
-		"Bound":           func() { _, _ = tiered.Bound(6000, 4096, true) },
+		"Bound":           func() { _, _ = tiered.Bound(Exposure{Input: 6000, Output: 4096, LongWrites: true}) },
 		"Lookup, exact":   func() { table.Lookup("acme", "model-7", at) },
 		"Lookup, dated":   func() { table.Lookup("acme", "model-7-2026-01-01", at) },
 		"Lookup, unknown": func() { table.Lookup("acme", "model", at) },

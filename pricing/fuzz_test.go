@@ -31,20 +31,30 @@ func FuzzParseMoney(f *testing.F) {
 }
 
 func FuzzCostIsMonotonic(f *testing.F) {
-	f.Add(int64(1000), int64(0), int64(0), int64(0), int64(5), int64(1), uint8(0))
-	f.Add(int64(999), int64(1), int64(0), int64(0), int64(0), int64(1), uint8(1))
-	f.Add(int64(math.MaxInt64), int64(1), int64(0), int64(0), int64(0), int64(1), uint8(4))
-	f.Fuzz(func(t *testing.T, input, read, short, long, output, more int64, kind uint8) {
-		u := Usage{Input: input, CacheRead: read, CacheWriteShort: short, CacheWriteLong: long, Output: output}
+	f.Add(int64(1000), int64(0), int64(0), int64(0), int64(5), int64(0), int64(1), uint8(0))
+	f.Add(int64(999), int64(1), int64(0), int64(0), int64(0), int64(3), int64(1), uint8(1))
+	f.Add(int64(math.MaxInt64), int64(1), int64(0), int64(0), int64(0), int64(0), int64(1), uint8(4))
+	f.Add(int64(4000), int64(1), int64(0), int64(0), int64(0), int64(999), int64(1), uint8(6))
+	both := tiered
+	both.Fees = fees.Fees
+	f.Fuzz(func(t *testing.T, input, read, short, long, output, other, more int64, kind uint8) {
+		u := Usage{
+			Input: input, CacheRead: read, CacheWriteShort: short, CacheWriteLong: long, Output: output,
+			InputAudio: other, OutputImage: other, WebSearches: other, Images: other,
+		}
 		bigger := u
-		counts := []*int64{&bigger.Input, &bigger.CacheRead, &bigger.CacheWriteShort, &bigger.CacheWriteLong, &bigger.Output}
+		counts := []*int64{
+			&bigger.Input, &bigger.CacheRead, &bigger.CacheWriteShort, &bigger.CacheWriteLong, &bigger.Output, &bigger.InputImage,
+			&bigger.InputAudio, &bigger.CacheReadAudio, &bigger.OutputAudio, &bigger.OutputImage, &bigger.WebSearches, &bigger.FileSearches,
+			&bigger.CodeRuns, &bigger.SearchUnits, &bigger.Images, &bigger.Seconds, &bigger.Characters,
+		}
 		n := counts[int(kind)%len(counts)]
 		if more < 0 || *n < 0 {
 			return
 		}
 		*n = AddCapped(*n, more)
-		cost, err := tiered.Cost(u)
-		costBigger, errBigger := tiered.Cost(bigger)
+		cost, err := both.Cost(u)
+		costBigger, errBigger := both.Cost(bigger)
 		if err != nil && errBigger == nil {
 			t.Errorf("%+v costs %d, but the smaller %+v: %v", bigger, costBigger, u, err)
 		}

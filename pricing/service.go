@@ -1,6 +1,9 @@
 package pricing
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Service is the class of service that a provider bills a call under. The zero value is the standard one.
 type Service string
@@ -35,7 +38,8 @@ type Terms struct {
 }
 
 // PriceFor returns the price under the terms. It returns false with the dearest price listed where the class of
-// service has none: what it costs is then an estimate.
+// service has none: what it costs is then an estimate. An uplift that takes a rate out of range is left out, and
+// the price is not known either.
 func (l *Listing) PriceFor(t Terms) (Price, bool) {
 	price, known := l.Price, t.Service == Standard
 	if !known {
@@ -54,7 +58,10 @@ func (l *Listing) PriceFor(t Terms) (Price, bool) {
 			continue
 		}
 		scaled, err := price.Scaled(u.PPM)
-		return scaled, known && err == nil
+		if err != nil {
+			return price, false
+		}
+		return scaled, known
 	}
 	return price, known
 }
@@ -84,8 +91,10 @@ func (p Price) dearer(other *Price) Price {
 	}
 	slices.Sort(steps)
 	for _, above := range slices.Compact(steps) {
-		rates := p.RatesFor(above + 1)
-		out.Brackets = append(out.Brackets, Bracket{Above: above, Rates: rates.max(other.RatesFor(above + 1))})
+		if above == math.MaxInt64 {
+			break // no prompt is longer
+		}
+		out.Brackets = append(out.Brackets, Bracket{Above: above, Rates: p.RatesFor(above + 1).max(other.RatesFor(above + 1))})
 	}
 	return out
 }

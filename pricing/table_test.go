@@ -1,8 +1,13 @@
 package pricing
 
 import (
+	"iter"
+	"maps"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func date(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, time.UTC) }
@@ -129,5 +134,104 @@ func TestTableKeepsItsOwnCopy(t *testing.T) {
 	l := table.Lookup("acme", "n", date(2026, 1, 1))
 	if l == nil || l.Note != "" || l.Aliases[0] != "n" {
 		t.Errorf("a change to the caller's slice reached the table: %+v", l)
+	}
+}
+
+func TestDayOf(t *testing.T) {
+	for at, want := range map[time.Time]Day{
+		date(1970, 1, 1):                        0,
+		date(1970, 1, 1).Add(-1):                -1,
+		date(1969, 12, 31):                      -1,
+		date(1969, 12, 30).Add(time.Hour):       -2,
+		date(2026, 10, 1).Add(24*time.Hour - 1): 20727,
+		date(2026, 10, 2):                       20728,
+		time.Date(2026, 10, 2, 7, 0, 0, 0, time.FixedZone("", 8*3600)): 20727,
+	} {
+		if got := DayOf(at); got != want {
+			t.Errorf("DayOf(%s) = %d, want %d", at.Format(time.RFC3339Nano), got, want)
+		}
+	}
+}
+
+func TestAWindowIsClosedOnHolidays(t *testing.T) {
+	w := Window{Start: time.Hour, End: 4 * time.Hour, Weekdays: 1<<7 - 1, Except: []Day{DayOf(date(2026, 10, 1)), DayOf(date(2026, 10, 2))}}
+	for at, want := range map[time.Time]bool{
+		date(2026, 9, 30).Add(2 * time.Hour): true,
+		date(2026, 10, 1).Add(2 * time.Hour): false,
+		date(2026, 10, 2).Add(2 * time.Hour): false,
+		date(2026, 10, 3).Add(2 * time.Hour): true,
+		date(2026, 10, 3):                    false,
+	} {
+		if got := w.contains(at); got != want {
+			t.Errorf("the window contains %s: %t, want %t", at, got, want)
+		}
+	}
+}
+
+// shelf is a base of one provider.
+type shelf map[ModelName][]*Listing
+
+func (s shelf) Rows(p ProviderName, m ModelName) []*Listing {
+	if p != "acme" {
+		return nil
+	}
+	return s[m]
+}
+
+func (s shelf) All() iter.Seq[*Listing] {
+	return func(yield func(*Listing) bool) {
+		for _, name := range slices.Sorted(maps.Keys(s)) {
+			for _, l := range s[name] {
+				if !yield(l) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func TestOwnListingsStandBeforeTheBase(t *testing.T) {
+	base := shelf{
+		"m":            {{Provider: "acme", Model: "m", Note: "base, later", From: date(2026, 6, 1)}, {Provider: "acme", Model: "m", Note: "base"}},
+		"m-2026-01-01": {{Provider: "acme", Model: "m-2026-01-01", Note: "base, snapshot"}},
+		"n":            {{Provider: "acme", Model: "n", Note: "base, n"}},
+	}
+	table := NewTableOver([]Listing{
+		noted("own", Listing{Model: "m", From: date(2026, 1, 1)}),
+		noted("own, later", Listing{Model: "n", From: date(2026, 12, 1)}),
+		noted("own only", Listing{Model: "o"}),
+	}, base)
+	for _, tt := range []struct {
+		name  string
+		model ModelName
+		month time.Month
+		want  string
+	}{
+		{"own, although the base's is later", "m", 7, "own"},
+		{"a snapshot of the base is exact", "m-2026-01-01", 7, "base, snapshot"},
+		{"another snapshot is the family", "m-2026-02-02", 7, "own"},
+		{"own does not hold yet", "n", 7, "base, n"},
+		{"own holds", "n", 12, "own, later"},
+		{"only own", "o", 7, "own only"},
+		{"neither", "p", 7, ""},
+	} {
+		got := ""
+		if l := table.Lookup("acme", tt.model, date(2026, tt.month, 2)); l != nil {
+			got = l.Note
+		}
+		if got != tt.want {
+			t.Errorf("%s: found %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	var all []string
+	for l := range table.All() {
+		all = append(all, l.Note)
+	}
+	want := []string{"own", "own, later", "own only", "base, later", "base", "base, snapshot", "base, n"}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("All (-want +got):\n%s", diff)
+	}
+	for range table.All() {
+		break // a loop that ends early asks for no more
 	}
 }

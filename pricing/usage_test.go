@@ -7,24 +7,58 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// distinct is a usage with a count of its own for every kind.
+var distinct = Usage{
+	Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5, Reasoning: 6, InputAudio: 7, InputImage: 8, CacheReadAudio: 9,
+	OutputAudio: 10, OutputImage: 11, WebSearches: 12, FileSearches: 13, CodeRuns: 14, SearchUnits: 15, Images: 16, Seconds: 17, Characters: 18,
+}
+
 func TestUsageNamesEveryKindOnce(t *testing.T) {
-	u := Usage{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5, Reasoning: 6}
 	type kind struct {
 		Name  string
 		Count int64
 	}
 	var got []kind
-	for name, n := range u.All() {
+	for name, n := range distinct.All() {
 		got = append(got, kind{name, n})
 	}
-	want := []kind{{"input", 1}, {"cache_read", 2}, {"cache_write_short", 3}, {"cache_write_long", 4}, {"output", 5}, {"reasoning", 6}}
+	want := []kind{
+		{"input", 1}, {"cache_read", 2}, {"cache_write_short", 3}, {"cache_write_long", 4}, {"output", 5}, {"reasoning", 6},
+		{"input_audio", 7}, {"input_image", 8}, {"cache_read_audio", 9}, {"output_audio", 10}, {"output_image", 11}, {"web_searches", 12},
+		{"file_searches", 13}, {"code_runs", 14}, {"search_units", 15}, {"images", 16}, {"seconds", 17}, {"characters", 18},
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
-	for name := range u.All() {
+	for name := range distinct.All() {
 		if name == "output" {
 			return // a loop that ends early asks for no more
 		}
+	}
+}
+
+func TestTotals(t *testing.T) {
+	if in, out := distinct.TotalInput(), distinct.TotalOutput(); in != 1+2+3+4+7+8+9 || out != 5+10+11 {
+		t.Errorf("totals of %+v: %d and %d, want 34 and 26", distinct, in, out)
+	}
+	most := Usage{Input: math.MaxInt64, CacheRead: math.MaxInt64, CacheWriteShort: 3, CacheReadAudio: 4, Output: math.MaxInt64, OutputAudio: 1}
+	if in, out := most.TotalInput(), most.TotalOutput(); in != math.MaxInt64 || out != math.MaxInt64 {
+		t.Errorf("totals of %+v: %d and %d, want the largest count", most, in, out)
+	}
+	if got := (Usage{Input: 5, LongestPrompt: 3}).Prompt(); got != 3 {
+		t.Errorf("prompt of a usage that states the longest: %d, want 3", got)
+	}
+	if got := (Usage{Input: 5, InputAudio: 1}).Prompt(); got != 6 {
+		t.Errorf("prompt: %d, want all input, 6", got)
+	}
+}
+
+func TestUncachedReadsAllAtTheFullPrice(t *testing.T) {
+	want := distinct
+	want.Input, want.InputAudio = 1+2+3+4, 7+9
+	want.CacheRead, want.CacheWriteShort, want.CacheWriteLong, want.CacheReadAudio = 0, 0, 0, 0
+	if diff := cmp.Diff(want, distinct.Uncached()); diff != "" {
+		t.Errorf("Uncached (-want +got):\n%s", diff)
 	}
 }
 

@@ -39,8 +39,8 @@ func TestListingIsAsReviewed(t *testing.T) {
 // printListing writes one line: names, rates as input/read/short write/long write/output, limits, time, source.
 func printListing(w *bytes.Buffer, l pricing.Listing) {
 	fmt.Fprintf(w, "%s %s  %s", l.Provider, l.Model, printRates(l.Price.Rates))
-	if l.Price.LongAbove > 0 {
-		fmt.Fprintf(w, "  >%d %s", l.Price.LongAbove, printRates(l.Price.Long))
+	for _, b := range l.Price.Brackets {
+		fmt.Fprintf(w, "  >%d %s", b.Above, printRates(b.Rates))
 	}
 	fmt.Fprintf(w, "  %d %d %d", l.Limits.Context, l.Limits.MaxOutput, l.Limits.CacheMinimum)
 	if !l.From.IsZero() {
@@ -74,12 +74,16 @@ func TestListingsAreSound(t *testing.T) {
 		if p.CacheRead > p.Input || p.CacheWriteShort < p.Input || p.CacheWriteLong < p.CacheWriteShort {
 			t.Errorf("%s %s: rates %s are out of order", l.Provider, l.Model, printRates(p.Rates))
 		}
-		if p.LongAbove > 0 && (p.Long.Input < p.Input || p.Long.CacheRead < p.CacheRead || p.Long.CacheWriteShort < p.CacheWriteShort ||
-			p.Long.CacheWriteLong < p.CacheWriteLong || p.Long.Output < p.Output) {
-			t.Errorf("%s %s: rates %s above %d are below %s", l.Provider, l.Model, printRates(p.Long), p.LongAbove, printRates(p.Rates))
-		}
-		if p.LongAbove > 0 && l.Limits.Context < p.LongAbove {
-			t.Errorf("%s %s: context of %d tokens never reaches the long tier", l.Provider, l.Model, l.Limits.Context)
+		below := pricing.Bracket{Rates: p.Rates}
+		for _, b := range p.Brackets {
+			if b.Above <= below.Above || b.Input < below.Input || b.CacheRead < below.CacheRead || b.CacheWriteShort < below.CacheWriteShort ||
+				b.CacheWriteLong < below.CacheWriteLong || b.Output < below.Output {
+				t.Errorf("%s %s: rates %s above %d are below %s", l.Provider, l.Model, printRates(b.Rates), b.Above, printRates(below.Rates))
+			}
+			if l.Limits.Context < b.Above {
+				t.Errorf("%s %s: context of %d tokens never reaches the bracket above %d", l.Provider, l.Model, l.Limits.Context, b.Above)
+			}
+			below = b
 		}
 	}
 }
@@ -168,27 +172,28 @@ func TestPricesThatAreEasilyConfused(t *testing.T) {
 	}
 }
 
-func TestLongTiers(t *testing.T) {
+func TestBrackets(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
 		provider pricing.ProviderName
 		model    pricing.ModelName
-		above    int64
+		prompt   int64
 		want     string
 	}{
-		{"anthropic", "claude-haiku-5-5", 100_000, "0.5/0.05/0.625/1/2.5"},
-		{"anthropic", "claude-sonnet-4-5", 200_000, "6/0.6/7.5/12/22.5"},
-		{"anthropic", "claude-sonnet-4-6", 0, "0/0/0/0/0"},
-		{"openai", "gpt-5.6-luna", 272_000, "0.4/0.04/0.5/0.5/1.8"},
-		{"openai", "gpt-6.2-sol", 272_000, "4/0.2/5/10/15"},
-		{"xai", "grok-4-0709", 128_000, "6/6/6/6/30"},
-		{"alibaba", "qwen3.7-plus", 256_000, "1.2/0.24/1.2/1.2/4.8"},
-		{"alibaba", "qwen3-coder-plus", 32_000, "6/6/6/6/60"},
-		{"aws_bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", 200_000, "6.6/0.66/8.25/13.2/24.75"},
+		{"anthropic", "claude-haiku-5-5", 100_000, "0.1/0.01/0.125/0.2/0.5"},
+		{"anthropic", "claude-haiku-5-5", 100_001, "0.5/0.05/0.625/1/2.5"},
+		{"anthropic", "claude-sonnet-4-5", 200_001, "6/0.6/7.5/12/22.5"},
+		{"anthropic", "claude-sonnet-4-6", 900_000, "3/0.3/3.75/6/15"},
+		{"openai", "gpt-5.6-luna", 272_001, "0.4/0.04/0.5/0.5/1.8"},
+		{"openai", "gpt-6.2-sol", 272_001, "4/0.2/5/10/15"},
+		{"xai", "grok-4-0709", 128_001, "6/6/6/6/30"},
+		{"alibaba", "qwen3.7-plus", 256_001, "1.2/0.24/1.2/1.2/4.8"},
+		{"alibaba", "qwen3-coder-plus", 32_001, "6/6/6/6/60"},
+		{"aws_bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", 200_001, "6.6/0.66/8.25/13.2/24.75"},
 	} {
 		p := Table().Lookup(tt.provider, tt.model, at).Price
-		if got := printRates(p.Long); p.LongAbove != tt.above || got != tt.want {
-			t.Errorf("%s %s: above %d tokens %s, want above %d %s", tt.provider, tt.model, p.LongAbove, got, tt.above, tt.want)
+		if got := printRates(p.RatesFor(tt.prompt)); got != tt.want {
+			t.Errorf("%s %s with a prompt of %d tokens: %s, want %s", tt.provider, tt.model, tt.prompt, got, tt.want)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func TestLoadFillsInWhatIsAbsent(t *testing.T) {
 		{"a zero is stated", `, "cache_read": "0"`, pricing.Listing{Price: pricing.Price{Rates: dollars(2, 0, 2, 2, 8)}}},
 		{"long writes as short ones", `, "cache_write_short": "3"`, pricing.Listing{Price: pricing.Price{Rates: dollars(2, 2, 3, 3, 8)}}},
 		{"long tier", `, "cache_read": "1", "long": {"above": 100, "input": "4", "output": "9"}`, pricing.Listing{Price: pricing.Price{
-			Rates: dollars(2, 1, 2, 2, 8), LongAbove: 100, Long: dollars(4, 4, 4, 4, 9),
+			Rates: dollars(2, 1, 2, 2, 8), Brackets: []pricing.Bracket{{Above: 100, Rates: dollars(4, 4, 4, 4, 9)}},
 		}}},
 		{"longest answer is the context", `, "context": 5`, pricing.Listing{
 			Price: pricing.Price{Rates: dollars(2, 2, 2, 2, 8)}, Limits: pricing.Limits{Context: 5, MaxOutput: 5},
@@ -50,7 +50,7 @@ func TestLoadFillsInWhatIsAbsent(t *testing.T) {
 
 func dollars(input, read, short, long, output pricing.Rate) pricing.Rates {
 	const d = pricing.Rate(pricing.Dollar)
-	return pricing.Rates{Input: input * d, CacheRead: read * d, CacheWriteShort: short * d, CacheWriteLong: long * d, Output: output * d}
+	return pricing.Rates{Input: input * d, CacheRead: read * d, CacheWriteShort: short * d, CacheWriteLong: long * d, Output: output * d}.WithText()
 }
 
 func TestLoadRefuses(t *testing.T) {

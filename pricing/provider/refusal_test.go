@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
 func TestErrorBody(t *testing.T) {
@@ -65,6 +68,50 @@ func TestErrorBodyIsReadAsAnError(t *testing.T) {
 				t.Errorf("%q, kind %d: status %d, reading %+v, want an error and %+v", api, kind, status, got, want)
 			}
 		}
+	}
+}
+
+// A vendor's clients know its errors by status, headers and body.
+func TestRefuseIsTheVendorsOwnError(t *testing.T) {
+	no := [2]string{"x-should-retry", "false"}
+	wait := [2]string{"retry-after", "60"}
+	budget := Fault{Kind: BudgetExhausted, Message: "spent", Wait: 30 * 24 * time.Hour, ID: "r1"}
+	model := Fault{Kind: ModelRefused, Message: "no", Param: "model"}
+	for _, tt := range []struct {
+		name   string
+		api    API
+		vendor pricing.ProviderName
+		fault  Fault
+		want   Refusal
+		body   string
+	}{
+		{"OpenAI", OpenAIEmbeddings, OpenAI, budget, Refusal{Status: 429, Headers: [][2]string{no, wait, {"x-request-id", "r1"}}},
+			`{"error":{"message":"spent","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}`},
+		{"Anthropic", AnthropicMessages, Google, budget, Refusal{Status: 429, Headers: [][2]string{no, wait, {"request-id", "r1"}}},
+			`{"type":"error","error":{"type":"rate_limit_error","message":"spent"},"request_id":"r1"}`},
+		{"Gemini", GeminiGenerate, Google, Fault{Kind: BudgetExhausted, Message: "spent", Wait: 1500 * time.Millisecond}, Refusal{Status: 429, ContentType: "application/json; charset=UTF-8", Headers: [][2]string{no, {"retry-after", "1"}}},
+			`{"error":{"code":429,"message":"spent","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"BUDGET_EXHAUSTED","domain":"farebox"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1s"}]}}`},
+		{"Bedrock", BedrockConverse, Bedrock, budget, Refusal{Status: 400, Headers: [][2]string{no, wait, {"x-amzn-requestid", "r1"}, {"x-amzn-errortype", "ServiceQuotaExceededException"}}}, `{"message":"spent"}`},
+		{"Bedrock's model", BedrockInvoke, Bedrock, model, Refusal{Status: 403, Headers: [][2]string{no, {"x-amzn-errortype", "AccessDeniedException"}}}, `{"message":"no"}`},
+		{"OpenAI's format at Bedrock", OpenAIChat, Bedrock, model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"error":{"message":"no","type":"invalid_request_error","param":"model","code":"model_not_found"}}`},
+		{"Cohere", CohereChat, Cohere, budget, Refusal{Status: 429, Headers: [][2]string{no, wait}}, `{"id":"r1","message":"spent"}`},
+		{"Cohere without an id", CohereRerank, Cohere, model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"message":"no"}`},
+		{"Voyage", OpenAIEmbeddings, "voyage", model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"detail":"no"}`},
+		{"Mistral", OpenAIChat, "mistral", model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"object":"error","message":"no","type":"invalid_request_error","param":"model","code":"model_not_found"}`},
+		{"OpenRouter, out of credits", OpenAIChat, OpenRouter, Fault{Kind: BudgetExhausted, Message: "spent", Status: 402}, Refusal{Status: 402, Headers: [][2]string{no, {"retry-after", "1"}}}, `{"error":{"code":402,"message":"spent","metadata":{"reason":"insufficient_quota"}}}`},
+		{"Ollama", OllamaGenerate, "", model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"error":"no"}`},
+		{"a path of Anthropic's that is not read", "", Anthropic, model, Refusal{Status: 403, Headers: [][2]string{no}}, `{"type":"error","error":{"type":"permission_error","message":"no"},"request_id":null}`},
+		{"a status that clients would retry", OpenAIChat, OpenAI, Fault{Kind: BudgetExhausted, Status: 503}, Refusal{Status: 429, Headers: [][2]string{no, {"retry-after", "1"}}}, `{"error":{"message":"","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}`},
+		{"a status that is not the budget's", OpenAIChat, OpenAI, Fault{Kind: BadRequest, Status: 402}, Refusal{Status: 400, Headers: [][2]string{no}}, `{"error":{"message":"","type":"invalid_request_error","param":null,"code":null}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.want.Body = []byte(tt.body); tt.want.ContentType == "" {
+				tt.want.ContentType = "application/json"
+			}
+			if diff := cmp.Diff(tt.want, Refuse(tt.api, tt.vendor, tt.fault)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

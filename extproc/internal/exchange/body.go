@@ -125,8 +125,8 @@ func (x *Exchange) refused(err error) Reply {
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
 			limit.Budget, dollars(limit.Left), dollars(limit.Limit), dollars(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
-		reply := x.refuse(provider.BudgetExhausted, message, "", "farebox_budget")
-		reply.retryAfter(limit.Refills, x.at)
+		reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: limit.Refills.Sub(x.at)}, "farebox_budget")
+		reply.refills(limit.Refills)
 		return x.end(reply, refusal.String())
 	case err != nil:
 		x.logError("reservation not recorded", err)

@@ -94,14 +94,12 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestTheRetryHintIsBounded(t *testing.T) {
-	for refills, want := range map[time.Duration]string{-time.Hour: "1", 0: "1", 1500 * time.Millisecond: "1", 59 * time.Second: "59", 30 * 24 * time.Hour: "60"} {
-		r := Reply{Answer: &Answer{}}
-		r.retryAfter(noon.Add(refills), noon)
-		want := map[string]string{"retry-after": want, "x-farebox-refills": noon.Add(refills).Format(time.RFC3339)}
-		if diff := cmp.Diff(want, fields(r.Answer.Headers)); diff != "" {
-			t.Errorf("refills in %s (-want +got):\n%s", refills, diff)
-		}
+func TestARefusalSaysWhenTheBudgetRefills(t *testing.T) {
+	r := Reply{Answer: &Answer{}}
+	r.refills(noon.Add(30 * 24 * time.Hour))
+	want := map[string]string{"x-farebox-refills": noon.Add(30 * 24 * time.Hour).Format(time.RFC3339)}
+	if diff := cmp.Diff(want, fields(r.Answer.Headers)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

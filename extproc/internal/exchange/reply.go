@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -76,25 +75,27 @@ type Answer struct {
 	Details     string // for the access log
 }
 
-// maxRetryAfter bounds the hint to clients: some SDKs sleep for whatever they are told.
-const maxRetryAfter = 60 * time.Second
-
-// refuse makes an answer in the shape of the API's own errors.
+// refuse makes an answer in the shape of the vendor's own errors.
 func (x *Exchange) refuse(kind provider.ErrorKind, message, param, details string) Reply {
-	status, contentType, body := provider.ErrorBody(x.endpoint.API, kind, message, param)
-	return Reply{Answer: &Answer{
-		Status: status, ContentType: contentType, Body: body, Details: details,
-		Headers: []Header{{"x-should-retry", "false"}, {"x-farebox-decision", "refuse"}},
-	}, Metadata: []Header{{"decision", "refuse"}}}
+	return x.refuseFor(provider.Fault{Kind: kind, Message: message, Param: param}, details)
 }
 
-// retryAfter adds the bounded hint and the moment at which the budget really refills. Envoy takes farebox's headers
-// from responses and adds its own from metadata, so what a client is to see stands in both.
-func (r *Reply) retryAfter(refills, now time.Time) {
-	wait := min(max(refills.Sub(now), time.Second), maxRetryAfter)
+func (x *Exchange) refuseFor(f provider.Fault, details string) Reply {
+	f.ID = visible(x.in.header("x-request-id"))
+	r := provider.Refuse(x.endpoint.API, x.vendor, f)
+	a := &Answer{Status: r.Status, ContentType: r.ContentType, Body: r.Body, Details: details}
+	for _, h := range r.Headers {
+		a.Headers = append(a.Headers, Header{h[0], h[1]})
+	}
+	a.Headers = append(a.Headers, Header{"x-farebox-decision", "refuse"})
+	return Reply{Answer: a, Metadata: []Header{{"decision", "refuse"}}}
+}
+
+// refills adds the moment at which the budget really refills, as the hint to clients is bounded. Envoy takes farebox's
+// headers from responses and adds its own from metadata, so what a client is to see stands in both.
+func (r *Reply) refills(refills time.Time) {
 	at := refills.UTC().Format(time.RFC3339)
-	r.Answer.Headers = append(r.Answer.Headers,
-		Header{"retry-after", strconv.Itoa(int(wait / time.Second))}, Header{"x-farebox-refills", at})
+	r.Answer.Headers = append(r.Answer.Headers, Header{"x-farebox-refills", at})
 	r.Metadata = append(r.Metadata, Header{"refills", at})
 }
 

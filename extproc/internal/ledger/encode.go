@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// payload is what a record carries. Its encoding is that of encoding/json, byte for byte, without the reflection
-// and the allocations: a call is encoded twice while its client waits.
+// payload is what a record carries. Its encoding is that of encoding/json, byte for byte but for the counts of a usage
+// that are zero, without the reflection and the allocations: a call is encoded twice while its client waits.
 type payload interface {
 	appendJSON(b []byte) ([]byte, error)
 }
@@ -136,27 +138,43 @@ func (e *Entry) appendJSON(b []byte) ([]byte, error) {
 	o.str("out", string(e.Outcome))
 	o.strIfAny("detail", e.Detail)
 	o.numIfAny("tries", int64(e.Attempts))
-	o.usage(e)
+	o.usage(&e.Usage)
+	o.strIfAny("svc", string(e.Service))
+	o.strIfAny("reg", e.Region)
 	o.money(e)
 	return append(o.b, '}'), o.err
 }
 
-// usage appends the token counts of an entry.
-func (o *object) usage(e *Entry) {
+// usage appends the counts of an entry that are not zero.
+func (o *object) usage(u *pricing.Usage) {
 	o.key("use")
 	o.b = append(o.b, '{')
-	o.num("Input", e.Usage.Input)
-	o.num("CacheRead", e.Usage.CacheRead)
-	o.num("CacheWriteShort", e.Usage.CacheWriteShort)
-	o.num("CacheWriteLong", e.Usage.CacheWriteLong)
-	o.num("Output", e.Usage.Output)
-	o.num("Reasoning", e.Usage.Reasoning)
+	o.numIfAny("Input", u.Input)
+	o.numIfAny("CacheRead", u.CacheRead)
+	o.numIfAny("CacheWriteShort", u.CacheWriteShort)
+	o.numIfAny("CacheWriteLong", u.CacheWriteLong)
+	o.numIfAny("Output", u.Output)
+	o.numIfAny("Reasoning", u.Reasoning)
+	o.numIfAny("InputAudio", u.InputAudio)
+	o.numIfAny("InputImage", u.InputImage)
+	o.numIfAny("CacheReadAudio", u.CacheReadAudio)
+	o.numIfAny("OutputAudio", u.OutputAudio)
+	o.numIfAny("OutputImage", u.OutputImage)
+	o.numIfAny("WebSearches", u.WebSearches)
+	o.numIfAny("FileSearches", u.FileSearches)
+	o.numIfAny("CodeRuns", u.CodeRuns)
+	o.numIfAny("SearchUnits", u.SearchUnits)
+	o.numIfAny("Images", u.Images)
+	o.numIfAny("Seconds", u.Seconds)
+	o.numIfAny("Characters", u.Characters)
+	o.numIfAny("LongestPrompt", u.LongestPrompt)
 	o.b = append(o.b, '}')
 }
 
 // money appends what an entry came to.
 func (o *object) money(e *Entry) {
 	o.num("cost", int64(e.Cost))
+	o.numIfAny("extra", int64(e.Extra))
 	o.num("base", int64(e.Baseline))
 	o.key("save")
 	for i, m := range e.Savings {
@@ -169,6 +187,8 @@ func (o *object) money(e *Entry) {
 	o.b = append(o.b, ']')
 	o.numIfAny("elig", int64(e.Eligible))
 	o.strIfAny("price", e.PriceSource)
+	o.trueIf("stated", e.Stated)
+	o.numIfAny("list", int64(e.ListCost))
 	o.trueIf("est", e.Estimated)
 	o.strIfAny("would", e.Would)
 	o.strIfAny("wmodel", string(e.WouldModel))

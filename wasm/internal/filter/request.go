@@ -149,11 +149,12 @@ func (x *Exchange) undecidable() Action {
 	return x.refuse(provider.Unavailable, "the gateway could not decide this call; nothing was sent", "")
 }
 
-// refuse answers in the shape of the API's own errors.
+// refuse answers in the shape of the vendor's own errors.
 func (x *Exchange) refuse(kind provider.ErrorKind, message, param string) Action {
 	x.phase, x.answered = atEnd, true
-	status, contentType, body := provider.ErrorBody(x.endpoint.API, kind, message, param)
-	err := x.host.Answer(status, [][2]string{{"content-type", contentType}, {"x-should-retry", "false"}, {"x-farebox-decision", "refuse"}}, body)
+	r := provider.Refuse(x.endpoint.API, x.vendor, provider.Fault{Kind: kind, Message: message, Param: param})
+	headers := append([][2]string{{"content-type", r.ContentType}, {"x-farebox-decision", "refuse"}}, r.Headers...)
+	err := x.host.Answer(r.Status, headers, r.Body)
 	if err != nil {
 		// Held back for good: the proxy ends it by its own timeout, and nothing leaves undecided.
 		x.host.Log(fmt.Sprintf("answer: %v", err))

@@ -1,0 +1,215 @@
+package provider
+
+import (
+	"strconv"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+// A Stopper ends a stream before its provider does, so that the client sees a valid end of the API: the answer was
+// cut at the cap on the output. It passes whole events, as a stream can be cut only between two of them, and keeps of
+// each what the end must repeat. A body that is no stream, as an error in answer to a call for one, passes unchanged
+// and has no end.
+//
+// A Stopper belongs to one goroutine. NewStopper is the only way to make one. It keeps at most one event and, of the
+// Responses API and Cohere's first one, whose last event repeats the answer, the answer: both up to 8 MiB.
+type Stopper struct {
+	api   API
+	split splitter // nil if the body is no stream
+	end   ending
+	held  []byte // the start of an event
+	out   []byte
+	begun bool // the first byte has been seen
+	open  bool // the start of an event above maxEvent has passed
+}
+
+// ending follows a stream and knows how to end it.
+type ending interface {
+	// see reads a whole event, as it is framed. It keeps no reference to it.
+	see(event []byte)
+	// finish appends the end of the stream; not ok if nothing has begun or all has ended.
+	finish(dst []byte, u *pricing.Usage) (out []byte, ok bool)
+}
+
+// NewStopper returns a Stopper for the answer to a call of the endpoint, nil if that is not a stream with an end that
+// is known. usage says that the client asked for the usage of a chat or text completion (IncludeUsage).
+func NewStopper(ep Endpoint, usage bool) *Stopper {
+	if !ep.Stream {
+		return nil
+	}
+	s := &Stopper{api: ep.API}
+	switch ep.API {
+	case OpenAIChat, OpenAICompletions:
+		s.events(&chatEnding{text: ep.API == OpenAICompletions, usage: usage, model: ep.Model})
+	case OpenAIResponses:
+		s.events(&responsesEnding{})
+	case AnthropicMessages:
+		s.events(&anthropicEvents{})
+	case CohereChat:
+		s.events(&cohereEnding{})
+	case GeminiGenerate:
+		if ep.SSE {
+			s.events(&geminiEnding{})
+		} else {
+			s.split, s.end = &arraySplitter{}, &arrayEnding{}
+		}
+	case BedrockConverse:
+		s.split, s.end = &frameSplitter{}, &converseEnding{}
+	case BedrockInvoke:
+		s.split, s.end = &frameSplitter{}, &invokeEnding{}
+	case OllamaChat, OllamaGenerate:
+		s.split, s.end = lineSplitter{}, &ollamaEnding{chat: ep.API == OllamaChat}
+	default:
+		return nil
+	}
+	return s
+}
+
+func (s *Stopper) events(e eventEnding) {
+	x := &events{end: e}
+	x.emit = x.end.seeEvent
+	s.split, s.end = &blockSplitter{}, x
+}
+
+// Write takes the next piece of the stream and returns the events that it completes: that is valid until the next
+// call.
+func (s *Stopper) Write(p []byte) []byte {
+	if !s.begun {
+		s.sniff(p)
+	}
+	s.out = s.out[:0]
+	if s.split == nil {
+		return append(s.out, p...)
+	}
+	for len(p) > 0 {
+		if b, ok := s.split.(*blockSplitter); ok && b.afterCR && p[0] == '\n' && len(s.held) == 0 {
+			b.afterCR = false // it ends the event that has passed
+			s.out = append(s.out, '\n')
+			p = p[1:]
+			continue
+		}
+		n, ended := s.split.next(p)
+		s.held = append(s.held, p[:n]...)
+		p = p[n:]
+		switch {
+		case ended && !s.open:
+			s.end.see(s.held)
+			s.pass()
+		case ended, len(s.held) > maxEvent:
+			s.open = !ended
+			s.pass()
+		}
+	}
+	return s.out
+}
+
+// sniff looks at the first byte of the body, in case it is not framed as was asked for.
+func (s *Stopper) sniff(p []byte) {
+	for _, c := range p {
+		switch c {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		s.begun = true
+		_, sse := s.split.(*blockSplitter)
+		_, array := s.split.(*arraySplitter)
+		switch {
+		case sse && c == '{' && s.api == CohereChat:
+			s.split, s.end = lineSplitter{}, &cohereLines{}
+		case sse && (c == '{' || c == '['), array && c != '[':
+			s.split = nil
+		}
+		return
+	}
+}
+
+func (s *Stopper) pass() {
+	s.out = append(s.out, s.held...)
+	s.held = s.held[:0]
+}
+
+// Stop returns the end of the stream, to be sent after what Write returned and instead of all that follows. The usage
+// is what the client is told that the answer came to. It returns false where no end would be valid: before the first
+// event, after the last one, within one above 8 MiB, or where the format is not known, as that of most models behind
+// Bedrock's InvokeModel. A later call may succeed.
+func (s *Stopper) Stop(u pricing.Usage) (end []byte, ok bool) {
+	if s.open || s.split == nil {
+		return nil, false
+	}
+	return s.end.finish(nil, &u)
+}
+
+// Close returns what is left when the stream has ended by itself: an event that it cut.
+func (s *Stopper) Close() []byte {
+	s.out = s.out[:0]
+	s.pass()
+	return s.out
+}
+
+// eventEnding is an ending of a stream of server-sent events.
+type eventEnding interface {
+	seeEvent(e event)
+	finish(dst []byte, u *pricing.Usage) (out []byte, ok bool)
+}
+
+// events makes an ending of one that knows nothing of framing.
+type events struct {
+	reader eventReader
+	end    eventEnding
+	emit   func(event)
+}
+
+func (x *events) see(block []byte) { x.reader.feed(block, x.emit) }
+
+func (x *events) finish(dst []byte, u *pricing.Usage) ([]byte, bool) { return x.end.finish(dst, u) }
+
+// openParts are the indexes of what has begun and not ended: choices, blocks, candidates. It holds a handful.
+type openParts []int64
+
+func (o *openParts) begin(i int64) {
+	for _, open := range *o {
+		if open == i {
+			return
+		}
+	}
+	if len(*o) < maxOpen {
+		*o = append(*o, i)
+	}
+}
+
+func (o *openParts) end(i int64) {
+	for at, open := range *o {
+		if open == i {
+			*o = append((*o)[:at], (*o)[at+1:]...)
+			return
+		}
+	}
+}
+
+// maxOpen is the most parts of an answer that are followed: providers give at most 128 choices, and blocks come one
+// at a time.
+const maxOpen = 1024
+
+// keep copies a value as it stands in data, unless it says nothing or is longer than anything that an end repeats.
+func keep(dst *[]byte, data []byte, v jsonscan.Token) {
+	if raw := data[v.Start:v.End]; string(raw) != `""` && string(raw) != "null" && len(raw) <= maxKept {
+		*dst = append((*dst)[:0], raw...)
+	}
+}
+
+// maxKept is the most bytes of an id or a model's name that an end repeats.
+const maxKept = 1024
+
+// appendRaw appends a JSON value as it came, or the other one if none came.
+func appendRaw(dst, value []byte, other string) []byte {
+	if len(value) == 0 {
+		return append(dst, other...)
+	}
+	return append(dst, value...)
+}
+
+// appendCount appends a key, as it is given, and a count.
+func appendCount(dst []byte, key string, n int64) []byte {
+	return strconv.AppendInt(append(dst, key...), n, 10)
+}
