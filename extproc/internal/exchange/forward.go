@@ -20,6 +20,7 @@ func (x *Exchange) forward(plain []byte, decoded bool) Reply {
 		if refusal, ok := x.edit(&reply, plain, decoded); !ok {
 			return refusal
 		}
+		x.editor = x.newEditor()
 	}
 	x.c.prefixes.Sent(x.prefix, x.at)
 	x.left()

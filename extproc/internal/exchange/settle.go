@@ -53,6 +53,9 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if e.Outcome = x.outcome(r, otherwise); e.Outcome == otherwise {
 		e.Detail = detail
 	}
+	if x.editor != nil && x.editor.stopped {
+		e.Outcome, e.Detail = ledger.Cut, "ended at the spend limit"
+	}
 	if e.PriceSource = source(x.served, listing); e.PriceSource == unknownModel {
 		x.c.metrics.UnknownModel()
 	}
@@ -112,7 +115,7 @@ func (x *Exchange) addAttempts(e *ledger.Entry) {
 		return
 	}
 	for range min(x.status.Attempts-1, maxAttempts) {
-		e.Cost = pricing.AddCapped(e.Cost, x.expected)
+		e.Cost, e.Extra = pricing.AddCapped(e.Cost, x.expected), pricing.AddCapped(e.Extra, x.expected)
 		e.Baseline = pricing.AddCapped(e.Baseline, x.expected)
 	}
 	e.Estimated = true
