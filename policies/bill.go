@@ -7,93 +7,153 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
+// Charge is what a response says of its price. The zero Charge is the option's own price, for the terms that the call
+// asked for.
+type Charge struct {
+	Listing *pricing.Listing // of the model that answered; nil: the option's own price stands
+	Terms   pricing.Terms    // under which the provider bills the call
+	Told    bool             // the response says so; else Terms are those that the call asked for
+	Stated  *pricing.Money   // what the response says it cost, from a provider whose word is taken; nil: nothing
+}
+
 // Bill is what a call cost, what it would have cost as asked, and which lever made the difference.
 type Bill struct {
 	Cost     pricing.Money
+	ListCost pricing.Money // Cost by the price list; another amount only where the provider stated its charge
 	Baseline pricing.Money
 	Savings  pricing.Savings // adds up to Baseline - Cost
+
+	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is.
+	Estimated bool
 }
 
-// Bill prices a usage of the option that served the call. charged is the listing of the model that answered,
-// or nil where the option's own price stands. Levers are credited in their fixed order: tier compares the
-// models at the usage without our cache markers, prompt_cache what the markers changed, self_hosting the API
-// model with the pool. A call to a model without a price has no baseline of its own: it saved nothing.
-func (d *Decision) Bill(o *Option, u pricing.Usage, charged *pricing.Listing) (Bill, error) {
-	served := *o
-	if charged != nil && o.Kind != Pooled {
-		served.Listing = charged
+// statesCharge holds the vendors whose responses say what the call cost in dollars.
+// Sources, as read in November 2026: OpenRouter, "Usage accounting" (usage.cost); xAI, API reference
+// (usage.cost_in_usd_ticks); Vercel AI Gateway, "Usage and billing" (providerMetadata.gateway.cost).
+var statesCharge = map[pricing.ProviderName]bool{"openrouter": true, "xai": true, "vercel": true}
+
+// trusted reports whether the provider that serves an option may state what a call cost: the policy names it, and its
+// vendor's API has such a statement.
+func (s *Set) trusted(o *Option) bool {
+	return o.Kind != Pooled && s.places[o.Route].provider != nil && statesCharge[o.Vendor]
+}
+
+// Charged is the price of what a response says: of the model that answered, which may be another than the one that was
+// asked for, and of the class of service that it was served with.
+func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
+	c := Charge{Terms: o.Terms}
+	if o.Kind == Pooled {
+		return c
 	}
-	cost, err := served.Cost(u)
+	if r.Model != "" {
+		c.Listing = s.Lookup(o.Vendor, r.Model, at)
+	}
+	return c
+}
+
+// Bill prices a usage of the option that served the call. Levers are credited in their fixed order: tier compares the
+// models at the usage without our cache markers, prompt_cache what the markers changed, self_hosting the API
+// model with the pool. A call to a model without a price has no baseline of its own: it saved nothing. What the provider
+// charged beside its list is no lever's: it is part of the baseline too where the call went as asked.
+func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
+	served := *o
+	if o.Kind != Pooled {
+		served.Terms = c.Terms
+		if c.Listing != nil {
+			served.Listing = c.Listing
+		}
+	}
+	price, known := served.price(served.Terms)
+	cost, err := price.Cost(u)
 	if err != nil {
 		return Bill{}, err
 	}
-	if d.Asked.Listing == nil {
-		return Bill{Cost: cost, Baseline: cost}, nil
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.unsure(&c))}
+	if d.Asked.Listing != nil {
+		if err := b.compare(d, o, &served, u); err != nil {
+			return Bill{}, err
+		}
 	}
-	asked := d.Asked
+	if c.Stated != nil {
+		b.restate(*c.Stated, o.Kind == Asked || d.Asked.Listing == nil)
+	}
+	return b, nil
+}
+
+// unsure reports whether the price of what the call asked for is not known, and the response does not tell it either.
+func (d *Decision) unsure(c *Charge) bool {
+	return d.openService && !c.Told || d.openModel && c.Listing == nil
+}
+
+// compare walks from what was asked to what was charged.
+func (b *Bill) compare(d *Decision, o, served *Option, u pricing.Usage) error {
+	asked, api := d.Asked, *served
 	if o.Kind == Asked {
-		asked = served
+		asked = *served
+	}
+	if o.Kind == Pooled {
+		api = d.API
 	}
 	unmarked := u
 	if o.Edit.MarkPrefix {
 		unmarked = u.Uncached()
 	}
-	api := served
-	if o.Kind == Pooled {
-		api = d.API
-	}
-	return steps(cost, &asked, &api, unmarked, u)
-}
-
-// steps walks from what was asked to what was charged.
-func steps(cost pricing.Money, asked, api *Option, unmarked, u pricing.Usage) (Bill, error) {
-	b := Bill{Cost: cost}
+	asked.Terms = served.Terms
 	var err error
-	if b.Baseline, err = asked.Cost(unmarked); err != nil {
-		return Bill{}, err
+	if b.Baseline, err = asked.atList(unmarked); err != nil {
+		return err
 	}
-	plain, err := api.Cost(unmarked)
+	plain, err := api.atList(unmarked)
 	if err != nil {
-		return Bill{}, err
+		return err
 	}
-	cached, err := api.Cost(u)
+	cached, err := api.atList(u)
 	if err != nil {
-		return Bill{}, err
+		return err
 	}
 	b.Savings[pricing.LeverTier] = b.Baseline - plain
 	b.Savings[pricing.LeverPromptCache] = plain - cached
-	b.Savings[pricing.LeverSelfHosting] = cached - cost
-	return b, nil
+	b.Savings[pricing.LeverSelfHosting] = cached - b.Cost
+	return nil
+}
+
+// atList prices a usage under the option's terms, or where no listing has them as the standard class of service: an
+// unknown class saves nothing.
+func (o *Option) atList(u pricing.Usage) (pricing.Money, error) {
+	price, known := o.price(o.Terms)
+	if !known && o.Listing != nil {
+		price = o.Listing.Price
+	}
+	return price.Cost(u)
+}
+
+// restate puts the provider's own charge in the place of the list's.
+func (b *Bill) restate(stated pricing.Money, asAsked bool) {
+	b.Cost = stated
+	if asAsked {
+		b.Baseline = max(0, b.Baseline+stated-b.ListCost)
+	}
+	b.Savings[pricing.LeverTier] += b.Baseline - stated - b.Savings.Total()
 }
 
 // HitBill is the bill of a call that was answered from the exact cache with an answer that used u when it was
 // made: it cost nothing, and the cache saved what the preferred option would have cost after the tier.
 func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
-	b, err := d.Bill(d.First(), u, nil)
+	b, err := d.Bill(d.First(), u, Charge{Terms: d.First().Terms})
 	if err != nil {
 		return Bill{}, err
 	}
 	saved := b.Cost
-	b.Cost = 0
+	b.Cost, b.ListCost = 0, 0
 	b.Savings[pricing.LeverExactCache] += saved
 	return b, nil
 }
 
-// Charged is the listing of the model that answered a call, which may be another than the one that was asked for; nil
-// where the option's own price stands.
-func (s *Set) Charged(o *Option, model pricing.ModelName, at time.Time) *pricing.Listing {
-	if o.Kind == Pooled || model == "" {
-		return nil
-	}
-	return s.prices.Lookup(o.Vendor, model, at)
-}
-
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
 // ended, the expected prompt of input tokens, and a token for every few bytes of answer that were seen, but no more
-// than the option that served it lets the answer have. The charge for a call whose rates are not known is
-// an estimate whatever the response stated.
+// than the option that served it lets the answer have.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
-	u, estimated = r.Usage, d.feesUnknown || !r.HasUsage
+	u = r.Usage
 	if !r.HasUsage {
 		if u.TotalInput() == 0 {
 			u.Input = input
@@ -108,5 +168,5 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		u.CacheWriteLong += u.CacheWriteShort
 		u.CacheWriteShort = 0
 	}
-	return u, estimated
+	return u, !r.HasUsage
 }

@@ -3,6 +3,7 @@ package policies
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // check returns an error for the first thing that a policy says and no set can mean: names that are used twice or not
@@ -13,7 +14,7 @@ func (p *Policy) check() error {
 		return fmt.Errorf("unknown mode %q", p.Mode)
 	}
 	for _, check := range [...]func() error{
-		p.checkNames, p.checkDimensions, p.checkPools, p.checkTiers, p.checkRules, p.checkScopes,
+		p.checkNames, p.checkDimensions, p.checkPools, p.checkTiers, p.checkRules, p.checkScopes, p.checkMoney,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -66,10 +67,13 @@ func (p *Policy) checkDimensions() error {
 func (p *Policy) checkPools() error {
 	for i := range p.Pools {
 		q := &p.Pools[i]
+		slow := func(m PoolModel) bool { return m.Throughput <= 0 }
 		switch {
-		case q.Throughput <= 0 || q.GPUs <= 0 || q.GPUHour < 0:
+		case q.Throughput <= 0 || q.GPUs <= 0 || q.GPUHour < 0 || slices.ContainsFunc(q.Models, slow):
 			return fmt.Errorf("pool %q: gpus and throughput must be positive", q.Name)
-		case q.Use != WhenCheaper && q.Use != Always && q.Use != Never:
+		case q.SpotHour < 0 || q.SpotShare < 0 || q.SpotShare > 100:
+			return fmt.Errorf("pool %q: spot GPUs are a share of 0 to 100%%, and cost no less than nothing", q.Name)
+		case q.Use != WhenCheaper && q.Use != AboveVolume && q.Use != Always && q.Use != Never:
 			return fmt.Errorf("pool %q: unknown use %q", q.Name, q.Use)
 		case q.Credential.Caller:
 			return fmt.Errorf("pool %q: the caller's credential does not go to a pool", q.Name)
@@ -111,17 +115,55 @@ func (p *Policy) checkScopes() error {
 		return fmt.Errorf("exact cache: unknown dimension %q", p.Exact.Per)
 	}
 	for i := range p.Budgets {
-		b := &p.Budgets[i]
-		if b.Window != Day && b.Window != Month {
-			return fmt.Errorf("budget %q: unknown window %q", b.Name, b.Window)
-		}
-		for _, d := range b.Per {
-			if !p.hasDimension(d) {
-				return fmt.Errorf("budget %q: unknown dimension %q", b.Name, d)
-			}
+		if err := p.checkBudget(&p.Budgets[i]); err != nil {
+			return fmt.Errorf("budget %q: %w", p.Budgets[i].Name, err)
 		}
 	}
 	return nil
+}
+
+func (p *Policy) checkBudget(b *Budget) error {
+	if !slices.Contains([]Period{Hour, Day, Week, Month, Rolling}, b.Window) {
+		return fmt.Errorf("unknown window %q", b.Window)
+	}
+	if b.Window == Rolling && b.Length < time.Minute {
+		return fmt.Errorf("rolling over %s, want a minute or more", b.Length)
+	}
+	for _, d := range b.Per {
+		if !p.hasDimension(d) && !IsBuiltin(d) {
+			return fmt.Errorf("unknown dimension %q", d)
+		}
+	}
+	for _, c := range b.Only {
+		if !p.hasDimension(DimensionName(c.Key)) && !IsBuiltin(DimensionName(c.Key)) {
+			return fmt.Errorf("unknown dimension %q", c.Key)
+		}
+	}
+	for _, step := range b.Steps {
+		switch {
+		case step.Percent < 1 || step.Percent > 100:
+			return fmt.Errorf("a step at %d%%, want 1%% to 100%%", step.Percent)
+		case !slices.Contains([]StepAction{StepAlert, StepCapTier, StepPools, StepFit, StepRefuse}, step.Do):
+			return fmt.Errorf("unknown step %q", step.Do)
+		case step.Do == StepCapTier && !slices.ContainsFunc(p.Tiers, func(t Tier) bool { return t.Name == step.Tier }):
+			return fmt.Errorf("unknown tier %q", step.Tier)
+		}
+	}
+	return nil
+}
+
+// checkMoney reports factors and codes that would make money of nothing.
+func (p *Policy) checkMoney() error {
+	for i := range p.Discounts {
+		if d := &p.Discounts[i]; d.PPM < 0 || d.PPM > 1_000_000 {
+			return fmt.Errorf("discount %d: a factor of %d parts per million, want 0 to 1000000", i+1, d.PPM)
+		}
+	}
+	switch p.Refusal {
+	case 0, 429, 402, 403:
+		return nil
+	}
+	return fmt.Errorf("refusal status %d, want 429, 402 or 403", p.Refusal)
 }
 
 func (p *Policy) hasDimension(name DimensionName) bool {

@@ -67,6 +67,7 @@ func (w *encoder) provider(p *Provider) {
 	w.text("vendor", string(p.Vendor))
 	writeTexts(w, "hosts", p.Hosts)
 	w.text("prefix", p.Prefix)
+	w.text("region", p.Region)
 	w.credential(p.Credential)
 }
 
@@ -208,6 +209,12 @@ func (w *encoder) unknown(u *UnknownModel) {
 	w.flag("refuse", u.Refuse)
 	w.int("charge", int64(u.Charge))
 	w.flag("alert", u.Alert)
+	if u.Dearest != (pricing.Rates{}) {
+		w.key("dearest")
+		w.open('{')
+		w.rates(u.Dearest)
+		w.close('}')
+	}
 	w.close('}')
 }
 

@@ -104,6 +104,8 @@ func (d *decoder) provider(p *Provider, key string, v jsonscan.Token) bool {
 		p.Hosts = readTexts[string](d, v)
 	case "prefix":
 		p.Prefix = d.text(v)
+	case "region":
+		p.Region = d.text(v)
 	case "credential":
 		p.Credential = d.credential(v)
 	default:
@@ -382,6 +384,9 @@ func (d *decoder) unknown(u *UnknownModel, key string, v jsonscan.Token) bool {
 		u.Charge = d.rate(v)
 	case "alert":
 		u.Alert = d.flag(v)
+	case "dearest":
+		d.object(v, func(k string, v jsonscan.Token) bool { return d.rates(&u.Dearest, k, v) })
+		u.Dearest = u.Dearest.WithText()
 	default:
 		return false
 	}

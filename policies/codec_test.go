@@ -21,7 +21,7 @@ func codecPolicy() *Policy {
 		Mode:    Enforce,
 		Passive: true,
 		Providers: []Provider{
-			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Credential: Credential{File: "/run/\"key\"\n"}},
+			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Region: "eu", Credential: Credential{File: "/run/\"key\"\n"}},
 			{Name: "anthropic", Vendor: "anthropic", Credential: Credential{Caller: true}},
 		},
 		Dimensions: []Dimension{{Name: "team", Sources: []Source{{FromHeader, "x-team"}, {FromJWT, "urn:team"}}, Trusted: true}},
@@ -43,7 +43,7 @@ func codecPolicy() *Policy {
 			Only: []Condition{{"team", []string{"a*"}}}, Window: Rolling, Length: 24 * time.Hour, Zone: time.FixedZone("Europe/Berlin", 0),
 			Soft: true, Steps: []Step{{Percent: 90, Do: StepCapTier, Tier: "medium"}}, FreeOnly: true, FitOutput: 256,
 			StopOnBudget: true, AbortedEstimate: true, OpenOnOutage: true}},
-		Unknown:   UnknownModel{Refuse: true, Charge: 30, Alert: true},
+		Unknown:   UnknownModel{Refuse: true, Charge: 30, Alert: true, Dearest: codecRates},
 		Overlays:  []string{"prices/overlay.json"},
 		Discounts: []Discount{{Vendor: "openai", Models: []string{"gpt-*"}, PPM: 850_000}},
 		Keep:      400 * 24 * time.Hour,
@@ -51,9 +51,11 @@ func codecPolicy() *Policy {
 	}
 }
 
+var codecRates = pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5,
+	InputAudio: 11, InputImage: 12, CacheReadAudio: 13, OutputAudio: 14, OutputImage: 15}
+
 func codecListings() []pricing.Listing {
-	rates := pricing.Rates{Input: 1, CacheRead: 2, CacheWriteShort: 3, CacheWriteLong: 4, Output: 5,
-		InputAudio: 11, InputImage: 12, CacheReadAudio: 13, OutputAudio: 14, OutputImage: 15}
+	rates := codecRates
 	fees := pricing.Fees{Request: 21, WebSearch: 22, FileSearch: 23, CodeRun: 24, SearchUnit: 25, Image: 26, Second: 27, Character: 28}
 	price := pricing.Price{Rates: rates, Fees: fees, Brackets: []pricing.Bracket{{Above: 200_000, Rates: rates}}}
 	return []pricing.Listing{

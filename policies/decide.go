@@ -2,7 +2,6 @@ package policies
 
 import (
 	"math"
-	"math/bits"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -13,107 +12,221 @@ import (
 // largest that any vendor documents.
 const defaultCacheMinimum = 4096
 
-// feesUnknown are the facts of calls whose rates are not known: another class of service has its own, and so has a
-// model that the provider may choose by itself.
-const feesUnknown = provider.ServiceTier | provider.Fallbacks
-
-// Decide returns how a call may be served, best first. It does not allocate.
+// Decide returns how a call may be served, best first. It does not allocate, but for calls of a class of service or in
+// a region whose price must be computed.
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
-	d := Decision{Asked: s.asked(&r, now)}
-	openAI := r.Call.API.Vendor() == provider.OpenAI
-	d.longWrites = openAI && r.Call.Facts.Has(provider.LongCacheWrites)
-	d.feesUnknown = r.Call.Facts.Any(feesUnknown)
-	d.API = d.Asked
-	preferred, fallback := d.Asked, Option{Kind: Refuse}
-	most := int64(0)
+	d := Decision{Asked: s.asked(&r, st, now)}
+	d.longWrites = r.Call.API.Vendor() == provider.OpenAI && r.Call.Facts.Has(provider.LongCacheWrites)
+	d.openService, d.openModel = r.Call.Facts.Has(provider.ServiceTier), r.Call.Facts.Has(provider.Fallbacks)
+	c := choice{preferred: d.Asked, pool: Option{Kind: Refuse}, api: d.Asked}
+	at, most := -1, int64(0)
 	for i := range s.policy.Rules {
-		rule := &s.policy.Rules[i]
-		if !rule.When.Matches(&r) {
-			continue
+		if rule := &s.policy.Rules[i]; rule.When.Matches(&r) {
+			d.Rule, d.Tier, most = rule.Name, rule.Tier, rule.MaxOutput
+			at = s.tierIndex(rule.Tier)
+			break
 		}
-		d.Rule, d.Tier, most = rule.Name, rule.Tier, rule.MaxOutput
-		if tier := s.tiers[rule.Tier]; tier != nil {
-			preferred, fallback = s.pick(&r, &d, tier, st, now)
-		}
-		break
 	}
-	s.finish(&r, &preferred, most, st)
-	if preferred.Listing == nil && preferred.Kind != Pooled && s.policy.Unknown.Refuse {
+	if at >= 0 {
+		c = s.pick(&r, &d.Asked, &s.policy.Tiers[at], st, now)
+	}
+	p := s.pressure(st)
+	if p.alert.acts() {
+		d.act(&p.alert)
+	}
+	s.yield(&r, &d, &c, at, &p, st, now)
+	d.API, d.Kept, d.Pool = c.api, c.kept, c.eligible()
+	s.conclude(&r, &d, &c, most, &p, st)
+	return d
+}
+
+// conclude lists the options of a decision.
+func (s *Set) conclude(r *Request, d *Decision, c *choice, most int64, p *pressure, st State) {
+	o := &c.preferred
+	s.finish(r, o, most, st)
+	if p.fitBy.acts() && s.fit(r.Call, o, p.room, p.floor, st) {
+		d.act(&p.fitBy)
+	}
+	if o.Listing == nil && o.Kind != Pooled && s.policy.Unknown.Refuse {
 		d.add(Option{Kind: Refuse, Refusal: RefuseUnknownModel})
-		return d
+		return
 	}
 	last := Option{Kind: Refuse, Refusal: RefuseBudget}
-	if preferred.Unbounded && preferred.Kind != Pooled && len(s.policy.Budgets) > 0 {
+	switch {
+	case o.Kind != Pooled && o.Unbounded && s.Limits(r.Dims, ModelRef{o.Route, o.Model}):
 		last.Refusal = RefuseUnpriced
-	} else {
-		d.add(preferred)
+	case o.Charge() > 0 && p.refuseBy.acts():
+		d.act(&p.refuseBy)
+		last.Refusal = RefuseStep
+	default:
+		d.add(*o)
 	}
-	if fallback.Kind == Pooled && s.free && preferred.Kind != Pooled {
-		s.finish(&r, &fallback, most, st)
-		d.add(fallback)
+	if c.pool.Kind == Pooled && s.free && o.Kind != Pooled {
+		s.finish(r, &c.pool, most, st)
+		d.add(c.pool)
 	}
 	d.add(last)
-	return d
+}
+
+// yield does what the budgets' steps ask, in the order of what changes a call least to most: a lower tier, then an own
+// pool.
+func (s *Set) yield(r *Request, d *Decision, c *choice, at int, p *pressure, st State, now time.Time) {
+	if !p.tierBy.acts() && !p.poolsBy.acts() {
+		return
+	}
+	of := at
+	if of < 0 {
+		of = s.tierOf(r)
+	}
+	if p.tierBy.acts() && of < p.tier && c.preferred.Kind != Pooled {
+		lower := s.pick(r, &d.Asked, &s.policy.Tiers[p.tier], st, now)
+		if lower.kept == "" && !dearer(r.Call, &lower.preferred, &c.preferred) {
+			*c, of, d.Tier = lower, p.tier, p.tierBy.step.Tier
+			d.act(&p.tierBy)
+		}
+	}
+	if !p.poolsBy.acts() || c.preferred.Kind == Pooled {
+		return
+	}
+	if at < 0 && of >= 0 && c.pool.Kind == Refuse {
+		c.pool = s.pick(r, &d.Asked, &s.policy.Tiers[of], st, now).pool
+	}
+	if c.pool.Kind == Pooled {
+		c.preferred, c.kept = c.pool, ""
+		if of >= 0 {
+			d.Tier = s.policy.Tiers[of].Name
+		}
+		d.act(&p.poolsBy)
+	}
+}
+
+// tierIndex finds a tier by its name, -1 for none.
+func (s *Set) tierIndex(name TierName) int {
+	for i := range s.policy.Tiers {
+		if s.policy.Tiers[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// tierOf finds the first tier that lists the model that was asked for, -1 for none.
+func (s *Set) tierOf(r *Request) int {
+	asked := ModelRef{r.Route, r.Call.Model}
+	for i := range s.policy.Tiers {
+		for _, m := range s.policy.Tiers[i].Models {
+			if m == asked {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// dearer reports whether a costs more than b for the same answer.
+func dearer(call *provider.Request, a, b *Option) bool {
+	u := pricing.Usage{Input: call.InputEstimate(), Output: usualOutput}
+	if call.MaxOutput > 0 {
+		u.Output = min(u.Output, call.MaxOutput)
+	}
+	return a.freeOr(u) > b.freeOr(u)
+}
+
+// freeOr is what budgets would be charged for a usage.
+func (o *Option) freeOr(u pricing.Usage) pricing.Money {
+	if o.Kind == Pooled {
+		return 0
+	}
+	m, err := o.Cost(u)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return m
 }
 
 // Unread is the decision on a call whose body cannot be read, where nothing may be refused: it goes as it came, and
 // only its response can be priced. model is what the path says, "" if nothing.
 func (s *Set) Unread(route RouteName, vendor pricing.ProviderName, model pricing.ModelName) Decision {
-	asked := Option{Kind: Asked, Route: route, Vendor: vendor, Model: model, Rate: s.policy.Unknown.Charge, Unbounded: true}
+	asked := s.quarantined(Option{Kind: Asked, Route: route, Vendor: vendor, Model: model, Unbounded: true})
 	return Decision{Asked: asked, API: asked, Kept: "the request cannot be read"}
 }
 
 // asked is the call as the caller sent it.
-func (s *Set) asked(r *Request, now time.Time) Option {
-	o := s.priced(Option{Kind: Asked, Route: r.Route, Vendor: r.Vendor, Model: r.Call.Model}, now)
+func (s *Set) asked(r *Request, st State, now time.Time) Option {
+	o := s.priced(r, Option{Kind: Asked, Route: r.Route, Vendor: r.Vendor, Model: r.Call.Model}, now)
 	o.Edit = provider.Target{Vendor: o.Vendor, Model: o.Model, SameHost: true}
-	o.bound(r.Call, r.Call.MaxOutput, 0)
+	s.bound(r.Call, &o, st)
 	return o
 }
 
 // priced fills in what the option's model costs.
-func (s *Set) priced(o Option, now time.Time) Option {
-	o.Listing = s.prices.Lookup(o.Vendor, o.Model, now)
+func (s *Set) priced(r *Request, o Option, now time.Time) Option {
+	o.Listing, o.Terms = s.Lookup(o.Vendor, o.Model, now), s.terms(r.Call, o.Route)
 	if o.Listing == nil {
-		o.Rate = s.policy.Unknown.Charge
+		return s.quarantined(o)
 	}
 	return o
 }
 
-// pick walks a tier in order of preference. It returns the first option that can serve the call and is to be used,
-// or the call as asked where none is, and besides it the pool that the call is eligible for: the one in use, else the
-// first that could serve it.
-func (s *Set) pick(r *Request, d *Decision, tier *Tier, st State, now time.Time) (preferred, pool Option) {
-	preferred, pool = d.Asked, Option{Kind: Refuse}
-	api, used, ownReason := Option{Kind: Refuse}, false, false
+// quarantined charges what the policy says of unknown models.
+func (s *Set) quarantined(o Option) Option {
+	if o.Rate = s.policy.Unknown.Charge; o.Rate == 0 {
+		o.dearest = &s.dearest
+	}
+	return o
+}
+
+// choice is what a tier has for a call.
+type choice struct {
+	preferred Option // the first that can serve the call and is to be used, or the call as asked
+	pool      Option // the pool in use, else the first that could serve the call; Refuse for none
+	api       Option // the first of a provider that can, or the call as asked
+	kept      string // why the call stays as asked, "" if it does not
+}
+
+// eligible is the pool that could serve the call, "" for none.
+func (c *choice) eligible() RouteName {
+	if c.pool.Kind != Pooled {
+		return ""
+	}
+	return c.pool.Route
+}
+
+// pick walks a tier in order of preference.
+func (s *Set) pick(r *Request, asked *Option, tier *Tier, st State, now time.Time) choice {
+	c := choice{preferred: *asked, pool: Option{Kind: Refuse}, api: Option{Kind: Refuse}}
+	used, ownReason := false, false
 	for _, m := range tier.Models {
-		o, reason := s.candidate(r, m, now)
+		o, reason := s.candidate(r, asked, m, now)
 		if reason != "" {
 			// Why the provider that was addressed cannot serve says more than why others cannot.
-			if own := m.Route == r.Route; d.Kept == "" || (own && !ownReason) {
-				d.Kept, ownReason = reason, own
+			if own := m.Route == r.Route; c.kept == "" || (own && !ownReason) {
+				c.kept, ownReason = reason, own
 			}
 			continue
 		}
 		switch {
 		case o.Kind == Pooled && !used:
-			used = api.Kind == Refuse && s.usePool(o.Route, st) // behind an API model it is a fallback
-			if used || pool.Kind == Refuse {
-				pool, d.Pool = o, o.Route
+			used = c.api.Kind == Refuse && s.usePool(o.Route, st) // behind an API model it is a fallback
+			if used || c.pool.Kind == Refuse {
+				c.pool = o
 			}
-		case o.Kind != Pooled && api.Kind == Refuse:
-			api = o
+		case o.Kind != Pooled && c.api.Kind == Refuse:
+			c.api = o
 		}
 	}
-	if api.Kind != Refuse {
-		d.API, preferred, d.Kept = api, api, ""
-	} else if d.Kept == "" {
-		d.Kept = "the tier's pool is not cheaper now"
+	switch {
+	case used:
+		c.preferred, c.kept = c.pool, ""
+	case c.api.Kind != Refuse:
+		c.preferred, c.kept = c.api, ""
+	case c.kept == "":
+		c.kept = "the tier's pool is not cheaper now"
 	}
-	if used {
-		preferred, d.Kept = pool, ""
+	if c.api.Kind == Refuse {
+		c.api = *asked
 	}
-	return preferred, pool
+	return c
 }
 
 // usePool reports whether a pool that may be used is to be used now.
@@ -122,16 +235,15 @@ func (s *Set) usePool(name RouteName, st State) bool {
 }
 
 // candidate is a tier's model as an option, or the reason why it cannot serve the call.
-func (s *Set) candidate(r *Request, m ModelRef, now time.Time) (Option, string) {
+func (s *Set) candidate(r *Request, asked *Option, m ModelRef, now time.Time) (Option, string) {
 	at := s.places[m.Route]
 	if at.pool != nil {
 		return s.poolCandidate(r, m, at)
 	}
 	if m.Route == r.Route && m.Model == r.Call.Model {
-		o := s.asked(r, now)
-		return o, ""
+		return *asked, ""
 	}
-	o := s.priced(Option{Kind: Tiered, Route: m.Route, Vendor: at.provider.Vendor, Model: m.Model}, now)
+	o := s.priced(r, Option{Kind: Tiered, Route: m.Route, Vendor: at.provider.Vendor, Model: m.Model}, now)
 	o.Edit = provider.Target{Vendor: o.Vendor, Model: m.Model, SameHost: m.Route == r.Route}
 	switch {
 	case !o.Edit.SameHost && at.provider.Credential.Caller:
@@ -147,7 +259,7 @@ func (s *Set) candidate(r *Request, m ModelRef, now time.Time) (Option, string) 
 }
 
 func (s *Set) poolCandidate(r *Request, m ModelRef, at place) (Option, string) {
-	o := Option{Kind: Pooled, Route: m.Route, Model: m.Model, Rate: at.rate}
+	o := Option{Kind: Pooled, Route: m.Route, Model: m.Model, Rate: TokenRate(*at.pool, m.Model)}
 	o.Edit = provider.Target{Model: m.Model}
 	switch {
 	case at.pool.Use == Never:
@@ -171,27 +283,6 @@ func servable(call *provider.Request, t provider.Target) string {
 	return err.Error()
 }
 
-// finish adds the edits that do not choose the model, and bounds the cost of the result. most is the rule's cap on
-// the output, 0 for none.
-func (s *Set) finish(r *Request, o *Option, most int64, st State) {
-	call := r.Call
-	if most > 0 && (call.MaxOutput == 0 || call.MaxOutput > most) {
-		o.Edit.MaxOutput = most
-	}
-	if s.policy.Prompt && o.Kind != Pooled {
-		s.mark(call, o, st)
-	}
-	output := call.MaxOutput
-	if o.Edit.MaxOutput > 0 {
-		output = call.CapWritten(o.Edit)
-	}
-	context := int64(0)
-	if o.Kind == Pooled {
-		context = s.places[o.Route].pool.Context
-	}
-	o.bound(call, output, context)
-}
-
 // mark asks for provider cache markers where they pay: the prefix is long enough for the model's cache, and
 // the model saw it within the lifetime of an entry, as a write costs more than a plain read.
 func (s *Set) mark(call *provider.Request, o *Option, st State) {
@@ -211,42 +302,4 @@ func (s *Set) mark(call *provider.Request, o *Option, st State) {
 	case can.CacheKey && (call.API == provider.OpenAIChat || call.API == provider.OpenAIResponses):
 		o.Edit.CacheKey = true
 	}
-}
-
-// bound sets the most that the option can cost, given the output cap in force (0: none) and, for pools, the
-// context window. Input that the body does not bound counts as the whole context. Fees that are not known come on
-// top: such a call is unbounded, whatever its tokens can cost.
-func (o *Option) bound(call *provider.Request, output, context int64) {
-	price := pricing.Flat(o.Rate)
-	if o.Listing != nil {
-		price, context = o.Listing.Price, o.Listing.Limits.Context
-		if output == 0 {
-			output = o.Listing.Limits.MaxOutput
-		}
-	}
-	input := call.InputBound()
-	if input < 0 {
-		input = context
-	}
-	if output == 0 {
-		output = context
-	}
-	all, ok := generated(call, output)
-	if input == 0 || output == 0 || !ok {
-		o.Bound, o.Unbounded = 0, true
-		return
-	}
-	o.Output = all
-	bound, err := price.Bound(pricing.Exposure{Input: input, Output: all, LongWrites: call.Facts.Has(provider.LongCacheWrites)})
-	o.Bound, o.Unbounded = bound, err != nil || call.Facts.Any(feesUnknown)
-}
-
-// generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected
-// is billed as output on top of the cap. It returns false if the sum does not fit.
-func generated(call *provider.Request, output int64) (int64, bool) {
-	hi, lo := bits.Mul64(uint64(output), uint64(max(call.Choices, 1)))
-	if hi != 0 || lo > math.MaxInt64-uint64(call.PredictedBytes) {
-		return 0, false
-	}
-	return int64(lo) + call.PredictedBytes, true
 }

@@ -240,8 +240,12 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 				t.Errorf("unbounded %t, bound %s USD, want %t and what its tokens cost", o.Unbounded, o.Bound, tt.unknown)
 			}
 			stated := provider.Reading{HasUsage: true, Usage: pricing.Usage{Input: 3, Output: 2}}
-			if u, estimated := d.Usage(d.First(), &stated, 100); u != stated.Usage || estimated != tt.unknown {
-				t.Errorf("usage %+v, estimated %t, want %+v as stated and %t", u, estimated, stated.Usage, tt.unknown)
+			if u, estimated := d.Usage(d.First(), &stated, 100); u != stated.Usage || estimated {
+				t.Errorf("usage %+v, estimated %t, want %+v as stated", u, estimated, stated.Usage)
+			}
+			b, err := d.Bill(d.First(), stated.Usage, s.Charged(d.First(), &stated, testNow))
+			if err != nil || b.Estimated != tt.unknown {
+				t.Errorf("bill %+v, error %v, want an estimate: %t", b, err, tt.unknown)
 			}
 			p := testPolicy()
 			p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month}}

@@ -30,13 +30,17 @@ type Option struct {
 	Vendor    pricing.ProviderName // whose prices apply there; "" for pools
 	Model     pricing.ModelName    // the model as sent upstream
 	Listing   *pricing.Listing     // its price; nil for pools and unknown models
-	Rate      pricing.Rate         // where Listing is nil: charged for every token
+	Rate      pricing.Rate         // where Listing is nil: charged for every token; 0 for the dearest rates of the list
+	Terms     pricing.Terms        // class of service and region that the call asks for
 	Output    int64                // the most tokens that the answers can have; 0 is unknown
 	Bound     pricing.Money        // the most that the call can cost
 	Unbounded bool                 // it may cost more: Bound is 0, or the most for its tokens where fees are not known
 	Expected  pricing.Money        // what it is expected to cost; at most Bound where that is known
 	Edit      provider.Target      // what the request must become
 	Refusal   Refusal              // for Refuse: why
+
+	cap     int64          // the most tokens of one answer; 0 is unknown
+	dearest *pricing.Price // of an unknown model without a rate of its own
 }
 
 // Charge is the part of the bound that budgets reserve. Calls to own pools are paid by the hour anyway.
@@ -47,12 +51,18 @@ func (o *Option) Charge() pricing.Money {
 	return o.Bound
 }
 
-// Cost prices a usage as this option is priced. Errors are those of pricing.Price.Cost.
-func (o *Option) Cost(u pricing.Usage) (pricing.Money, error) {
-	if o.Listing != nil {
-		return o.Listing.Price.Cost(u)
+// ExpectedCharge is the part of what the call is expected to cost that soft budgets reserve.
+func (o *Option) ExpectedCharge() pricing.Money {
+	if o.Kind == Pooled {
+		return 0
 	}
-	return pricing.Flat(o.Rate).Cost(u)
+	return o.Expected
+}
+
+// Cost prices a usage under the terms that the call asks for. Errors are those of pricing.Price.Cost.
+func (o *Option) Cost(u pricing.Usage) (pricing.Money, error) {
+	price, _ := o.price(o.Terms)
+	return price.Cost(u)
 }
 
 // Refusal is the reason of a refusal.
@@ -63,9 +73,10 @@ const (
 	RefuseBudget       Refusal = iota // no earlier option fits the budgets
 	RefuseUnknownModel                // unknown_model: refuse
 	RefuseUnpriced                    // a hard budget covers a call that cannot be priced in advance
+	RefuseStep                        // a budget's step keeps the rest of it in reserve; Decision.Budget and Step say which
 )
 
-var refusalNames = [...]string{"budget", "unknown_model", "unpriced"}
+var refusalNames = [...]string{"budget", "unknown_model", "unpriced", "budget_step"}
 
 // String returns the reason's name in metrics and reports.
 func (r Refusal) String() string { return refusalNames[r] }
@@ -75,18 +86,25 @@ const maxOptions = 3
 
 // Decision is what a policy says about a call.
 type Decision struct {
-	Rule  RuleName  // the rule that matched, "" for none
-	Tier  TierName  // its tier, "" for none
-	Kept  string    // why a matched tier did not change the model, "" if it did or none matched
-	Pool  RouteName // the pool that the call is eligible for, whether or not it goes there; "" for none
-	Asked Option    // the call as the caller sent it: the baseline
-	API   Option    // the call as it would be served without the pool; equal to Asked where no tier applies
+	Rule RuleName  // the rule that matched, "" for none
+	Tier TierName  // its tier, or the one that a budget's step put in its place; "" for none
+	Kept string    // why a matched tier did not change the model, "" if it did or none matched
+	Pool RouteName // the pool that the call is eligible for, whether or not it goes there; "" for none
+
+	// Budget and Step are the step that made the call what it is: of several the last of alert, cap tier, prefer
+	// pools, fit output and refuse. A Step of 0% is fit_output, which acts whatever is spent. "" for none.
+	Budget BudgetName
+	Step   Step
+
+	Asked Option // the call as the caller sent it: the baseline
+	API   Option // the call as it would be served without the pool; equal to Asked where no tier applies
 	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
 	longWrites bool
-	// The call is charged for more than its tokens at the listed price, by rates and fees that are not known.
-	feesUnknown bool
-	options     [maxOptions]Option
-	n           int
+	// The class of service, or the model, that is billed is known from the response alone.
+	openService, openModel bool
+
+	options [maxOptions]Option
+	n       int
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

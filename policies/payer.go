@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,25 +11,58 @@ type Signals interface {
 	Header(name string) string // of the request; the name is in lower case
 	Claim(name string) string  // of the token that the proxy verified
 	PeerURI() string           // SPIFFE id of the client's certificate
+	Account() string           // a hash of the key that the caller sent, "" if it sent none, or several
 }
 
 // maxValue is the longest value of a dimension in bytes.
 const maxValue = 512
 
-// Payers reads who pays, in the policy's order of dimensions. The first verified source with a value wins, wherever
-// it stands, as no label that a caller sets may hide who pays; without one, the first source with a value does. A value
-// that is too long or no UTF-8 is missing: its call counts in the scope of those without one.
+// Payers reads who pays, in the policy's order of dimensions, and then those that every call has as far as a budget
+// looks at them. The first verified source with a value wins, wherever it stands, as no label that a caller sets may
+// hide who pays; without one, the first source with a value does. A value that is too long or no UTF-8 is missing: its
+// call counts in the scope of those without one.
 func (s *Set) Payers(from Signals) []Value {
 	declared := s.policy.Dimensions
-	if len(declared) == 0 {
+	if len(declared)+len(s.builtin) == 0 {
 		return nil
 	}
-	values := make([]Value, len(declared))
+	values := make([]Value, len(declared), len(declared)+len(s.builtin))
 	for i := range declared {
 		d := &declared[i]
 		values[i] = d.read(from)
 	}
+	for _, name := range s.builtin {
+		v := Value{Name: name}
+		if name == DimKey {
+			v.Value = from.Account()
+		} else {
+			v.Value = Source{FromMTLS, string(name)}.read(from)
+		}
+		v.Verified = v.Value != ""
+		values = append(values, v)
+	}
 	return values
+}
+
+// builtins are the dimensions of callers that a policy's budgets use without declaring them.
+func (p *Policy) builtins() []DimensionName {
+	var used []DimensionName
+	for _, name := range [...]DimensionName{DimKey, DimNamespace, DimWorkload} {
+		declared := slices.ContainsFunc(p.Dimensions, func(d Dimension) bool { return d.Name == name })
+		if !declared && slices.ContainsFunc(p.Budgets, func(b Budget) bool { return b.reads(name) }) {
+			used = append(used, name)
+		}
+	}
+	return used
+}
+
+// IsBuiltin reports whether every call has a dimension of that name, whatever the policy declares.
+func IsBuiltin(name DimensionName) bool {
+	switch name {
+	case DimKey, DimNamespace, DimWorkload, DimModel, DimProvider:
+		return true
+	}
+	return false
 }
 
 func (d *Dimension) read(from Signals) Value {

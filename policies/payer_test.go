@@ -16,6 +16,7 @@ type signals struct {
 func (s signals) Header(name string) string { return s.headers[name] }
 func (s signals) Claim(name string) string  { return s.claims[name] }
 func (s signals) PeerURI() string           { return s.peer }
+func (s signals) Account() string           { return s.headers["authorization"] }
 
 func TestPayersPreferVerifiedSources(t *testing.T) {
 	header, claim := Source{FromHeader, "x-team"}, Source{FromJWT, "team"}

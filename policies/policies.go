@@ -72,6 +72,7 @@ type Provider struct {
 	Vendor     pricing.ProviderName // whose prices apply; the name itself unless the file says otherwise
 	Hosts      []string             // authorities without port, lower case
 	Prefix     string               // path prefix such as "/groq"; "" if recognised by host only
+	Region     string               // where its hosts process calls, "us" or "eu", if that has a price of its own; "" anywhere
 	Credential Credential
 }
 
@@ -302,6 +303,9 @@ func (b *Budget) End(at time.Time) time.Time {
 // UnknownModel says what happens to a call for a model without a price.
 type UnknownModel struct {
 	Refuse bool
-	Charge pricing.Rate // otherwise: this rate for every token; 0: the dearest rates of the price list, never nothing
+	Charge pricing.Rate // otherwise: this rate for every token; 0: Dearest, never nothing
 	Alert  bool
+	// Dearest is the highest rate of every kind of token that the policy's vendors list. Compile finds it where it is
+	// needed and not given.
+	Dearest pricing.Rates
 }

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -10,17 +11,19 @@ import (
 type Set struct {
 	policy Policy
 	prices *pricing.Table
-	tiers  map[TierName]*Tier
 	places map[RouteName]place
 	labels map[string]bool // request headers that the policy reads
-	free   bool            // some budget says free only
+	// builtin are the dimensions that budgets use and the policy does not declare
+	builtin []DimensionName
+	free    bool          // some budget says free only
+	dearest pricing.Price // the highest listed rate of every kind, for unknown_model: allow
+	cheap   discounted
 }
 
 // place is a provider or pool that a tier can name.
 type place struct {
 	provider *Provider
 	pool     *Pool
-	rate     pricing.Rate // of a pool: GPU cost per million tokens
 }
 
 // Compile checks what refers to what and returns the set, which shares nothing with p. A policy that policyfile
@@ -29,8 +32,8 @@ func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	s := &Set{policy: p.clone(), prices: prices, tiers: map[TierName]*Tier{}, places: map[RouteName]place{}}
-	s.labels = labelHeaders(&s.policy)
+	s := &Set{policy: p.clone(), prices: prices, places: map[RouteName]place{}}
+	s.labels, s.builtin = labelHeaders(&s.policy), s.policy.builtins()
 	for i := range s.policy.Providers {
 		q := &s.policy.Providers[i]
 		if q.Vendor == "" {
@@ -40,7 +43,7 @@ func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 	}
 	for i := range s.policy.Pools {
 		q := &s.policy.Pools[i]
-		s.places[q.Name] = place{pool: q, rate: TokenRate(*q)}
+		s.places[q.Name] = place{pool: q}
 	}
 	for i := range s.policy.Budgets {
 		b := &s.policy.Budgets[i]
@@ -49,16 +52,41 @@ func Compile(p Policy, prices *pricing.Table) (*Set, error) {
 		}
 		s.free = s.free || b.FreeOnly
 	}
-	for i := range s.policy.Tiers {
-		s.tiers[s.policy.Tiers[i].Name] = &s.policy.Tiers[i]
+	if u := &s.policy.Unknown; !u.Refuse && u.Charge == 0 {
+		if u.Dearest == (pricing.Rates{}) {
+			u.Dearest = dearest(&s.policy, prices)
+		}
+		s.dearest.Rates = u.Dearest
 	}
 	return s, nil
+}
+
+// dearest returns the highest rate of every kind that the policy's vendors list, or anybody if they list none.
+func dearest(p *Policy, prices *pricing.Table) pricing.Rates {
+	var theirs, all pricing.Price
+	listings := prices.Listings()
+	for i := range listings {
+		l := &listings[i]
+		price := l.Dearest()
+		for j := range price.Brackets {
+			price = pricing.Dearer(price, pricing.Price{Rates: price.Brackets[j].Rates})
+		}
+		price = pricing.Price{Rates: price.Rates}
+		all = pricing.Dearer(all, price)
+		if slices.ContainsFunc(p.Providers, func(q Provider) bool { return q.Vendor == l.Provider }) {
+			theirs = pricing.Dearer(theirs, price)
+		}
+	}
+	if theirs.Rates == (pricing.Rates{}) {
+		return all.Rates
+	}
+	return theirs.Rates
 }
 
 // Policy returns the policy as compiled. The caller must not change it.
 func (s *Set) Policy() *Policy { return &s.policy }
 
-// Prices returns the price table that the set decides with.
+// Prices returns the list prices that the set decides with, before discounts: see Lookup.
 func (s *Set) Prices() *pricing.Table { return s.prices }
 
 // Enforcing reports whether the policy acts on calls.

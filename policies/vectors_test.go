@@ -208,7 +208,7 @@ func forward(t *testing.T, v *policytest.Vector, set *policies.Set, o *policies.
 
 // read meters the response in pieces.
 func read(v *policytest.Vector, api provider.API, piece int) provider.Reading {
-	m := provider.NewMeter(api)
+	m := provider.NewMeter(provider.Endpoint{API: api}, "")
 	for part := range slices.Chunk(v.Response.Wire(), piece) {
 		m.Write(part)
 	}
@@ -224,11 +224,11 @@ func bill(t *testing.T, v *policytest.Vector, set *policies.Set, d *policies.Dec
 		return
 	}
 	usage, estimated := d.Usage(o, &r, call.InputEstimate())
-	b, err := d.Bill(o, usage, set.Prices().Lookup(o.Vendor, r.Model, v.At))
+	b, err := d.Bill(o, usage, set.Charged(o, &r, v.At))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out.Money(usage, b.Cost, b.Baseline, b.Savings, estimated)
+	out.Money(usage, b.Cost, b.Baseline, b.Savings, estimated || b.Estimated)
 }
 
 // replay answers from the exact cache.

@@ -148,6 +148,7 @@ func (s *server) readMessages(in *inbound, m *model, f fields) (draft, *apiError
 	kind := f.object("thinking").text("type")
 	d.ask.reasons = kind == "enabled" || kind == "adaptive"
 	d.ask.forced = forcedTool(f)
+	d.region = f.text("inference_geo")
 	r := &messageReader{w: s.promptWriter(m), ask: &d.ask, server: s, model: m}
 	r.tools(f)
 	if f.object("tool_choice").text("type") == "none" {
@@ -159,6 +160,9 @@ func (s *server) readMessages(in *inbound, m *model, f fields) (draft, *apiError
 	r.checkMarkers(f.d)
 	if f.d.problem != nil {
 		return d, f.d.problem
+	}
+	if searchesWeb(f) {
+		_, _, d.searches, _ = readDirectives(d.ask.lastUser)
 	}
 	r.w.saltMessages(fmt.Sprintf("%s %s %t", f.raw("tool_choice"), f.raw("thinking"), r.images))
 	d.prompt = r.w.finish()

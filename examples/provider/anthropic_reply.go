@@ -7,9 +7,15 @@ import (
 )
 
 // A messagesReply renders Anthropic messages.
-type messagesReply struct{ server *server }
+type messagesReply struct {
+	server *server
+	frames bool // an event stream of AWS, as Bedrock has it
+}
 
-func (*messagesReply) contentType(stream bool) string {
+func (r *messagesReply) contentType(stream bool) string {
+	if stream && r.frames {
+		return "application/vnd.amazon.eventstream"
+	}
 	if stream {
 		return "text/event-stream; charset=utf-8"
 	}
@@ -115,7 +121,14 @@ type messageUsage struct {
 	Split    *cacheCreation `json:"cache_creation,omitempty"`
 	Output   int            `json:"output_tokens"`
 	Details  *thinkingUsage `json:"output_tokens_details,omitempty"`
+	Tools    *serverTools   `json:"server_tool_use,omitempty"`
 	Tier     string         `json:"service_tier,omitempty"`
+	Region   string         `json:"inference_geo,omitempty"`
+}
+
+type serverTools struct {
+	Searches int `json:"web_search_requests"`
+	Fetches  int `json:"web_fetch_requests"`
 }
 
 type thinkingUsage struct {
@@ -126,7 +139,10 @@ type thinkingUsage struct {
 func (r *messagesReply) usage(c *call) messageUsage {
 	u := c.usage()
 	out := messageUsage{Input: u.Input, Creation: u.WriteShort + u.WriteLong, Read: u.CacheRead,
-		Split: &cacheCreation{u.WriteShort, u.WriteLong}, Output: u.Output, Tier: "standard"}
+		Split: &cacheCreation{u.WriteShort, u.WriteLong}, Output: u.Output, Tier: "standard", Region: c.region}
+	if u.Searches > 0 {
+		out.Tools = &serverTools{Searches: u.Searches}
+	}
 	if c.model.Adaptive {
 		out.Details = &thinkingUsage{u.Reasoning}
 	}
@@ -152,7 +168,15 @@ func (r *messagesReply) emit(out *sink, name, rest string, tokens int) error {
 	if rest != "" {
 		data += "," + rest
 	}
-	return out.event(sse(name, []byte(data+"}")), tokens)
+	return out.event(r.frame(name, []byte(data+"}")), tokens)
+}
+
+// frame is one event on the wire.
+func (r *messagesReply) frame(name string, data []byte) []byte {
+	if !r.frames {
+		return sse(name, data)
+	}
+	return eventFrame("chunk", mustJSON(map[string][]byte{"bytes": data}))
 }
 
 func (r *messagesReply) stream(c *call, out *sink) error {
@@ -201,7 +225,7 @@ func (r *messagesReply) streamEnd(c *call, out *sink) error {
 	rest := `"delta":{"stop_reason":"` + r.stopReason(c) + `","stop_sequence":null}`
 	if !c.noUsage {
 		u := r.usage(c)
-		u.Split, u.Tier = nil, ""
+		u.Split, u.Tier, u.Region = nil, "", ""
 		usage := mustJSON(u)
 		if !c.model.Adaptive {
 			usage = mustJSON(map[string]int{"output_tokens": u.Output})
@@ -211,6 +235,10 @@ func (r *messagesReply) streamEnd(c *call, out *sink) error {
 	return r.emit(out, "message_delta", rest, 0)
 }
 
-func (*messagesReply) last(*call) []byte {
-	return sse("message_stop", []byte(`{"type":"message_stop"}`))
+func (r *messagesReply) last(c *call) []byte {
+	data := `{"type":"message_stop"`
+	if r.frames && !c.noUsage {
+		data += `,"amazon-bedrock-invocationMetrics":` + string(invocationMetrics(c.usage()))
+	}
+	return r.frame("message_stop", []byte(data+"}"))
 }

@@ -19,8 +19,11 @@ type apiError struct {
 // invalid is a 400 that every vendor calls an invalid request.
 func invalid(v vendor, format string, args ...any) *apiError {
 	kind := "invalid_request_error"
-	if v == google {
+	switch v {
+	case google:
 		kind = "INVALID_ARGUMENT"
+	case bedrock:
+		kind = "ValidationException"
 	}
 	return &apiError{status: http.StatusBadRequest, kind: kind, message: fmt.Sprintf(format, args...)}
 }
@@ -47,6 +50,12 @@ func (e *apiError) body(v vendor, requestID string) []byte {
 			Type    string `json:"type"`
 			Message string `json:"message"`
 		}{e.kind, e.message}, requestID}
+	case bedrock:
+		shape = map[string]string{"message": e.message}
+	case cohere:
+		shape = map[string]string{"id": requestID, "message": e.message}
+	case ollama:
+		shape = map[string]string{"error": e.message}
 	case google:
 		shape = map[string]any{"error": struct {
 			Code    int    `json:"code"`
@@ -61,10 +70,10 @@ func (e *apiError) body(v vendor, requestID string) []byte {
 			Code    *string `json:"code"`
 		}{e.message, e.kind, orNull(e.param), orNull(e.code)}}
 	}
-	if v == anthropic {
-		return mustJSON(shape)
+	if v == openai || v == google {
+		return pretty(shape)
 	}
-	return pretty(shape)
+	return mustJSON(shape)
 }
 
 func orNull(s string) *string {
@@ -98,6 +107,7 @@ func statusError(v vendor, status int) *apiError {
 		openai:    {400: "invalid_request_error", 401: "invalid_request_error", 404: "invalid_request_error", 413: "invalid_request_error", 429: "requests", 500: "server_error", 503: "server_error"},
 		anthropic: {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error"},
 		google:    {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 413: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"},
+		bedrock:   {400: "ValidationException", 403: "AccessDeniedException", 404: "ResourceNotFoundException", 408: "ModelTimeoutException", 413: "ValidationException", 429: "ThrottlingException", 503: "ServiceUnavailableException"},
 	}
 	messages := map[int]string{
 		404: "Not found",
@@ -109,7 +119,7 @@ func statusError(v vendor, status int) *apiError {
 	}
 	e := &apiError{status: status, kind: kinds[v][status], message: messages[status]}
 	if e.kind == "" {
-		e.kind = map[vendor]string{openai: "server_error", anthropic: "api_error", google: "UNKNOWN"}[v]
+		e.kind = map[vendor]string{openai: "server_error", anthropic: "api_error", google: "UNKNOWN", bedrock: "InternalServerException"}[v]
 	}
 	if e.message == "" {
 		e.message = http.StatusText(status)

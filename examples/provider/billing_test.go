@@ -31,7 +31,7 @@ func TestCost(t *testing.T) {
 		{"above 272k all is long", "gpt-5.4", usage{Input: 272_001, Output: 1}, 1_360_027_500},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := models[tt.model].cost(tt.use)
+			got, err := models[tt.model].cost(tt.use, "1")
 			if err != nil || got != tt.want {
 				t.Errorf("cost(%s, %+v) = %d, %v, want %d", tt.model, tt.use, got, err, tt.want)
 			}
@@ -157,7 +157,7 @@ func TestEmbeddedPricesAreComplete(t *testing.T) {
 		switch {
 		case m.Window == 0 || m.Price == nil:
 			t.Errorf("%s: window or price is missing", m.ID)
-		case m.Embedding == 0 && m.MaxOutput == 0:
+		case (m.Kind == makesAnswers || m.Kind == makesText) && m.MaxOutput == 0:
 			t.Errorf("%s: maximum output is missing", m.ID)
 		case m.Cache.Kind != "" && (m.Cache.Minimum == 0 || m.Price.CacheRead == ""):
 			t.Errorf("%s: caches without a minimum or a read price", m.ID)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // A call is a request that was admitted: from here on it is answered and billed.
@@ -15,10 +16,14 @@ type call struct {
 	model   *model
 	shown   string // the model name that the response carries
 	created int64  // Unix seconds
-	input   usage  // output still 0
+	input   usage  // output only where it is no text
 	answers []answer
 	stream  bool
 	noUsage bool
+	factor  string // on the price of its tokens
+	class   string // of service, as the vendor bills it; "" is the vendor's usual one
+	region  string // where it was processed, if that was asked
+	always  bool   // goes on, and is billed in full, when its client has gone
 	publish func() // makes the call's cache writes readable; called once, when the answer begins
 	request string // the caller's id for this call
 }
@@ -33,6 +38,9 @@ type draft struct {
 	choices     int // answers wanted; 0 is 1
 	stream      bool
 	cache       cacheRequest // key, life and off, as the caller asked
+	searches    int          // of the web, which the model makes before it answers
+	class       string       // of service, as the caller asked
+	region      string       // as the caller asked
 }
 
 // newCall divides the prompt by the cache and generates the answers.
@@ -51,12 +59,46 @@ func (s *server) newCall(in *inbound, d draft) *call {
 		publish: plan.publish,
 		request: requestID(in),
 	}
+	c.setTerms(s, &d)
 	d.ask.limit = d.outputLimit()
 	sum := d.prompt.whole()
 	for i := range max(1, d.choices) {
 		c.answers = append(c.answers, d.ask.generate(s.cfg.seed, d.model, sum, i))
 	}
 	return c
+}
+
+// searchTokens is what the model reads of each search's results.
+const searchTokens = 50
+
+// setTerms settles what decides the price besides tokens. After each search the model reads its prompt, and what it
+// found, anew. A class of service or region that the model is not sold in is the usual one.
+func (c *call) setTerms(s *server, d *draft) {
+	c.factor = "1"
+	if factor, ok := d.model.Classes[d.class]; ok {
+		c.class, c.factor = d.class, factor
+	}
+	if factor, ok := d.model.Regions[d.region]; ok {
+		c.region, c.factor = d.region, factor
+	}
+	if d.model.House == deepseek && peak(s.clock.now()) {
+		c.factor = "2"
+	}
+	if d.model.Price != nil && d.model.Price.Search != "" {
+		c.input.Searches = d.searches
+		c.input.Input += d.searches * (d.prompt.length() + searchTokens)
+	}
+}
+
+// peak is when DeepSeek asks twice its price: 01:00 to 04:00 and 06:00 to 10:00 UTC from Monday to Friday. Chinese
+// holidays are not known here.
+func peak(at time.Time) bool {
+	at = at.UTC()
+	if day := at.Weekday(); day == time.Saturday || day == time.Sunday {
+		return false
+	}
+	h := at.Hour()
+	return h >= 1 && h < 4 || h >= 6 && h < 10
 }
 
 // outputLimit is the least of the caller's cap, the model's maximum and what the window leaves; negative is none.
@@ -75,7 +117,8 @@ func (d *draft) outputLimit() int {
 // usage is what the whole answer costs.
 func (c *call) usage() usage {
 	u := c.input
-	u.Output, u.Reasoning = outputOf(c.answers)
+	said, reasoning := outputOf(c.answers)
+	u.Output, u.Reasoning = u.Output+said, reasoning
 	return u
 }
 
@@ -148,7 +191,7 @@ func (s *server) sendStream(in *inbound, c *call, d dialect, out *sink) error {
 // gone what the model generates before it notices. An answer that is not streamed is generated in full.
 func (s *server) billCancelled(in *inbound, c *call, out *sink, why error) {
 	u := c.usage()
-	if c.stream {
+	if c.stream && !c.always {
 		generated := out.tokens
 		if errors.Is(why, errGone) {
 			generated += s.cfg.overrun
@@ -159,11 +202,16 @@ func (s *server) billCancelled(in *inbound, c *call, out *sink, why error) {
 	slog.Debug("answer ended early", "request", in.id, "model", c.shown, "reason", why)
 }
 
-func (s *server) bill(c *call, u usage, cancelled bool) {
-	cost, err := c.model.cost(u)
+// cost is what the call costs with that usage, in nano-dollars.
+func (c *call) cost(u usage) int64 {
+	nanos, err := c.model.cost(u, c.factor)
 	if err != nil {
-		// loadModels has parsed every price.
+		// loadModels has tried every price.
 		panic(fmt.Sprintf("internal error: %v", err))
 	}
-	s.invoice.add(billed{ID: c.id, API: c.api, Model: c.shown, Usage: u, CostNanos: cost, Cancelled: cancelled, RequestID: c.request})
+	return nanos
+}
+
+func (s *server) bill(c *call, u usage, cancelled bool) {
+	s.invoice.add(billed{ID: c.id, API: c.api, Model: c.shown, Usage: u, CostNanos: c.cost(u), Cancelled: cancelled, RequestID: c.request})
 }

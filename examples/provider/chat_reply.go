@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 )
@@ -9,6 +10,8 @@ import (
 type chatReply struct {
 	includeUsage bool
 	pool         bool
+	house        house
+	chatStyle
 }
 
 type chatFunction struct {
@@ -40,6 +43,7 @@ type chatBody struct {
 	Usage       json.RawMessage `json:"usage,omitempty"`
 	ServiceTier string          `json:"service_tier,omitempty"`
 	Fingerprint string          `json:"system_fingerprint,omitempty"`
+	Groq        json.RawMessage `json:"x_groq,omitempty"`
 }
 
 func (*chatReply) contentType(stream bool) string {
@@ -57,8 +61,8 @@ func (*chatReply) finish(a answer) *string {
 
 func (r *chatReply) body(c *call, object string) chatBody {
 	b := chatBody{ID: c.id, Object: object, Created: c.created, Model: c.shown, Choices: []chatChoice{}}
-	if !r.pool {
-		b.ServiceTier, b.Fingerprint = "default", "fp_"+c.id[len(c.id)-10:]
+	if !r.plain {
+		b.ServiceTier, b.Fingerprint = cmp.Or(c.class, "default"), "fp_"+c.id[len(c.id)-10:]
 	}
 	return b
 }
@@ -83,7 +87,7 @@ func (r *chatReply) whole(c *call) []byte {
 	if !c.noUsage {
 		b.Usage = r.usage(c)
 	}
-	if r.pool {
+	if r.plain {
 		return mustJSON(b)
 	}
 	return pretty(b)
@@ -92,34 +96,6 @@ func (r *chatReply) whole(c *call) []byte {
 // toolID names the tool call of one answer.
 func toolID(prefix string, c *call, index int) string {
 	return prefix + c.id[len(c.id)-20:] + strconv.Itoa(index)
-}
-
-// usage is inclusive: cached and written tokens are part of the prompt, reasoning is part of the completion.
-func (r *chatReply) usage(c *call) json.RawMessage {
-	u := c.usage()
-	type promptDetails struct {
-		Cached int  `json:"cached_tokens"`
-		Audio  int  `json:"audio_tokens"`
-		Writes *int `json:"cache_write_tokens,omitempty"`
-	}
-	type completionDetails struct {
-		Reasoning int `json:"reasoning_tokens"`
-		Audio     int `json:"audio_tokens"`
-		Accepted  int `json:"accepted_prediction_tokens"`
-		Rejected  int `json:"rejected_prediction_tokens"`
-	}
-	out := struct {
-		Prompt            int                `json:"prompt_tokens"`
-		Completion        int                `json:"completion_tokens"`
-		Total             int                `json:"total_tokens"`
-		PromptDetails     *promptDetails     `json:"prompt_tokens_details"`
-		CompletionDetails *completionDetails `json:"completion_tokens_details,omitempty"`
-	}{Prompt: u.totalInput(), Completion: u.Output, Total: u.totalInput() + u.Output}
-	if !r.pool {
-		out.PromptDetails = &promptDetails{Cached: u.CacheRead, Writes: writesOf(c, u)}
-		out.CompletionDetails = &completionDetails{Reasoning: u.Reasoning}
-	}
-	return mustJSON(out)
 }
 
 // writesOf is the count that models from gpt-5.6 report, nil for the others.
@@ -136,24 +112,36 @@ func (r *chatReply) chunk(c *call, choices []chatChoice, usage json.RawMessage) 
 	if choices != nil {
 		b.Choices = choices
 	}
-	if b.Usage = usage; usage == nil && r.includeUsage && !r.pool {
+	if b.Usage = usage; usage == nil && r.includeUsage && !r.plain {
 		b.Usage = json.RawMessage("null")
+	}
+	if r.house == groq && usage != nil {
+		b.Groq = json.RawMessage(`{"id":"` + c.id + `","usage":` + string(usage) + `}`)
 	}
 	return sse("", mustJSON(b))
 }
 
 func (r *chatReply) delta(c *call, index int, delta string, finish *string) []byte {
-	return r.chunk(c, []chatChoice{{Index: index, Delta: json.RawMessage(delta), FinishReason: finish}}, nil)
+	var usage json.RawMessage
+	if finish != nil && index == len(c.answers)-1 && r.place == withTheLast && !c.noUsage {
+		usage = r.usage(c)
+	}
+	return r.chunk(c, []chatChoice{{Index: index, Delta: json.RawMessage(delta), FinishReason: finish}}, usage)
 }
 
 func (r *chatReply) stream(c *call, out *sink) error {
+	if r.comment != "" {
+		if err := out.event([]byte(r.comment), 0); err != nil {
+			return err
+		}
+	}
 	for i, a := range c.answers {
 		out.generated(a.reasoning)
 		if err := r.streamAnswer(c, i, a, out); err != nil {
 			return err
 		}
 	}
-	if !r.includeUsage || c.noUsage {
+	if c.noUsage || r.place == withTheLast || r.place == whenAsked && !r.includeUsage {
 		return nil
 	}
 	return out.event(r.chunk(c, nil, r.usage(c)), 0)

@@ -18,7 +18,8 @@ func bearer(r *http.Request) string {
 
 // caller is the credential that a call is billed to, and whose prompt cache it shares.
 func caller(in *inbound) string {
-	for _, c := range []string{in.r.Header.Get("x-api-key"), in.r.Header.Get("x-goog-api-key"), in.r.URL.Query().Get("key"), bearer(in.r)} {
+	for _, c := range []string{in.r.Header.Get("x-api-key"), in.r.Header.Get("x-goog-api-key"), in.r.URL.Query().Get("key"),
+		in.r.Header.Get("api-key"), in.r.Header.Get("authorization")} {
 		if c != "" {
 			return c
 		}
@@ -29,6 +30,21 @@ func caller(in *inbound) string {
 // checkCredentials asks for a credential of the vendor's own kind; any value will do.
 func checkCredentials(in *inbound) *apiError {
 	h := in.r.Header
+	switch in.house {
+	case "":
+	case ollamaHome:
+		return nil
+	case bedrockAWS, vertex: // signatures and tokens of a cloud
+		if h.Get("authorization") == "" {
+			return statusError(in.vendor, http.StatusForbidden)
+		}
+		return nil
+	default:
+		if bearer(in.r) == "" && h.Get("api-key") == "" {
+			return statusError(in.vendor, http.StatusUnauthorized)
+		}
+		return nil
+	}
 	switch in.vendor {
 	case anthropic:
 		if h.Get("x-api-key") == "" && bearer(in.r) == "" {

@@ -50,7 +50,7 @@ func TestCancelledStreamIsBilled(t *testing.T) {
 			if !got.Cancelled || got.Usage.Output != tt.output || got.Usage.Input == 0 {
 				t.Errorf("billed %+v, want a cancelled call with %d tokens of output", got, tt.output)
 			}
-			if want, err := b.models[got.Model].cost(got.Usage); err != nil || got.CostNanos != want {
+			if want, err := b.models[got.Model].cost(got.Usage, "1"); err != nil || got.CostNanos != want {
 				t.Errorf("cost %d, want %d (%v)", got.CostNanos, want, err)
 			}
 		})

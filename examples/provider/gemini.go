@@ -8,6 +8,9 @@ import (
 // gemini answers /v1beta/models and /v1beta/models/M:verb, and the same under /v1.
 func (s *server) gemini(in *inbound) *apiError {
 	version, rest, _ := strings.Cut(strings.TrimPrefix(in.r.URL.Path, "/"), "/")
+	if in.house == vertex {
+		_, rest, _ = strings.Cut(rest, "/publishers/google/")
+	}
 	rest, ok := strings.CutPrefix(rest, "models")
 	if !ok {
 		return unknownURL(in)
@@ -19,7 +22,7 @@ func (s *server) gemini(in *inbound) *apiError {
 	if in.r.Method != http.MethodPost || verb != "generateContent" && verb != "streamGenerateContent" && verb != "countTokens" {
 		return unknownURL(in)
 	}
-	m := s.models[name]
+	m := s.models[modelKey(in.house, name)]
 	if m == nil || m.Vendor != google {
 		e := invalid(google, "models/%s is not found for API version %s, or is not supported for %s. Call ListModels to see the list of "+
 			"available models and their supported methods.", name, version, verb)
@@ -58,7 +61,7 @@ func (s *server) listGemini(in *inbound) *apiError {
 	}
 	list := []entry{}
 	for _, m := range s.list {
-		if m.Vendor == google {
+		if m.Vendor == google && m.House == in.house {
 			list = append(list, entry{"models/" + m.ID, m.Window, m.MaxOutput, []string{"generateContent", "countTokens"}})
 		}
 	}

@@ -19,7 +19,7 @@ public local free full main real safe same single strong total true usual valid 
 // labels are the two-word answers to intent classification.
 var labels = []string{"billing question", "account support", "order change", "payment request", "service report", "general question"}
 
-var directive = regexp.MustCompile(`\[\[(tokens|reasoning)=([0-9]{1,7})\]\]|\[\[tool\]\]`)
+var directive = regexp.MustCompile(`\[\[(tokens|reasoning|search)=([0-9]{1,7})\]\]|\[\[tool\]\]`)
 
 // stopReason is why an answer ended, before a vendor's spelling of it.
 type stopReason int
@@ -61,7 +61,7 @@ func (a ask) generate(seed uint64, m *model, prompt digest, index int) answer {
 		name = name*131 + uint64(b)
 	}
 	rng := rand.New(rand.NewPCG(seed^binary.LittleEndian.Uint64(prompt[:]), name+uint64(index)))
-	tokens, reasoning, tool := readDirectives(a.lastUser)
+	tokens, reasoning, _, tool := readDirectives(a.lastUser)
 	var out answer
 	if a.reasons {
 		out.reasoning = reasoning
@@ -103,7 +103,7 @@ func (a answer) cut(limit int) answer {
 }
 
 // readDirectives finds what the last user message orders; tokens is -1 without an order.
-func readDirectives(text string) (tokens, reasoning int, tool bool) {
+func readDirectives(text string) (tokens, reasoning, searches int, tool bool) {
 	tokens = -1
 	for _, m := range directive.FindAllStringSubmatch(text, -1) {
 		n, _ := strconv.Atoi(m[2]) // the expression admits seven digits at most; [[tool]] has none
@@ -112,11 +112,13 @@ func readDirectives(text string) (tokens, reasoning int, tool bool) {
 			tokens = n
 		case "reasoning":
 			reasoning = n
+		case "search":
+			searches = n
 		default:
 			tool = true
 		}
 	}
-	return tokens, reasoning, tool
+	return tokens, reasoning, searches, tool
 }
 
 // sentence is n words, the first without a space in front.

@@ -25,7 +25,7 @@ func (s *server) listModels(in *inbound) *apiError {
 	}
 	for _, m := range s.list {
 		switch {
-		case s.cfg.role == rolePool || m.Vendor != in.vendor:
+		case s.cfg.role == rolePool || m.Vendor != in.vendor || m.House != in.house:
 		case m.Vendor == anthropic:
 			list = append(list, entry{ID: m.shown(), Type: "model", Name: m.ID, At: "2026-01-01T00:00:00Z"})
 		default:
@@ -46,18 +46,14 @@ func (s *server) embeddings(in *inbound) *apiError {
 	if err != nil {
 		return invalid(openai, malformedOpenAI)
 	}
-	name := f.text("model")
-	m := s.models[name]
-	if name == "" {
-		return invalid(openai, "you must provide a model parameter")
-	}
-	if m == nil || m.Embedding == 0 {
-		return unknownOpenAI(name)
+	m, problem := s.openaiModel(in, f, makesVectors)
+	if problem != nil {
+		return problem
 	}
 	if !f.has("input") {
 		return missingParameter("input")
 	}
-	inputs, total, problem := s.readInputs(m, f)
+	inputs, total, problem := s.readInputs(m, f, "input")
 	if problem != nil {
 		return problem
 	}
@@ -68,18 +64,18 @@ func (s *server) embeddings(in *inbound) *apiError {
 	if dimensions < 1 || dimensions > m.Embedding {
 		return invalid(openai, "Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", dimensions, m.Embedding)
 	}
-	c := &call{id: "embd-" + s.token(in.number, "embedding")[:28], api: "openai.embeddings", model: m, shown: m.shown(),
+	c := &call{id: "embd-" + s.token(in.number, "embedding")[:28], api: "openai.embeddings", model: m, shown: m.shown(), factor: "1",
 		input: usage{Input: total}, noUsage: in.fault.noUsage, publish: func() {}, request: requestID(in)}
 	return s.answer(in, c, &embeddingReply{inputs, dimensions, f.text("encoding_format") == "base64"})
 }
 
 // readInputs renders each input: a string, an array of strings, of tokens or of token arrays.
-func (s *server) readInputs(m *model, f fields) ([]*prompt, int, *apiError) {
-	raws := []json.RawMessage{f.raw("input")}
+func (s *server) readInputs(m *model, f fields, name string) ([]*prompt, int, *apiError) {
+	raws := []json.RawMessage{f.raw(name)}
 	var tokens []uint32
-	if !f.isString("input") && json.Unmarshal(f.raw("input"), &tokens) != nil {
+	if !f.isString(name) && json.Unmarshal(f.raw(name), &tokens) != nil {
 		raws = nil
-		for _, e := range f.list("input") {
+		for _, e := range f.list(name) {
 			raws = append(raws, e.raw)
 		}
 	}
@@ -91,7 +87,7 @@ func (s *server) readInputs(m *model, f fields) ([]*prompt, int, *apiError) {
 		if json.Unmarshal(raw, &text) == nil {
 			w.text(text)
 		} else if json.Unmarshal(raw, &w.tokens) != nil {
-			f.d.wrongType("input", "string", raw)
+			f.d.wrongType(name, "string", raw)
 		}
 		if w.length() > m.Window {
 			return nil, 0, invalid(openai, "This model's maximum context length is %d tokens, however you requested %d tokens "+

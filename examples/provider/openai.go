@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -16,7 +17,7 @@ func (s *server) chat(in *inbound) *apiError {
 	if err != nil {
 		return invalid(openai, malformedOpenAI)
 	}
-	m, problem := s.openaiModel(f)
+	m, problem := s.openaiModel(in, f, makesAnswers)
 	if problem != nil {
 		return problem
 	}
@@ -30,17 +31,25 @@ func (s *server) chat(in *inbound) *apiError {
 	if problem != nil {
 		return problem
 	}
+	style := chatStyles[in.house]
+	style.plain = style.plain || s.cfg.role == rolePool
 	return s.answer(in, s.newCall(in, d), &chatReply{
 		includeUsage: f.object("stream_options").flag("include_usage"),
 		pool:         s.cfg.role == rolePool,
+		house:        in.house,
+		chatStyle:    style,
 	})
 }
 
-// openaiModel finds the model that the body names. A pool serves any name, free of charge.
-func (s *server) openaiModel(f fields) (*model, *apiError) {
+// openaiModel finds the model that the body names, or Azure's deployment in the path. A pool serves any name, free of
+// charge.
+func (s *server) openaiModel(in *inbound, f fields, kind modelKind) (*model, *apiError) {
 	name := f.text("model")
 	if f.d.problem != nil {
 		return nil, f.d.problem
+	}
+	if rest, ok := strings.CutPrefix(in.r.URL.Path, "/openai/deployments/"); ok && in.house == azure {
+		name, _, _ = strings.Cut(rest, "/")
 	}
 	if name == "" {
 		return nil, invalid(openai, "you must provide a model parameter")
@@ -48,8 +57,11 @@ func (s *server) openaiModel(f fields) (*model, *apiError) {
 	if s.cfg.role == rolePool {
 		return &model{ID: name, Vendor: openai, Window: 131_072}, nil
 	}
-	m := s.models[name]
-	if m == nil || m.Vendor != openai || m.Embedding > 0 {
+	if in.house == azure { // a deployment is named by its owner, and here for its model
+		name = strings.TrimPrefix(name, "prod-")
+	}
+	m := s.models[modelKey(in.house, name)]
+	if m == nil || m.Vendor != openai || m.Kind != kind {
 		return nil, unknownOpenAI(name)
 	}
 	return m, nil
@@ -199,7 +211,7 @@ func readCacheOptions(f fields) cacheRequest {
 
 // readChat renders the prompt and collects what the answer depends on.
 func (s *server) readChat(m *model, f fields) (draft, *apiError) {
-	d := draft{api: "openai.chat", prefix: "chatcmpl-", model: m, shown: m.shown(), choices: f.integer("n"), stream: f.flag("stream")}
+	d := draft{api: "openai.chat", prefix: "chatcmpl-", model: m, shown: m.shown(), choices: f.integer("n"), stream: f.flag("stream"), class: serviceClass(f)}
 	d.ask.limit = -1
 	for _, name := range []string{"max_tokens", "max_completion_tokens"} {
 		if f.has(name) {
@@ -227,6 +239,14 @@ func (s *server) readChat(m *model, f fields) (draft, *apiError) {
 		return d, chatTooLong(m, n, max(0, d.ask.limit))
 	}
 	return d, nil
+}
+
+// serviceClass is the class of service that the caller asks for. Fast is another name for priority.
+func serviceClass(f fields) string {
+	if class := f.text("service_tier"); class != "fast" {
+		return class
+	}
+	return "priority"
 }
 
 func chatTooLong(m *model, input, output int) *apiError {

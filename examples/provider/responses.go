@@ -12,7 +12,7 @@ func (s *server) responses(in *inbound) *apiError {
 	if err != nil {
 		return invalid(openai, malformedOpenAI)
 	}
-	m, problem := s.openaiModel(f)
+	m, problem := s.openaiModel(in, f, makesAnswers)
 	if problem != nil {
 		return problem
 	}
@@ -29,8 +29,13 @@ func (s *server) responses(in *inbound) *apiError {
 	}
 	c := s.newCall(in, d)
 	reply := &responsesReply{server: s, request: f, encrypted: strings.Contains(string(f.raw("include")), `"reasoning.encrypted_content"`)}
+	c.always = f.flag("background")
 	if !f.has("store") || f.flag("store") {
 		s.stored.put(c.id, append(items, reply.items(c)...))
+		s.jobs.put(&job{call: c, reply: reply, background: c.always})
+	}
+	if c.always && !c.stream {
+		return s.queue(in, c, reply)
 	}
 	return s.answer(in, c, reply)
 }
@@ -45,7 +50,7 @@ func checkResponses(m *model, f fields) *apiError {
 				"parameter.", moved[0], moved[1]).about("unsupported_parameter", moved[0])
 		}
 	}
-	checks := []*apiError{checkReasoning(m, f, ""), checkCacheOptions(m, f), checkCap(m, f, "max_output_tokens", 16), checkSampling(f)}
+	checks := []*apiError{checkReasoning(m, f, ""), checkBackground(f), checkCacheOptions(m, f), checkCap(m, f, "max_output_tokens", 16), checkSampling(f)}
 	if f.has("stream_options") && !f.flag("stream") {
 		checks = append(checks, invalid(openai, "The 'stream_options' parameter is only allowed when 'stream' is enabled.").about("", "stream_options"))
 	}
@@ -87,7 +92,7 @@ func (s *server) inputItems(f fields) ([]json.RawMessage, *apiError) {
 
 // readResponses renders the prompt and collects what the answer depends on.
 func (s *server) readResponses(m *model, f fields, items []json.RawMessage) (draft, *apiError) {
-	d := draft{api: "openai.responses", prefix: "resp_", model: m, shown: m.shown(), stream: f.flag("stream")}
+	d := draft{api: "openai.responses", prefix: "resp_", model: m, shown: m.shown(), stream: f.flag("stream"), class: serviceClass(f)}
 	d.ask.limit = -1
 	if f.has("max_output_tokens") {
 		d.ask.limit = f.integer("max_output_tokens")
@@ -109,12 +114,25 @@ func (s *server) readResponses(m *model, f fields, items []json.RawMessage) (dra
 	if f.d.problem != nil {
 		return d, f.d.problem
 	}
+	if searchesWeb(f) {
+		_, _, d.searches, _ = readDirectives(d.ask.lastUser)
+	}
 	d.prompt = r.w.finish()
 	if d.prompt.length() > m.Window {
 		return d, invalid(openai, "Your input exceeds the context window of this model. Please adjust your input and try again.").
 			about("context_length_exceeded", "input")
 	}
 	return d, nil
+}
+
+// searchesWeb says whether the vendor's own search is among the tools.
+func searchesWeb(f fields) bool {
+	for _, e := range f.list("tools") {
+		if strings.HasPrefix(e.object().text("type"), "web_search") {
+			return true
+		}
+	}
+	return false
 }
 
 // An itemReader renders Responses items; messages share Chat's parts.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 )
@@ -71,6 +72,11 @@ func (r *responsesReply) reasoning(c *call) outputReasoning {
 	return item
 }
 
+// search is the record of one search of the web, which is billed by the call.
+func (r *responsesReply) search(c *call, i int) json.RawMessage {
+	return json.RawMessage(`{"id":"` + toolID("ws_", c, i) + `","type":"web_search_call","status":"completed","action":{"type":"search","query":"news"}}`)
+}
+
 func (r *responsesReply) message(c *call, status string, content []outputText) outputMessage {
 	return outputMessage{ID: toolID("msg_", c, 0), Type: "message", Status: status, Content: content, Role: "assistant"}
 }
@@ -85,6 +91,9 @@ func (r *responsesReply) items(c *call) []json.RawMessage {
 	out := []json.RawMessage{}
 	if a.reasoning > 0 {
 		out = append(out, mustJSON(r.reasoning(c)))
+	}
+	for i := range c.input.Searches {
+		out = append(out, r.search(c, i))
 	}
 	switch {
 	case a.tool != "":
@@ -134,7 +143,7 @@ func (r *responsesReply) body(c *call, status string) responseBody {
 	}
 	b := responseBody{
 		ID: c.id, Object: "response", CreatedAt: c.created, Status: status, Model: c.shown, Output: []json.RawMessage{},
-		ParallelToolCalls: true, ServiceTier: "default", Truncation: "disabled", Usage: json.RawMessage("null"),
+		ParallelToolCalls: true, ServiceTier: cmp.Or(c.class, "default"), Background: c.always, Truncation: "disabled", Usage: json.RawMessage("null"),
 		Instructions: echo("instructions", "null"), MaxOutputTokens: echo("max_output_tokens", "null"),
 		PreviousResponseID: echo("previous_response_id", "null"), PromptCacheKey: echo("prompt_cache_key", "null"),
 		Reasoning: echo("reasoning", `{"effort":null,"summary":null}`), Store: echo("store", "true"),
@@ -210,6 +219,13 @@ func (r *responsesReply) stream(c *call, out *sink) error {
 	if a.reasoning > 0 {
 		steps = append(steps, func() error { return r.streamReasoning(c, out, a) })
 		index = 1
+	}
+	for i := range c.input.Searches {
+		at := index
+		steps = append(steps,
+			func() error { return r.itemEvent(out, "added", at, r.search(c, i)) },
+			func() error { return r.itemEvent(out, "done", at, r.search(c, i)) })
+		index++
 	}
 	switch {
 	case a.tool != "":

@@ -29,6 +29,7 @@ type config struct {
 	delay   time.Duration // before each event of a stream
 	first   time.Duration // before the first byte
 	overrun int           // tokens generated after a client has gone
+	houses  []house       // with an address of their own
 }
 
 // A server is one vendor, or one pool. It is safe for concurrent use.
@@ -43,6 +44,7 @@ type server struct {
 	faults   faultScript
 	requests requestLog
 	stored   responseStore
+	jobs     jobStore
 	number   atomic.Uint64 // of requests so far
 }
 
@@ -66,6 +68,7 @@ type inbound struct {
 	r      *http.Request
 	body   []byte
 	vendor vendor
+	house  house
 	number uint64
 	fault  fault
 	id     string // the vendor's name for this request
@@ -75,15 +78,18 @@ type inbound struct {
 type handler func(*inbound) *apiError
 
 // ServeHTTP implements http.Handler.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve("", w, r) }
+
+// serve answers at the address of one house.
+func (s *server) serve(h house, w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_/") {
 		s.control(w, r)
 		return
 	}
-	in := &inbound{w: w, r: r, number: s.number.Add(1)}
+	in := &inbound{w: w, r: r, house: h, number: s.number.Add(1)}
 	in.id = "req_" + s.token(in.number, "request")[:24]
 	var handle handler
-	in.vendor, handle = s.route(r)
+	in.vendor, handle = s.route(h, r)
 	var err error
 	in.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	s.requests.add(r, in.body)
@@ -132,65 +138,6 @@ func (s *server) admit(in *inbound, read error) *apiError {
 	return nil
 }
 
-// route finds the endpoint and whose errors it speaks.
-func (s *server) route(r *http.Request) (vendor, handler) {
-	path := r.URL.Path
-	key := r.Method + " " + path
-	if s.cfg.role == rolePool {
-		switch key {
-		case "POST /v1/chat/completions":
-			return openai, s.chat
-		case "GET /v1/models":
-			return openai, s.listModels
-		}
-		return openai, rootOr(r, unknownURL)
-	}
-	switch key {
-	case "POST /v1/chat/completions":
-		return openai, s.chat
-	case "POST /v1/responses":
-		return openai, s.responses
-	case "POST /v1/embeddings":
-		return openai, s.embeddings
-	case "POST /v1/messages":
-		return anthropic, s.messages
-	case "POST /v1/messages/count_tokens":
-		return anthropic, s.countTokens
-	case "GET /v1/models":
-		if r.Header.Get("anthropic-version") != "" {
-			return anthropic, s.listModels
-		}
-		return openai, s.listModels
-	}
-	// Google's SDKs ask for v1 since their third major version, and for v1beta before.
-	if strings.HasPrefix(path, "/v1beta/") || strings.HasPrefix(path, "/v1/models/") && strings.Contains(path, ":") {
-		return google, s.gemini
-	}
-	if strings.HasPrefix(path, "/v1/messages") {
-		return anthropic, unknownURL
-	}
-	return openai, rootOr(r, unknownURL)
-}
-
-// rootOr answers probes of the root, and leaves the rest to other.
-func rootOr(r *http.Request, other handler) handler {
-	if r.URL.Path != "/" || r.Method != http.MethodHead && r.Method != http.MethodGet {
-		return other
-	}
-	return func(in *inbound) *apiError {
-		in.w.WriteHeader(http.StatusOK)
-		return nil
-	}
-}
-
-func unknownURL(in *inbound) *apiError {
-	e := statusError(in.vendor, http.StatusNotFound)
-	if in.vendor == openai {
-		e.message = fmt.Sprintf("Invalid URL (%s %s)", in.r.Method, in.r.URL.Path)
-	}
-	return e
-}
-
 // setHeaders writes what the vendors put on every answer.
 func (s *server) setHeaders(in *inbound) {
 	h := in.w.Header()
@@ -201,6 +148,9 @@ func (s *server) setHeaders(in *inbound) {
 	case google:
 		h.Set("server", "scaffolding on HTTPServer2")
 		h.Set("vary", "Origin, X-Origin, Referer")
+	case bedrock:
+		h.Set("x-amzn-requestid", in.id)
+	case cohere, ollama:
 	default:
 		h.Set("x-request-id", in.id)
 		h.Set("openai-version", "2020-10-01")
@@ -218,6 +168,9 @@ func contentType(v vendor) string {
 func writeError(in *inbound, e *apiError) {
 	body := e.body(in.vendor, in.id)
 	in.w.Header().Set("content-type", contentType(in.vendor))
+	if in.vendor == bedrock {
+		in.w.Header().Set("x-amzn-errortype", e.kind)
+	}
 	if e.status == http.StatusTooManyRequests {
 		in.w.Header().Set("retry-after", "1")
 	}
@@ -247,5 +200,6 @@ func (s *server) reset() {
 	s.faults.reset()
 	s.requests.reset()
 	s.stored.reset()
+	s.jobs.reset()
 	s.number.Store(0)
 }

@@ -39,6 +39,9 @@ const (
 	UnreachableRule    Code = "unreachable-rule"
 	UnservableTier     Code = "unservable-tier"
 	UntrustedScope     Code = "untrusted-scope"
+	StepOrder          Code = "step-order"
+	UselessStep        Code = "useless-step"
+	SoftBudget         Code = "soft-budget"
 
 	UnpricedModel    Code = "unpriced-model"
 	UnpricedProvider Code = "unpriced-provider"

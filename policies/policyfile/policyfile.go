@@ -45,9 +45,8 @@ type ruleNodes struct {
 // The keys of the top level. The later ones belong to the language as planned.
 var topKeys = keys{
 	now: []string{"version", "mode", "metering", "providers", "dimensions", "tiers", "rules", "caches", "pools",
-		"budgets", "unknown_model"},
-	later: []string{"classifier", "classifiers", "discounts", "on_outage", "stop_on_budget", "quality", "guard",
-		"alerts", "replicas", "store", "batch", "trim", "audit"},
+		"budgets", "prices", "unknown_model", "ledger", "refusal_status"},
+	later: []string{"classifier", "classifiers", "quality", "guard", "alerts", "replicas", "store", "batch", "trim", "audit"},
 }
 
 // file reads the sections, those that define names before those that use them.
@@ -56,6 +55,7 @@ func (p *parser) file(top *yaml.Node) {
 	p.version(f)
 	p.policy.Mode = choice(&p.source, f.get("mode"), "mode", policies.Observe, policies.Enforce)
 	p.policy.Passive = choice(&p.source, f.get("metering"), "metering", "active", "passive") == "passive"
+	prices := p.prices(f)
 	p.each(f, "pools", p.pool)
 	p.providers(f)
 	p.each(f, "dimensions", p.dimension)
@@ -63,7 +63,10 @@ func (p *parser) file(top *yaml.Node) {
 	p.list(f, "rules", p.rule)
 	p.caches(f)
 	p.list(f, "budgets", p.budget)
+	p.list(prices, "discounts", p.discount)
 	p.unknownModel(f)
+	p.records(f)
+	p.refusalStatus(f)
 }
 
 // each reads a section that maps names to things.
@@ -116,9 +119,12 @@ func (p *parser) unknownModel(f fields) {
 	switch {
 	case n == nil:
 		return
+	case n.Kind == yaml.ScalarNode && n.Value == "allow":
+		p.policy.Unknown = policies.UnknownModel{Alert: true} // at the dearest rates that are listed
+		return
 	case n.Kind == yaml.ScalarNode:
 		if n.Value != "refuse" {
-			p.report(n, BadValue, "unknown_model cannot be %q", `write "refuse" or {charge: $30 per 1M, alert: true}`, n.Value)
+			p.report(n, BadValue, "unknown_model cannot be %q", `write "refuse", "allow" or {charge: $30 per 1M, alert: true}`, n.Value)
 		}
 		p.policy.Unknown = policies.UnknownModel{Refuse: true}
 		return

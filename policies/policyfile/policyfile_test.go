@@ -84,7 +84,7 @@ func TestTheWholeLanguageIsRead(t *testing.T) {
 			{Name: "openai", Vendor: "openai", Hosts: []string{"api.openai.com"}, Credential: policies.Credential{Caller: true}},
 			{Name: "anthropic", Vendor: "anthropic", Hosts: []string{"api.anthropic.com"},
 				Credential: policies.Credential{File: "/run/secrets/anthropic"}},
-			{Name: "eu", Vendor: "openai", Hosts: []string{"eu.api.example.com"}, Prefix: "/eu",
+			{Name: "eu", Vendor: "openai", Hosts: []string{"eu.api.example.com"}, Prefix: "/eu", Region: "eu",
 				Credential: policies.Credential{File: "/run/secrets/eu"}},
 			{Name: "google", Vendor: "google", Hosts: []string{"generativelanguage.googleapis.com", "aiplatform.googleapis.com"},
 				Credential: policies.Credential{Caller: true}},
@@ -115,14 +115,30 @@ func TestTheWholeLanguageIsRead(t *testing.T) {
 		Prompt: true,
 		Pools: []policies.Pool{{
 			Name: "gpu", Endpoints: []string{"http://10.0.0.5:8000", "https://gpu.example.com"}, GPUHour: 2_100_000_000, GPUs: 2,
-			Throughput: 2500, Context: 32000, Use: policies.Always, Credential: policies.Credential{File: "/run/secrets/gpu"},
+			SpotHour: 900_000_000, SpotShare: 60, Models: []policies.PoolModel{{Model: "meta/llama-3.3-70b", Quantisation: "fp8", Throughput: 1800}},
+			Throughput: 2500, Context: 32000, Use: policies.AboveVolume, Above: 1_000_000, Credential: policies.Credential{File: "/run/secrets/gpu"},
 		}},
 		Budgets: []policies.Budget{
-			{Name: "company", Limit: 14200 * pricing.Dollar, Window: policies.Month, Zone: zone(t, "Europe/Berlin"), FreeOnly: true},
+			{Name: "company", Limit: 14200 * pricing.Dollar, Window: policies.Month, Zone: zone(t, "Europe/Berlin"), FreeOnly: true,
+				Steps: []policies.Step{
+					{Percent: 80, Do: policies.StepAlert}, {Percent: 90, Do: policies.StepAlert},
+					{Percent: 90, Do: policies.StepCapTier, Tier: "medium"}, {Percent: 95, Do: policies.StepPools},
+					{Percent: 98, Do: policies.StepRefuse},
+				}},
 			{Name: "every team", Limit: 500*pricing.Dollar + 500_000_000, Window: policies.Day, Zone: time.UTC,
 				Per: []policies.DimensionName{"team", "session"}, AbortedEstimate: true},
+			{Name: "agents", Limit: 5 * pricing.Dollar, Window: policies.Rolling, Length: 24 * time.Hour, Zone: time.UTC,
+				Per: []policies.DimensionName{"team", "model"}, FitOutput: 256, StopOnBudget: true, OpenOnOutage: true,
+				Only:  []policies.Condition{{Key: "team", Values: []string{"research*", "ops"}}, {Key: "provider", Values: []string{"openai"}}},
+				Steps: []policies.Step{{Percent: 90, Do: policies.StepFit}}},
+			{Name: "features", Limit: 5 * pricing.Dollar, Window: policies.Hour, Zone: time.UTC, Soft: true,
+				Per: []policies.DimensionName{"feature", "key"}},
 		},
-		Unknown: policies.UnknownModel{Charge: 12_500_000_000, Alert: true},
+		Unknown:   policies.UnknownModel{Charge: 12_500_000_000, Alert: true},
+		Overlays:  []string{"prices/overlay.json"},
+		Discounts: []policies.Discount{{Vendor: "openai", Models: []string{"gpt-*"}, PPM: 925_000}, {Vendor: "anthropic", PPM: 850_000}},
+		Keep:      400 * 24 * time.Hour,
+		Refusal:   402,
 	}
 	if diff := cmp.Diff(want, got, zoned, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("Parse(sketch.good.yaml) (-want +got):\n%s", diff)

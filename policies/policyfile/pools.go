@@ -14,8 +14,8 @@ import (
 )
 
 var poolKeys = keys{
-	now:   []string{"endpoints", "cost", "gpus", "throughput", "context", "use", "credential"},
-	later: []string{"spot", "quantisation", "utilisation", "on_outage", "balance", "health"},
+	now:   []string{"endpoints", "cost", "spot", "gpus", "throughput", "models", "context", "use", "credential"},
+	later: []string{"utilisation", "on_outage", "balance", "health"},
 }
 
 func (p *parser) pool(e entry) {
@@ -24,7 +24,8 @@ func (p *parser) pool(e entry) {
 	}
 	what := fmt.Sprintf("pool %q", e.name)
 	f := p.fields(e.key, e.value, what, poolKeys)
-	pool := policies.Pool{Name: policies.RouteName(e.name), GPUs: 1, Use: p.poolUse(f.get("use"))}
+	pool := policies.Pool{Name: policies.RouteName(e.name), GPUs: 1}
+	pool.Use, pool.Above = p.poolUse(f.get("use"))
 	if n := p.required(f, "endpoints", what, "write the addresses of its servers"); n != nil {
 		pool.Endpoints = p.endpoints(n)
 	}
@@ -36,6 +37,14 @@ func (p *parser) pool(e entry) {
 	}
 	if n := p.required(f, "throughput", what, `write "throughput: 2500 tokens per second"`); n != nil {
 		pool.Throughput = positive(p, n, "throughput", throughput)
+	}
+	if n := f.get("spot"); n != nil {
+		p.spot(n, &pool)
+	}
+	if n := f.get("models"); n != nil {
+		for _, m := range p.entries(n, `"models"`) {
+			p.poolModel(m, &pool)
+		}
 	}
 	if n := f.get("context"); n != nil {
 		pool.Context = positive(p, n, "context", tokens)
@@ -55,19 +64,52 @@ func gpus(text string) (int64, *mistake) {
 	return count(text)
 }
 
-// checkPoolCost sees to it that what the pool costs in a day is an amount of money.
-func (p *parser) checkPoolCost(f fields, pool *policies.Pool) {
-	if pool.GPUs > 0 && pool.GPUHour > math.MaxInt64/24/pricing.Money(pool.GPUs) {
-		p.report(f.get("cost"), OutOfRange, "a day of %d GPUs costs more than nine billion dollars", "", pool.GPUs)
+// spot reads {cost: $0.90 per gpu-hour, share: 60%}.
+func (p *parser) spot(n *yaml.Node, pool *policies.Pool) {
+	f := p.fields(n, n, `"spot"`, keys{now: []string{"cost", "share"}})
+	if c := p.required(f, "cost", `"spot"`, `write "cost: $0.90 per gpu-hour"`); c != nil {
+		pool.SpotHour = positive(p, c, "cost", gpuHour)
+	}
+	if s := p.required(f, "share", `"spot"`, `write "share: 60%"`); s != nil {
+		pool.SpotShare = positive(p, s, "share", wholePercent)
 	}
 }
 
-func (p *parser) poolUse(n *yaml.Node) policies.PoolUse {
-	if n != nil && strings.HasPrefix(n.Value, "above ") {
-		p.reportLater(n, "a pool's use by volume")
-		return policies.Never
+// poolModel reads llama-3.3-70b: {quantisation: fp8, throughput: 1800 tokens per second}.
+func (p *parser) poolModel(e entry, pool *policies.Pool) {
+	what := fmt.Sprintf("model %q", e.name)
+	f := p.fields(e.key, e.value, what, keys{now: []string{"quantisation", "throughput"}})
+	m := policies.PoolModel{Model: pricing.ModelName(e.name)}
+	if e.name == "" || strings.Trim(e.name, modelBytes) != "" {
+		p.report(e.key, BadModel, "%q is no model of a pool", `write the name that its servers know`, e.name)
+		return
 	}
-	return choice(&p.source, n, "use", policies.WhenCheaper, policies.Always, policies.Never)
+	if n := f.get("quantisation"); n != nil {
+		if v, ok := p.label(n, "quantisation"); ok {
+			m.Quantisation = v
+		}
+	}
+	if n := p.required(f, "throughput", what, `write "throughput: 1800 tokens per second"`); n != nil {
+		m.Throughput = positive(p, n, "throughput", throughput)
+	}
+	pool.Models = append(pool.Models, m)
+}
+
+// checkPoolCost sees to it that what the pool costs in a hundred days, as shares of it are in percent, is an amount of
+// money.
+func (p *parser) checkPoolCost(f fields, pool *policies.Pool) {
+	if dearest := max(pool.GPUHour, pool.SpotHour); pool.GPUs > 0 && dearest > math.MaxInt64/2400/pricing.Money(pool.GPUs) {
+		p.report(f.get("cost"), OutOfRange, "a day of %d GPUs costs more than ninety million dollars", "", pool.GPUs)
+	}
+}
+
+// poolUse reads when a tier sends calls to the pool, and the volume above which it does.
+func (p *parser) poolUse(n *yaml.Node) (policies.PoolUse, int64) {
+	if n != nil && strings.HasPrefix(n.Value, "above ") {
+		volume := func(text string) (int64, *mistake) { return perDay(strings.TrimPrefix(text, "above ")) }
+		return policies.AboveVolume, quantity(p, n, "use", volume)
+	}
+	return choice(&p.source, n, "use", policies.WhenCheaper, policies.Always, policies.Never), 0
 }
 
 func (p *parser) endpoints(n *yaml.Node) []string {

@@ -14,8 +14,8 @@ import (
 )
 
 var providerKeys = keys{
-	now:   []string{"hosts", "prefix", "vendor", "credential"},
-	later: []string{"discount", "discounts", "region", "on_outage", "endpoint"},
+	now:   []string{"hosts", "prefix", "vendor", "region", "credential"},
+	later: []string{"on_outage", "endpoint"},
 }
 
 // providers reads the section. A file without one covers the vendors whose APIs are read.
@@ -44,10 +44,13 @@ func (p *parser) provider(e entry) {
 		p.vendor(n, &pr)
 	}
 	p.recognition(f, &pr, what)
+	if n := f.get("region"); n != nil && p.name(n, "region") {
+		pr.Region = n.Value
+	}
 	if n := f.get("credential"); n != nil {
 		pr.Credential = p.credential(n, true)
 	}
-	if !f.has("vendor") && !slices.Contains(vendors(), pr.Vendor) {
+	if !f.has("vendor") && !p.listed(pr.Vendor) {
 		p.report(e.key, UnpricedProvider, "the catalogue has no prices of %q",
 			`name the vendor whose prices apply ("vendor: openai"), else unknown_model decides`, e.name)
 	}
@@ -60,7 +63,7 @@ func (p *parser) vendor(n *yaml.Node, pr *policies.Provider) {
 		return
 	}
 	pr.Vendor = pricing.ProviderName(v)
-	if !slices.Contains(vendors(), pr.Vendor) {
+	if !p.listed(pr.Vendor) {
 		p.report(n, UnknownProvider, "the catalogue has no vendor %q", didYouMean(v, vendors()), v)
 	}
 }

@@ -47,7 +47,8 @@ func (p *parser) modelRef(n *yaml.Node, text string) (policies.ModelRef, bool) {
 	if !p.known(n, ref.Route, true) {
 		return ref, false
 	}
-	if pr := p.findProvider(ref.Route); pr != nil && slices.Contains(vendors(), pr.Vendor) && !priced(pr.Vendor, ref.Model) {
+	pr := p.findProvider(ref.Route)
+	if pr != nil && len(p.policy.Overlays) == 0 && slices.Contains(vendors(), pr.Vendor) && !priced(pr.Vendor, ref.Model) {
 		hint := didYouMean(model, models(pr.Vendor))
 		if hint == "" {
 			hint = "check the spelling; without a price unknown_model decides"

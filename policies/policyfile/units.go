@@ -233,3 +233,70 @@ func temperature(text string) (float64, *mistake) {
 	}
 	return f, nil
 }
+
+// downTo reads "down to 256 tokens".
+func downTo(text string) (int64, *mistake) {
+	rest, ok := strings.CutPrefix(strings.Join(strings.Fields(text), " "), "down to ")
+	if !ok {
+		return 0, wrong(BadValue, `write "down to 256 tokens"`, "%q is no smallest cap", text)
+	}
+	return tokens(rest)
+}
+
+// percent reads "15%" or "7.5%" in parts per million, up to 100%.
+func percent(text string) (int64, *mistake) {
+	hint := `write percents such as "15%"`
+	number, ok := strings.CutSuffix(strings.TrimPrefix(text, "-"), "%")
+	switch {
+	case !ok && isNumber(number):
+		return 0, wrong(MissingUnit, fmt.Sprintf("write %q", text+"%"), "%q has no unit", text)
+	case !ok || !isNumber(number):
+		return 0, wrong(BadValue, hint, "%q is no percentage", text)
+	}
+	if _, decimals, _ := strings.Cut(number, "."); len(decimals) > 4 {
+		return 0, wrong(TooPrecise, "factors count in millionths", "%q has more than four decimals", text)
+	}
+	billionths, err := pricing.ParseMoney(number)
+	if err != nil || billionths > 100*pricing.Dollar || strings.HasPrefix(text, "-") {
+		return 0, wrong(OutOfRange, hint, "%q is not from 0%% to 100%%", text)
+	}
+	return int64(billionths) / 100_000, nil
+}
+
+// wholePercent reads "60%".
+func wholePercent(text string) (int64, *mistake) {
+	ppm, m := percent(text)
+	if m == nil && ppm%10_000 != 0 {
+		m = wrong(TooPrecise, "", "%q is no whole percentage", text)
+	}
+	return ppm / 10_000, m
+}
+
+// perDay reads "1M tokens per day".
+func perDay(text string) (int64, *mistake) {
+	amount, per, ok := words(text, " per ")
+	if !ok || per != "day" {
+		return 0, wrong(MissingUnit, `write "above 1M tokens per day"`, "%q has no unit of volume", text)
+	}
+	return tokens(amount)
+}
+
+// days reads "400 days" or "1 day".
+func days(text string) (time.Duration, *mistake) {
+	hint := `write "400 days"`
+	number, unit, _ := words(text, " ")
+	switch {
+	case unit == "" && isNumber(number):
+		return 0, wrong(MissingUnit, fmt.Sprintf("write %q", text+" days"), "%q has no unit", text)
+	case (unit != "days" && unit != "day") || !isDigits(number):
+		return 0, wrong(BadValue, hint, "%q is no number of days", text)
+	}
+	n, err := strconv.Atoi(number)
+	switch {
+	case err != nil || n > 10_000:
+		return 0, wrong(OutOfRange, hint, "%q is too long", text)
+	case n == 0:
+		return 0, wrong(ImpossibleLimit, "leave it out to keep them for ever", "nothing is kept for %q", text)
+	}
+	return time.Duration(n) * 24 * time.Hour, nil
+}

@@ -24,6 +24,11 @@ func (c *count) read(s *jsonscan.Scanner) {
 	if t.Kind != jsonscan.Number && (t.Kind != jsonscan.String || len(raw) > 32) {
 		return
 	}
+	c.parse(raw)
+}
+
+// parse is read for the bytes of a number.
+func (c *count) parse(raw []byte) {
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		*c = count{min(max(n, 0), maxCount), true}
 		return

@@ -1,11 +1,9 @@
 package provider
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
 // Limits of what a Meter keeps of one response, in bytes.
@@ -16,9 +14,9 @@ const (
 )
 
 // Meter reads a copy of one response as it passes, in pieces of any size, and says what the provider counted.
-// It finds out from the first bytes whether it reads a JSON object, Gemini's array of them, a stream of events
-// or gzip around any of these, so an API error or a plain answer to a request for a stream needs no hint. Other
-// encodings and formats give a Reading without usage.
+// It finds out from the first bytes whether it reads a JSON object, Gemini's array of them, JSON lines, a stream of
+// events, an AWS event stream or gzip around any of these, so an API error or a plain answer to a request for a stream
+// needs no hint. Other encodings and formats give a Reading without usage.
 //
 // Events are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
 // read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and
@@ -27,27 +25,50 @@ const (
 // A Meter belongs to one goroutine. NewMeter is the only way to make one.
 type Meter struct {
 	api    API
+	vendor pricing.ProviderName
 	form   form
 	limit  int  // of JSON from its start: maxJSON, in tests less; at least maxTail
 	nested bool // this Meter reads what another one decompressed
 	closed bool
-	body   []byte // JSON or gzip from the start, up to its limit
-	tail   []byte // JSON beyond that: the last bytes, at least maxTail of them
-	events eventReader
 
-	model     pricing.ModelName
-	usage     pricing.Usage // what was stated last, normalised
-	stated    bool          // there was a usage
-	final     bool          // nothing can follow it
-	ended     bool          // the API's end marker was seen, or a JSON body was whole
-	failed    bool
-	tools     bool // a call of a client's tool was seen
-	refused   bool // a refusal was seen in place of text
-	stream    bool
-	text      int64
-	endings   endings
-	anthropic anthropicUsage
-	gemini    geminiUsage
+	body    []byte // JSON or gzip from the start, up to its limit
+	tail    []byte // JSON beyond that: the last bytes, at least maxTail of them
+	events  eventReader
+	objects objectReader
+	frames  frameReader
+	scratch []byte // a decoded chunk of a frame
+
+	statement
+}
+
+// statement is what a response has said so far.
+type statement struct {
+	id      string
+	model   pricing.ModelName
+	service pricing.Service
+	region  string
+	cost    charge
+	usage   pricing.Usage // what was stated last, normalised
+	stated  bool          // there was a usage
+	half    bool          // it leaves the prompt out
+	final   bool          // nothing can follow it
+	ended   bool          // the API's end marker was seen, or a JSON body was whole
+	failed  bool
+	pending bool // the provider goes on in the background
+	tools   bool // a call of a client's tool was seen
+	refused bool // a refusal was seen in place of text
+	claude  bool // an invoked model answered in Anthropic's format
+	whole   bool // what is being read repeats what was counted
+	stream  bool
+	text    int64
+	endings endings
+
+	said        tally // of usage objects that are read over each other
+	headers     tally // of Bedrock's response headers
+	serverTools serverTools
+	queries     int64 // of Gemini's web searches
+	grounded    bool  // their results were used
+	pictures    int64
 }
 
 // form is how a response body is framed.
@@ -56,14 +77,17 @@ type form uint8
 const (
 	formUnknown form = iota // nothing but white space yet
 	formJSON
+	formObjects // JSON objects, each read as it ends
 	formEvents
+	formFrames // an AWS event stream
 	formGzip
 	formOpaque // nothing that can be read
 )
 
-// NewMeter returns a Meter for a response of api. For an API that is not read it recognises errors at most.
-func NewMeter(api API) *Meter {
-	return &Meter{api: api, limit: maxJSON}
+// NewMeter returns a Meter for the response to a call of e that vendor serves, "" if nobody knows: some vendors count
+// in their own way in a format that others share. For an API that is not read it recognises errors at most.
+func NewMeter(e Endpoint, vendor pricing.ProviderName) *Meter {
+	return &Meter{api: e.API, vendor: vendor, limit: maxJSON}
 }
 
 // Write reads the next piece of the body. It keeps no reference to p and never fails. Pieces after Close are
@@ -78,6 +102,10 @@ func (m *Meter) Write(p []byte) {
 	switch m.form {
 	case formEvents:
 		m.events.feed(p, m.event)
+	case formObjects:
+		m.objects.feed(p, m.line)
+	case formFrames:
+		m.frames.feed(p, m.frame)
 	case formJSON:
 		m.keepJSON(p)
 	case formGzip:
@@ -95,35 +123,55 @@ func (m *Meter) Close() Reading {
 	switch m.form {
 	case formEvents:
 		m.events.flush(m.event)
+	case formObjects:
+		m.objects.flush(m.line)
 	case formJSON:
 		m.readJSON()
 	case formGzip:
 		m.readGzip()
 	}
-	m.body, m.tail, m.events = nil, nil, eventReader{}
+	m.body, m.tail, m.scratch = nil, nil, nil
+	m.events, m.objects, m.frames = eventReader{}, objectReader{}, frameReader{}
 	return m.Reading()
 }
 
 // Reading returns what the response has said so far. Until Close, a body that is not a stream has said nothing.
 func (m *Meter) Reading() Reading {
 	r := Reading{
+		ID:        m.id,
 		Model:     m.model,
 		Usage:     m.usage,
-		HasUsage:  m.stated && m.settled(),
+		Service:   m.service,
+		Region:    m.region,
+		HasUsage:  m.stated && !m.half && m.settled(),
 		Complete:  m.complete(),
 		Failed:    m.failed,
+		Pending:   m.pending,
 		Finish:    m.finish(),
 		TextBytes: m.text,
 		Stream:    m.stream,
 	}
+	m.readHeaders(&r)
+	m.serverTools.into(&r.Usage)
+	if m.cost.set && m.settled() {
+		r.Stated, r.HasStated = m.cost.amount, true
+	}
 	r.Partial = !r.HasUsage && !r.Complete && m.form != formOpaque
-	if m.api == AnthropicMessages && r.HasUsage && r.Finish == FinishFiltered && r.TextBytes == 0 {
+	if (m.api == AnthropicMessages || m.claude) && r.HasUsage && r.Finish == FinishFiltered && r.TextBytes == 0 {
 		// Not billed: a refusal that comes before any output.
 		// Source: https://platform.claude.com/docs/en/release-notes/overview, 2 June 2026. It speaks of Anthropic's own
 		// API; other hosts of its models are assumed to do the same.
 		r.Usage = pricing.Usage{}
 	}
 	return r
+}
+
+// readHeaders takes what Bedrock counts in its headers where the body counts nothing. An embedding has no output.
+func (m *Meter) readHeaders(r *Reading) {
+	if m.api != BedrockInvoke || m.stated || m.stream || !m.headers.states(ofPrompt) {
+		return
+	}
+	r.Usage, r.HasUsage = m.headers.bedrockUsage(), m.closed
 }
 
 // settled reports whether the usage that was stated last is the one that the provider charges for.
@@ -136,7 +184,7 @@ func (m *Meter) complete() bool {
 		// Its streams have no end marker; the array form has at least a bracket.
 		return m.closed && m.endings.all() && (m.ended || m.form != formJSON)
 	}
-	return m.ended
+	return m.ended && !m.pending
 }
 
 func (m *Meter) finish() Finish {
@@ -145,7 +193,7 @@ func (m *Meter) finish() Finish {
 	case f == FinishStop && m.refused:
 		return FinishFiltered
 	case f == FinishStop && m.tools:
-		return FinishTools // OpenAI says "stop" for a forced tool, Gemini and Responses for any
+		return FinishTools // OpenAI says "stop" for a forced tool, Gemini, Ollama and Responses for any
 	}
 	return f
 }
@@ -163,8 +211,15 @@ func (m *Meter) sniff(p []byte) []byte {
 	switch p[0] {
 	case '{', '[':
 		m.form = formJSON
+		if m.api == OllamaChat || m.api == OllamaGenerate || m.api == CohereChat {
+			m.form = formObjects
+		}
 	case ':', 'd', 'e', 'i', 'r': // a comment, or the fields data, event, id and retry
 		m.form, m.stream = formEvents, true
+	case 0, 1: // the length of a message of less than 32 MiB
+		if m.form = formOpaque; m.api == BedrockConverse || m.api == BedrockInvoke {
+			m.form, m.stream = formFrames, true
+		}
 	case 0x1f: // RFC 1952, section 2.3.1
 		m.form = formGzip
 		if m.nested {
@@ -174,152 +229,4 @@ func (m *Meter) sniff(p []byte) []byte {
 		m.form = formOpaque
 	}
 	return p
-}
-
-// keepJSON keeps the start of a body, and of one above the limit the end too.
-func (m *Meter) keepJSON(p []byte) {
-	head := min(len(p), m.limit-len(m.body))
-	m.body = append(m.body, p[:head]...)
-	p = p[head:]
-	if len(p) == 0 {
-		return
-	}
-	if m.tail == nil {
-		m.tail = append(make([]byte, 0, 4*maxTail), m.body[len(m.body)-maxTail:]...)
-	}
-	if len(p) >= maxTail {
-		m.tail = append(m.tail[:0], p[len(p)-maxTail:]...)
-		return
-	}
-	if len(m.tail)+len(p) > cap(m.tail) {
-		m.tail = m.tail[:copy(m.tail, m.tail[len(m.tail)-maxTail:])]
-	}
-	m.tail = append(m.tail, p...)
-}
-
-// readJSON reads the kept body for what it has, whole or not.
-func (m *Meter) readJSON() {
-	s := jsonscan.New(m.body)
-	root := s.Next()
-	if root.Kind == jsonscan.Array {
-		m.stream = m.api == GeminiGenerate
-		for o, ok := s.Element(root); ok; o, ok = s.Element(root) {
-			m.object(&s, o)
-		}
-	} else {
-		m.object(&s, root)
-	}
-	m.ended = s.Finish() == nil
-	if !m.ended && !m.stated {
-		m.readTail(root.Kind == jsonscan.Array)
-	}
-}
-
-// readTail looks for the usage at the end of a body that is too long to keep, or not valid throughout. The end
-// of an object from the key on is an object again once a brace is put before it, and it is valid only if the key
-// stood at the top level and in no string.
-func (m *Meter) readTail(array bool) {
-	const maxTries = 32 // as many as a hostile body can make cost a few milliseconds
-	key := []byte(`"usage"`)
-	if m.api == GeminiGenerate {
-		key = []byte(`"usageMetadata"`)
-	}
-	tail := m.tail
-	if tail == nil {
-		tail = m.body[max(0, len(m.body)-maxTail):]
-	}
-	tail = bytes.TrimRight(tail, " \t\r\n")
-	if array {
-		tail = bytes.TrimSuffix(tail, []byte{']'})
-	}
-	text, at := m.text, len(tail)
-	for range maxTries {
-		if at = bytes.LastIndex(tail[:at], key); at < 0 {
-			return
-		}
-		object := append([]byte{'{'}, tail[at:]...)
-		if jsonscan.Valid(object) == nil {
-			s := jsonscan.New(object)
-			m.object(&s, s.Next())
-			m.text = text
-			return
-		}
-	}
-}
-
-// event reads one event of a stream.
-func (m *Meter) event(e event) {
-	data := bytes.TrimSpace(e.data)
-	if string(data) == "[DONE]" {
-		m.ended = m.ended || m.api == OpenAIChat
-		return
-	}
-	if string(e.name) == "error" {
-		m.failed = true
-	}
-	switch m.api {
-	case AnthropicMessages:
-		m.anthropicEvent(data, e.name)
-	case OpenAIResponses:
-		m.responsesEvent(data, e.name)
-	default:
-		before := m.endings
-		s := jsonscan.New(data)
-		m.object(&s, s.Next())
-		if s.Finish() != nil { // cut, perhaps before the usage that goes with the ending
-			m.endings, m.final = before, false
-		}
-	}
-}
-
-// object reads what a body, an element of Gemini's array or a chunk of a stream says at its top level.
-func (m *Meter) object(s *jsonscan.Scanner, o jsonscan.Token) {
-	switch m.api {
-	case OpenAIChat:
-		m.chatObject(s, o)
-	case OpenAIResponses:
-		m.responsesObject(s, o)
-	case AnthropicMessages:
-		m.anthropicMessage(s, o)
-	case GeminiGenerate:
-		m.geminiObject(s, o)
-	default:
-		for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-			if string(s.Text(key)) == "error" {
-				m.setError(s)
-			}
-		}
-	}
-}
-
-// setModel reads a model's name and keeps it unless it is empty, as Azure's is in the first chunk.
-func (m *Meter) setModel(s *jsonscan.Scanner) {
-	t := s.Next()
-	if t.Kind == jsonscan.String && len(s.Text(t)) > 0 && !s.Equal(t, string(m.model)) {
-		m.model = pricing.ModelName(s.String(t))
-	}
-}
-
-// setError reads the value of an error key. Responses has one in every answer, null in good ones.
-func (m *Meter) setError(s *jsonscan.Scanner) {
-	t := s.Next()
-	if t.Kind == jsonscan.Object || (t.Kind == jsonscan.String && len(s.Text(t)) > 0) {
-		m.failed = true
-	}
-}
-
-// setUsage takes a usage that was read to its end.
-func (m *Meter) setUsage(u pricing.Usage) {
-	m.usage, m.stated = u, true
-}
-
-// countText reads a value and, if it is a string, counts the bytes that it means.
-func (m *Meter) countText(s *jsonscan.Scanner) {
-	m.text += readTextLen(s)
-}
-
-// countJSON reads a value and counts its bytes as they are, for tool arguments that are not in a string.
-func (m *Meter) countJSON(s *jsonscan.Scanner) {
-	t := s.Skip()
-	m.text += int64(t.End - t.Start)
 }

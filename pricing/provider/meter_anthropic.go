@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
@@ -9,7 +8,7 @@ import (
 func (m *Meter) anthropicEvent(data, name []byte) {
 	s := jsonscan.New(data)
 	o := s.Next()
-	var message, delta, block, usage jsonscan.Token
+	var message, delta, block, usage, metrics jsonscan.Token
 	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
 		switch string(s.Text(key)) {
 		case "type":
@@ -24,6 +23,8 @@ func (m *Meter) anthropicEvent(data, name []byte) {
 			block = s.Skip()
 		case "usage":
 			usage = s.Skip()
+		case "amazon-bedrock-invocationMetrics":
+			metrics = s.Skip()
 		case "error":
 			m.setError(&s)
 		}
@@ -46,6 +47,10 @@ func (m *Meter) anthropicEvent(data, name []byte) {
 		m.ended = true
 	case "error":
 		m.failed = true
+	}
+	if metrics.Kind == jsonscan.Object {
+		inner := jsonscan.New(s.Text(metrics))
+		m.bedrockEnd(&inner)
 	}
 }
 
@@ -100,69 +105,4 @@ func anthropicFinish(reason []byte) Finish {
 		return FinishFiltered
 	}
 	return FinishUnknown
-}
-
-// anthropicUsage is the usage object of Messages. In a stream its fields are cumulative and may be spread over
-// several events; the last value of each counts.
-type anthropicUsage struct {
-	input, read, write, output count
-	write5m, write1h, thinking count
-}
-
-// anthropicUsage reads a usage object over what earlier ones said, and reports whether it said anything. One that
-// is cut short counts as absent, as its last number may be too.
-func (m *Meter) anthropicUsage(s *jsonscan.Scanner, o jsonscan.Token) bool {
-	u := m.anthropic
-	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-		switch string(s.Text(key)) {
-		case "input_tokens":
-			u.input.read(s)
-		case "cache_read_input_tokens":
-			u.read.read(s)
-		case "cache_creation_input_tokens":
-			u.write.read(s)
-		case "output_tokens":
-			u.output.read(s)
-		case "cache_creation", "output_tokens_details":
-			u.readDetails(s)
-		}
-	}
-	if s.Err() != nil || o.Kind != jsonscan.Object || (!u.input.set && !u.output.set) {
-		return false
-	}
-	m.anthropic = u
-	m.setUsage(u.normalised())
-	return true
-}
-
-func (u *anthropicUsage) readDetails(s *jsonscan.Scanner) {
-	o := s.Next()
-	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-		switch string(s.Text(key)) {
-		case "ephemeral_5m_input_tokens":
-			u.write5m.read(s)
-		case "ephemeral_1h_input_tokens":
-			u.write1h.read(s)
-		case "thinking_tokens":
-			u.thinking.read(s)
-		}
-	}
-}
-
-// normalised maps the counts, which are disjoint already. The sum of cache writes is authoritative, as a later
-// event may raise it without splitting it again; what the split leaves open is of the short lifetime.
-func (u *anthropicUsage) normalised() pricing.Usage {
-	short, long := u.write5m.n, u.write1h.n
-	if u.write.set {
-		long = min(long, u.write.n)
-		short = u.write.n - long
-	}
-	return pricing.Usage{
-		Input:           u.input.n,
-		CacheRead:       u.read.n,
-		CacheWriteShort: short,
-		CacheWriteLong:  long,
-		Output:          u.output.n,
-		Reasoning:       min(u.thinking.n, u.output.n),
-	}
 }

@@ -24,7 +24,7 @@ func BenchmarkMeterStream100(b *testing.B) {
 	b.SetBytes(int64(len(bytes.Join(pieces, nil))))
 	b.ReportAllocs()
 	for b.Loop() {
-		m := NewMeter(OpenAIChat)
+		m := NewMeter(Endpoint{API: OpenAIChat}, "")
 		for _, p := range pieces {
 			m.Write(p)
 		}
@@ -40,7 +40,7 @@ func BenchmarkMeterJSON8K(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		m := NewMeter(OpenAIChat)
+		m := NewMeter(Endpoint{API: OpenAIChat}, "")
 		m.Write(body)
 		if r := m.Close(); !r.HasUsage || !r.Complete {
 			b.Fatalf("reading: %+v", r)

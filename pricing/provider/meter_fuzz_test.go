@@ -48,7 +48,7 @@ func FuzzMeterSplit(f *testing.F) {
 func FuzzMeter(f *testing.F) {
 	addBodies(f, func(b []byte, api int) { f.Add(b, api) })
 	f.Fuzz(func(t *testing.T, b []byte, api int) {
-		m := NewMeter(apis[uint(api)%uint(len(apis))])
+		m := NewMeter(Endpoint{API: apis[uint(api)%uint(len(apis))]}, "")
 		for i := 0; i < len(b); i += 16 {
 			m.Write(b[i:min(i+16, len(b))])
 			checkReading(t, b, m.Reading())

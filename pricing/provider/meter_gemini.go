@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"strings"
+
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
@@ -16,7 +18,7 @@ func (m *Meter) geminiObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		case "error":
 			m.setError(s)
 		case "usageMetadata":
-			counted = m.geminiUsage(s)
+			counted = m.readGemini(s)
 		case "promptFeedback":
 			m.geminiFeedback(s)
 		case "candidates":
@@ -27,6 +29,7 @@ func (m *Meter) geminiObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		}
 	}
 	m.final = counted && m.endings.all()
+	m.serverTools.atLeast(serverTools{webSearches: geminiSearches(m.model, m.queries, m.grounded)})
 }
 
 // geminiFeedback reads promptFeedback, which says why there are no candidates.
@@ -52,6 +55,8 @@ func (m *Meter) geminiCandidate(s *jsonscan.Scanner, o jsonscan.Token) {
 			}
 		case "content":
 			m.geminiContent(s)
+		case "groundingMetadata":
+			m.geminiGrounding(s)
 		}
 	}
 	m.endings.saw(index.n)
@@ -102,77 +107,132 @@ func geminiFinish(reason []byte) Finish {
 	return FinishUnknown
 }
 
-// geminiUsage is a usageMetadata object. Every field may be absent.
-type geminiUsage struct {
-	prompt, tool, cached, candidates, thoughts, total count
+// geminiTable is a usageMetadata object. Every field may be absent. Source: the Gemini API reference, "UsageMetadata";
+// Vertex AI adds trafficType.
+var geminiTable = table{
+	"promptTokenCount":           {to: ofPrompt},
+	"toolUsePromptTokenCount":    {to: ofToolPrompt},
+	"cachedContentTokenCount":    {to: ofCacheRead},
+	"candidatesTokenCount":       {to: ofAnswer},
+	"thoughtsTokenCount":         {to: ofReasoning},
+	"totalTokenCount":            {to: ofTotal},
+	"promptTokensDetails":        {take: takePromptModes},
+	"promptTokenDetails":         {take: takePromptModes}, // of embeddings
+	"cacheTokensDetails":         {take: takeCacheModes},
+	"candidatesTokensDetails":    {take: takeAnswerModes},
+	"toolUsePromptTokensDetails": {take: takeToolModes},
+	"trafficType":                {take: takeService},
+	"serviceTier":                {take: takeService},
 }
 
-// geminiUsage reads a usageMetadata object and reports whether it holds any count; Vertex sends some without. In a
-// stream the last one counts; one whose fields do not add up to its own total leaves out what earlier ones said,
-// and is read over those.
-func (m *Meter) geminiUsage(s *jsonscan.Scanner) bool {
-	var u geminiUsage
-	o := s.Next()
-	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-		switch string(s.Text(key)) {
-		case "promptTokenCount":
-			u.prompt.read(s)
-		case "toolUsePromptTokenCount":
-			u.tool.read(s)
-		case "cachedContentTokenCount":
-			u.cached.read(s)
-		case "candidatesTokenCount":
-			u.candidates.read(s)
-		case "thoughtsTokenCount":
-			u.thoughts.read(s)
-		case "totalTokenCount":
-			u.total.read(s)
+// modes reads a list of {modality, tokenCount}. Text, video and documents have no rate of their own.
+func (t *tally) modes(s *jsonscan.Scanner, audio, image tallied) {
+	var sounds, images count
+	list := s.Next()
+	for o, ok := s.Element(list); ok; o, ok = s.Element(list) {
+		mode, n := readMode(s, o)
+		switch string(mode) {
+		case "AUDIO":
+			sounds = count{min(sounds.n+n.n, maxCount), true}
+		case "IMAGE":
+			images = count{min(images.n+n.n, maxCount), true}
 		}
 	}
-	if s.Err() != nil || u == (geminiUsage{}) {
+	if list.Kind == jsonscan.Array {
+		t.n[audio], t.n[image] = sounds, images
+	}
+}
+
+func readMode(s *jsonscan.Scanner, o jsonscan.Token) (mode []byte, n count) {
+	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
+		switch string(s.Text(key)) {
+		case "tokenCount":
+			n.read(s)
+		case "modality":
+			mode = s.Text(s.Next())
+		}
+	}
+	return mode, n
+}
+
+// readGemini reads a usageMetadata object and reports whether it holds any count; Vertex sends some without. In a
+// stream the last one counts; one whose fields do not add up to its own total leaves out what earlier ones said,
+// and is read over those.
+func (m *Meter) readGemini(s *jsonscan.Scanner) bool {
+	t := readTally(s, geminiTable)
+	if t.tiered {
+		m.service = t.service
+	}
+	if t.n == [lastTallied]count{} {
 		return false
 	}
-	if !u.addsUp() {
-		u.fillFrom(m.gemini)
+	if !t.geminiAddsUp() {
+		t.fillFrom(&m.said)
 	}
-	m.gemini = u
-	m.setUsage(u.normalised())
+	m.said = t
+	m.setUsage(t.geminiUsage(m.api == GeminiEmbed))
 	return true
 }
 
-// addsUp reports whether the fields are all of what the total counts.
-func (u *geminiUsage) addsUp() bool {
-	visible := u.prompt.n + u.tool.n + u.candidates.n
-	return u.prompt.set && u.total.set && (u.total.n == visible+u.thoughts.n || u.total.n == visible)
+// geminiAddsUp reports whether the counts are all of what the total counts.
+func (t *tally) geminiAddsUp() bool {
+	visible := t.of(ofPrompt) + t.of(ofToolPrompt) + t.of(ofAnswer)
+	return t.states(ofPrompt) && t.states(ofTotal) && (t.of(ofTotal) == visible+t.of(ofReasoning) || t.of(ofTotal) == visible)
 }
 
-// fillFrom takes from an earlier object what this one leaves out.
-func (u *geminiUsage) fillFrom(earlier geminiUsage) {
-	for _, f := range [...]struct {
-		to   *count
-		from count
-	}{
-		{&u.prompt, earlier.prompt}, {&u.tool, earlier.tool}, {&u.cached, earlier.cached},
-		{&u.candidates, earlier.candidates}, {&u.thoughts, earlier.thoughts}, {&u.total, earlier.total},
-	} {
-		if !f.to.set {
-			*f.to = f.from
+// geminiUsage takes the overlapping counts apart. The prompt includes what came from the cache and excludes what
+// tools put in. Candidates exclude thoughts, except in early previews, whose total shows it. Only embeddings have a
+// rate of their own for images that are read; elsewhere they cost what text costs and are counted with it.
+func (t *tally) geminiUsage(embed bool) (u pricing.Usage) {
+	answer, reasoning := t.of(ofAnswer)+t.of(ofReasoning), t.of(ofReasoning)
+	visible := t.of(ofPrompt) + t.of(ofAnswer)
+	total, tool := t.of(ofTotal), t.of(ofToolPrompt)
+	if t.states(ofTotal) && (total == visible+tool || total == visible) && reasoning <= t.of(ofAnswer) {
+		answer = t.of(ofAnswer)
+	}
+	if !embed {
+		t.n[ofInputImage] = count{}
+	}
+	t.prompt(&u, t.of(ofPrompt))
+	toolAudio := min(t.of(ofToolAudio), tool)
+	u.InputAudio += toolAudio
+	u.Input += tool - toolAudio
+	t.answer(&u, answer, reasoning)
+	return u
+}
+
+// geminiSearches is how often a response was grounded in Google's search, in the unit that is billed: since Gemini 3
+// the query, before that the prompt. Source: https://ai.google.dev/gemini-api/docs/google-search, "Pricing".
+func geminiSearches(model pricing.ModelName, queries int64, grounded bool) int64 {
+	if family, ok := strings.CutPrefix(string(model), "gemini-"); ok && family >= "3" {
+		return queries
+	}
+	if grounded {
+		return 1
+	}
+	return 0
+}
+
+// geminiGrounding reads groundingMetadata: the queries of web searches, and whether their results were used.
+func (m *Meter) geminiGrounding(s *jsonscan.Scanner) {
+	o := s.Next()
+	var queries int64
+	grounded := false
+	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
+		switch string(s.Text(key)) {
+		case "webSearchQueries":
+			list := s.Next()
+			for q, ok := s.Element(list); ok; q, ok = s.Element(list) {
+				if q.Kind == jsonscan.String && len(s.Text(q)) > 0 {
+					queries++
+				}
+			}
+		case "groundingChunks":
+			list := s.Next()
+			for _, ok := s.Element(list); ok; _, ok = s.Element(list) {
+				grounded = true
+			}
 		}
 	}
-}
-
-// normalised takes the overlapping counts apart. The prompt includes what came from the cache and excludes what
-// tools put in. Candidates exclude thoughts, except in early previews, whose total shows it.
-func (u *geminiUsage) normalised() pricing.Usage {
-	output, reasoning := u.candidates.n+u.thoughts.n, u.thoughts.n
-	visible := u.prompt.n + u.candidates.n
-	if u.total.set && (u.total.n == visible+u.tool.n || u.total.n == visible) && reasoning <= u.candidates.n {
-		output = u.candidates.n
-	}
-	return pricing.Usage{
-		Input:     max(0, u.prompt.n-u.cached.n) + u.tool.n,
-		CacheRead: u.cached.n,
-		Output:    output,
-		Reasoning: reasoning,
-	}
+	m.queries, m.grounded = max(m.queries, queries), m.grounded || grounded || queries > 0
 }

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
@@ -41,7 +42,8 @@ func (m *Meter) responsesEvent(data, name []byte) {
 		m.ended = true
 		m.failed = m.failed || string(name) == "response.failed"
 	case "response.output_item.done":
-		m.responsesItem(sub(data, item))
+		inner, o := sub(data, item)
+		m.responsesItem(inner, o, &m.serverTools)
 	case "response.refusal.delta":
 		m.refused = true
 	case "error":
@@ -59,27 +61,37 @@ func sub(data []byte, t jsonscan.Token) (*jsonscan.Scanner, jsonscan.Token) {
 // responsesObject reads a response object: a body, or what some events carry.
 func (m *Meter) responsesObject(s *jsonscan.Scanner, o jsonscan.Token) {
 	var status, reason []byte
+	var id jsonscan.Token
+	var run serverTools
+	background := false
 	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
 		switch string(s.Text(key)) {
+		case "id":
+			id = s.Next()
 		case "model":
 			m.setModel(s)
 		case "error":
 			m.setError(s)
+		case "service_tier":
+			m.setService(s)
 		case "usage":
-			if u := readOpenAIUsage(s); u.stated() {
-				m.setUsage(u.normalised())
-			}
+			usage := readTally(s, openAITable)
+			m.setOpenAI(&usage)
 		case "status":
 			status = s.Text(s.Next())
+		case "background":
+			background = s.Next().Kind == jsonscan.True
 		case "incomplete_details":
 			reason = readReason(s)
 		case "output":
 			list := s.Next()
 			for item, ok := s.Element(list); ok; item, ok = s.Element(list) {
-				m.responsesItem(s, item)
+				m.responsesItem(s, item, &run)
 			}
 		}
 	}
+	m.serverTools.atLeast(run)
+	m.pending, m.id = false, ""
 	switch string(status) {
 	case "completed":
 		m.endings.end(0, FinishStop)
@@ -91,7 +103,54 @@ func (m *Meter) responsesObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		}
 	case "failed":
 		m.failed = true
+	case "queued", "in_progress":
+		if m.pending = background || !m.stream; m.pending {
+			m.id = s.String(id)
+		}
 	}
+}
+
+// serverTools counts what a Responses call had the provider's own tools do. Its usage does not say.
+// Source: https://platform.openai.com/docs/pricing, "Built-in tools".
+type serverTools struct {
+	webSearches, fileSearches, codeRuns int64
+	container                           uint64 // hash of the code interpreter's that ran last
+}
+
+// atLeast takes the higher of two counts of the same calls: an event tells of each, and the end of a stream of all,
+// but not at every host.
+func (t *serverTools) atLeast(other serverTools) {
+	t.webSearches = max(t.webSearches, other.webSearches)
+	t.fileSearches = max(t.fileSearches, other.fileSearches)
+	t.codeRuns = max(t.codeRuns, other.codeRuns)
+}
+
+// add counts an output item. Pages that a search opens are free, and so is what failed; the interpreter is charged
+// by the container.
+func (t *serverTools) add(kind, status, action []byte, container uint64) {
+	if string(status) == "failed" {
+		return
+	}
+	switch string(kind) {
+	case "web_search_call":
+		if len(action) == 0 || string(action) == "search" {
+			t.webSearches++
+		}
+	case "file_search_call":
+		t.fileSearches++
+	case "code_interpreter_call":
+		if t.codeRuns == 0 || container != t.container {
+			t.codeRuns++
+		}
+		t.container = container
+	}
+}
+
+// into enters the calls into a usage that does not count them itself, as xAI's does.
+func (t *serverTools) into(u *pricing.Usage) {
+	u.WebSearches = max(u.WebSearches, t.webSearches)
+	u.FileSearches = max(u.FileSearches, t.fileSearches)
+	u.CodeRuns = max(u.CodeRuns, t.codeRuns)
 }
 
 // readReason reads incomplete_details.
@@ -105,12 +164,20 @@ func readReason(s *jsonscan.Scanner) (reason []byte) {
 	return reason
 }
 
-// responsesItem reads an output item: a message, reasoning, or a call of a tool.
-func (m *Meter) responsesItem(s *jsonscan.Scanner, o jsonscan.Token) {
+// responsesItem reads an output item: a message, reasoning, or a call of a tool, which it adds to run.
+func (m *Meter) responsesItem(s *jsonscan.Scanner, o jsonscan.Token, run *serverTools) {
+	var kind, status, action []byte
+	var container uint64
 	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
 		switch string(s.Text(key)) {
 		case "type":
-			m.tools = clientTool(s.Text(s.Next())) || m.tools
+			kind = s.Text(s.Next())
+		case "status":
+			status = s.Text(s.Next())
+		case "action":
+			action = readType(s)
+		case "container_id":
+			container = hashOf(s.Text(s.Next()))
 		case "name", "arguments", "input", "code":
 			m.countText(s)
 		case "content", "summary":
@@ -120,6 +187,31 @@ func (m *Meter) responsesItem(s *jsonscan.Scanner, o jsonscan.Token) {
 			}
 		}
 	}
+	if s.Err() != nil {
+		return
+	}
+	m.tools = clientTool(kind) || m.tools
+	run.add(kind, status, action, container)
+}
+
+// readType reads the type of an object.
+func readType(s *jsonscan.Scanner) (kind []byte) {
+	o := s.Next()
+	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
+		if string(s.Text(key)) == "type" {
+			kind = s.Text(s.Next())
+		}
+	}
+	return kind
+}
+
+// hashOf tells a few ids apart: FNV-1a.
+func hashOf(id []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, c := range id {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h
 }
 
 func (m *Meter) responsesPart(s *jsonscan.Scanner, o jsonscan.Token) {

@@ -29,9 +29,9 @@ var recorded = []struct {
 	{"chat_two_choices.json", OpenAIChat, Reading{Model: "gpt-4o-2024-08-06", HasUsage: true, Complete: true, Finish: FinishLength, TextBytes: 9,
 		Usage: pricing.Usage{Input: 20, Output: 9}}},
 	{"chat_openrouter_excess.json", OpenAIChat, Reading{Model: "google/gemini-3.7-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 9,
-		Usage: pricing.Usage{CacheRead: 90, CacheWriteShort: 30, Output: 20, Reasoning: 5}}},
+		Usage: pricing.Usage{CacheRead: 90, CacheWriteShort: 30, Output: 20, Reasoning: 5}, Stated: 120_000, HasStated: true}},
 	{"chat_xai.json", OpenAIChat, Reading{Model: "grok-4-fast", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 4,
-		Usage: pricing.Usage{Input: 36, CacheRead: 163, Output: 169, Reasoning: 168}}},
+		Usage: pricing.Usage{Input: 36, CacheRead: 163, Output: 169, Reasoning: 168}, Stated: 123_450, HasStated: true}},
 	{"chat_vercel.json", OpenAIChat, Reading{Model: "google/gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 1,
 		Usage: pricing.Usage{Input: 50, Output: 74, Reasoning: 64}}},
 	{"chat_deepseek.json", OpenAIChat, Reading{Model: "deepseek-v4-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 2,
@@ -56,7 +56,7 @@ var recorded = []struct {
 		Usage: pricing.Usage{Input: 11, Output: 3}}},
 	{"chat_error.sse", OpenAIChat, Reading{Model: "gpt-4o-mini-2024-07-18", Partial: true, Failed: true, TextBytes: 3}},
 	{"chat_openrouter.sse", OpenAIChat, Reading{Model: "anthropic/claude-sonnet-5.5", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 2,
-		Usage: pricing.Usage{Input: 100, CacheWriteShort: 1200, Output: 4}}},
+		Usage: pricing.Usage{Input: 100, CacheWriteShort: 1200, Output: 4}, Stated: 5_100_000, HasStated: true}},
 
 	{"responses.json", OpenAIResponses, Reading{Model: "gpt-5-2025-08-07", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 11,
 		Usage: pricing.Usage{Input: 128, CacheRead: 1920, Output: 190, Reasoning: 128}}},
@@ -89,7 +89,7 @@ var recorded = []struct {
 	{"anthropic.sse", AnthropicMessages, Reading{Model: "claude-sonnet-4-5-20250929", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 6,
 		Usage: pricing.Usage{Input: 25, CacheRead: 4000, CacheWriteShort: 1000, CacheWriteLong: 200, Output: 15}}},
 	{"anthropic_cumulative.sse", AnthropicMessages, Reading{Model: "claude-sonnet-4-5-20250929", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 29,
-		Usage: pricing.Usage{Input: 10682, CacheWriteShort: 700, Output: 510}}},
+		Usage: pricing.Usage{Input: 10682, CacheWriteShort: 700, Output: 510, WebSearches: 1, LongestPrompt: 1}}},
 	{"anthropic_tools.sse", AnthropicMessages, Reading{Model: "claude-sonnet-4-5-20250929", HasUsage: true, Complete: true, Finish: FinishTools, TextBytes: 34,
 		Usage: pricing.Usage{Input: 472, Output: 89}}},
 	{"anthropic_error.sse", AnthropicMessages, Reading{Model: "claude-sonnet-4-5-20250929", Partial: true, Failed: true, TextBytes: 2,
@@ -127,7 +127,7 @@ func body(tb testing.TB, file string) []byte {
 
 // measure returns the reading of a response that arrives in the given pieces.
 func measure(api API, pieces ...[]byte) Reading {
-	m := NewMeter(api)
+	m := NewMeter(Endpoint{API: api}, "")
 	for _, p := range pieces {
 		p = bytes.Clone(p)
 		m.Write(p)
@@ -190,7 +190,7 @@ func TestMeterOfCutStreamKeepsTheInput(t *testing.T) {
 		Model: "claude-sonnet-4-5-20250929", Partial: true, Stream: true, TextBytes: 6,
 		Usage: pricing.Usage{Input: 25, CacheRead: 4000, CacheWriteShort: 1000, CacheWriteLong: 200, Output: 1},
 	}
-	m := NewMeter(AnthropicMessages)
+	m := NewMeter(Endpoint{API: AnthropicMessages}, "")
 	m.Write(b[:cut])
 	if diff := cmp.Diff(want, m.Reading()); diff != "" {
 		t.Errorf("reading while it runs (-want +got):\n%s", diff)
@@ -253,7 +253,7 @@ func TestMeterFindsTheUsageOfALongBody(t *testing.T) {
 			long := strings.NewReplacer(`"text": "`, `"text": "`+text, `"content": "`, `"content": "`+text)
 			b := []byte(long.Replace(string(body(t, tt.file))))
 			for _, size := range []int{999, maxTail - 1, maxTail + 1, len(b)} {
-				m := NewMeter(tt.api)
+				m := NewMeter(Endpoint{API: tt.api}, "")
 				m.limit = 2 * maxTail
 				for piece := range slices.Chunk(b, size) {
 					m.Write(piece)
@@ -297,7 +297,7 @@ func TestMeterDoesNotAllocatePerEvent(t *testing.T) {
 				api = tt.api
 			}
 		}
-		m := NewMeter(api)
+		m := NewMeter(Endpoint{API: api}, "")
 		m.Write(b)
 		if allocs := testing.AllocsPerRun(20, func() { m.Write(b) }); allocs > 0 {
 			t.Errorf("%s: allocated %v times on its second reading, want 0", file, allocs)

@@ -4,12 +4,24 @@ import "github.com/farebox-mesh/farebox/pricing"
 
 // Reading is what a response said of itself, so far or in the end.
 type Reading struct {
+	ID       string            // of an answer that is Pending
 	Model    pricing.ModelName // the model that answered, "" if not stated
 	Usage    pricing.Usage     // normalised to disjoint kinds; see HasUsage and Partial
 	HasUsage bool              // the provider stated the final usage: what it charges for
 	Complete bool              // the response ended as its API ends
 	Failed   bool              // the body is an error or the stream ended in one
-	Stream   bool              // the response is a stream of events, or Gemini's array of chunks
+	Stream   bool              // the response is a stream of events, JSON lines or frames, or Gemini's array of chunks
+	Pending  bool              // the provider goes on making the answer, to be fetched by its ID: nothing is final yet
+
+	// Service and Region are the terms that the provider says it billed under, the zero values where it says nothing.
+	// A Service that no vendor documents, or that is paid in advance, is in the response's own word.
+	Service pricing.Service
+	Region  string
+
+	// Stated is what the call cost, as the response says, if HasStated. Anybody can write a number into a response:
+	// whether the host is a provider that states its charge is the caller's decision.
+	Stated    pricing.Money
+	HasStated bool
 
 	// Partial says that neither the final usage nor the end of the response has come, as in one that still
 	// runs or was cut. Usage holds what was stated until then, if anything (Anthropic: the input).

@@ -104,14 +104,6 @@ func (v *invokeEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 	return dst, ok
 }
 
-// Of a frame of AWS's event stream, in bytes: before the headers stand its length, theirs and a checksum of both, and
-// after the payload a checksum of all.
-// Source: https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html, "Event stream encoding".
-const (
-	framePrelude = 12
-	frameCRC     = 4
-)
-
 // headerString is the type of a header that is a string.
 const headerString = 7
 
@@ -124,12 +116,12 @@ func appendFrame(dst []byte, name string, payload []byte) []byte {
 	dst = appendFrameHeader(dst, ":message-type", "event")
 	headers := len(dst) - start - framePrelude
 	dst = append(dst, payload...)
-	putUint32(dst[start:], uint32(len(dst)-start+frameCRC))
+	putUint32(dst[start:], uint32(len(dst)-start+frameSum))
 	putUint32(dst[start+4:], uint32(headers))
 	putUint32(dst[start+8:], crc32.ChecksumIEEE(dst[start:start+8]))
 	sum := crc32.ChecksumIEEE(dst[start:])
 	dst = append(dst, 0, 0, 0, 0)
-	putUint32(dst[len(dst)-frameCRC:], sum)
+	putUint32(dst[len(dst)-frameSum:], sum)
 	return dst
 }
 
@@ -142,10 +134,10 @@ func appendFrameHeader(dst []byte, name, value string) []byte {
 // cutFrame takes a frame apart: the name of its event, whether it is an exception instead, and the payload. What is
 // no frame has none of these.
 func cutFrame(frame []byte) (name string, exception bool, payload []byte) {
-	if len(frame) < framePrelude+frameCRC {
+	if len(frame) < framePrelude+frameSum {
 		return "", false, nil
 	}
-	headers, end := int(getUint32(frame[4:])), len(frame)-frameCRC
+	headers, end := int(getUint32(frame[4:])), len(frame)-frameSum
 	if headers < 0 || headers > end-framePrelude {
 		return "", false, nil
 	}

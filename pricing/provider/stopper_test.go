@@ -191,7 +191,7 @@ func TestStopperEndsAResponseWhereverItIsCut(t *testing.T) {
 			t.Fatalf("after %d events: passed %q, end %q, %v", n, passed, end, ok)
 		}
 		checkSequence(t, stream+end)
-		m := provider.NewMeter(provider.OpenAIResponses)
+		m := provider.NewMeter(provider.Endpoint{API: provider.OpenAIResponses}, provider.OpenAI)
 		m.Write([]byte(stream + end))
 		if r := m.Close(); !r.Complete || r.Finish != provider.FinishLength || r.Usage.TotalOutput() != stopUsage.Output {
 			t.Errorf("after %d events the end %s reads as %+v", n, end, r)

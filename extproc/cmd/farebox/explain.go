@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -129,6 +130,9 @@ func (s signals) PeerURI() string {
 	}
 	return "spiffe://cluster.local" + uri
 }
+
+// Account implements policies.Signals.
+func (s signals) Account() string { return exchange.Account(s.Header, "") }
 
 // guessPath tells the APIs apart by what only one of them has.
 func guessPath(body []byte) string {

@@ -167,7 +167,7 @@ func (r *record) meter(now func() time.Time) (metered, error) {
 	if err != nil {
 		return m, err
 	}
-	meter := provider.NewMeter(endpoint.API)
+	meter := provider.NewMeter(endpoint, vendor)
 	meter.Write(body)
 	reading := meter.Close()
 	if reading.Model != "" {

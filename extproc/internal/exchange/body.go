@@ -125,9 +125,9 @@ func (x *Exchange) refused(err error) Reply {
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
 			limit.Budget, dollars(limit.Left), dollars(limit.Limit), dollars(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
-		reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: limit.Refills.Sub(x.at)}, "farebox_budget")
-		reply.refills(limit.Refills)
-		return x.end(reply, refusal.String())
+		return x.end(x.refuseSpending(message, limit.Refills), refusal.String())
+	case refusal == policies.RefuseStep:
+		return x.refusedByStep()
 	case err != nil:
 		x.logError("reservation not recorded", err)
 		return x.end(x.refuse(provider.Unavailable, "the gateway cannot record this call and lets none out unrecorded; try again later", "", "farebox_journal"), "journal")
@@ -137,4 +137,18 @@ func (x *Exchange) refused(err error) Reply {
 	}
 	message := "a spend limit covers this call and its cost cannot be bounded in advance; set an output cap, or ask the platform team for a price of this model"
 	return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
+}
+
+// refusedByStep answers a call that a budget's step refuses, as it keeps the rest of the money in reserve.
+func (x *Exchange) refusedByStep() Reply {
+	d, refills := &x.decision, x.at
+	limits := x.snap.Set.Policy().Budgets
+	for i := range limits {
+		if limits[i].Name == d.Budget {
+			refills = limits[i].End(x.at)
+		}
+	}
+	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
+		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
+	return x.end(x.refuseSpending(message, refills), policies.RefuseStep.String())
 }

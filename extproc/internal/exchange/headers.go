@@ -54,7 +54,7 @@ func (x *Exchange) encoding() string {
 // uncovered lets a request pass that is no model call, or refuses it where a budget covers the caller: what
 // cannot be priced in advance could spend without limit. Free probes always pass.
 func (x *Exchange) uncovered(reason string) Reply {
-	if x.enforcing() && len(x.snap.Set.Policy().Budgets) > 0 && !x.free() {
+	if x.enforcing() && x.snap.Set.Limits(x.dims, policies.ModelRef{Route: x.route}) && !x.free() {
 		message := "a spend limit covers this endpoint and farebox cannot price it in advance; " +
 			"call an endpoint that it reads, or ask the platform team to exempt this path"
 		return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())

@@ -1,6 +1,14 @@
 package exchange
 
-import "github.com/farebox-mesh/farebox/extproc/internal/ledger"
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"strings"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+)
 
 // signals is where the policy reads who pays: the request and what the proxy verified of it.
 type signals struct{ in *Incoming }
@@ -18,6 +26,39 @@ func (s signals) Claim(name string) string {
 
 // PeerURI implements policies.Signals.
 func (s signals) PeerURI() string { return s.in.PeerURI }
+
+// Account implements policies.Signals.
+func (s signals) Account() string { return Account(s.in.header, s.in.Path) }
+
+// Account names the key that a request carries by a hash of it, so that a ledger holds no keys: "" where it carries
+// none. A request with several keys has no account either, as only the provider knows which of them it looks at, and
+// whoever may choose the other could be somebody else on every call.
+func Account(header func(name string) string, path string) string {
+	found, several := "", false
+	add := func(key string) {
+		several = several || key != "" && found != ""
+		found = cmp.Or(found, key)
+	}
+	for _, name := range [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"} {
+		key := strings.TrimSpace(header(name))
+		if scheme, rest, ok := strings.Cut(key, " "); ok && name == "authorization" {
+			key = strings.ToLower(scheme) + " " + strings.TrimSpace(rest)
+		}
+		add(key)
+	}
+	if _, query, ok := strings.Cut(path, "?"); ok {
+		values, err := url.ParseQuery(query)
+		several = several || err != nil
+		for _, key := range values["key"] {
+			add(key)
+		}
+	}
+	if found == "" || several {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(found))
+	return hex.EncodeToString(sum[:8])
+}
 
 // identifyPayers reads who pays, as policies and as the ledger name it.
 func (x *Exchange) identifyPayers() {

@@ -72,7 +72,7 @@ func (x *Exchange) ResponseBody(piece []byte, last bool) (Piece, error) {
 // metered returns the meter of the response.
 func (x *Exchange) metered() *provider.Meter {
 	if x.meter == nil {
-		x.meter = provider.NewMeter(x.endpoint.API)
+		x.meter = provider.NewMeter(x.endpoint, x.vendor)
 	}
 	return x.meter
 }

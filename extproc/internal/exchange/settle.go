@@ -44,7 +44,7 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}
 	}
-	e, listing, err := x.entry(r)
+	e, charged, err := x.entry(r)
 	if err != nil {
 		// Only a sum beyond Money comes here: the reservation's bound, which fitted, counts.
 		x.logError("internal error: cost not computed", err)
@@ -56,7 +56,7 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.editor != nil && x.editor.stopped {
 		e.Outcome, e.Detail = ledger.Cut, "ended at the spend limit"
 	}
-	if e.PriceSource = source(x.served, listing); e.PriceSource == unknownModel {
+	if e.PriceSource = source(x.served, charged.Listing); e.PriceSource == unknownModel {
 		x.c.metrics.UnknownModel()
 	}
 	x.book(e)
@@ -81,20 +81,20 @@ func (x *Exchange) settleUnread() {
 	x.book(e)
 }
 
-// entry is what the ledger is told of a call that may have been billed, and the listing of the model that
-// answered, nil where the option's own price stands.
-func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, error) {
+// entry is what the ledger is told of a call that may have been billed, and the price that it was billed at.
+func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, error) {
 	e := ledger.Entry{
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
 		Status: x.status.Code, Attempts: x.status.Attempts,
 	}
 	e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
-	listing := x.snap.Set.Charged(x.served, r.Model, x.at)
-	bill, err := x.decision.Bill(x.served, e.Usage, listing)
+	charged := x.snap.Set.Charged(x.served, &r, x.at)
+	bill, err := x.decision.Bill(x.served, e.Usage, charged)
 	if err != nil {
-		return e, listing, err
+		return e, charged, err
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
+	e.Estimated = e.Estimated || bill.Estimated
 	x.addAttempts(&e)
 	if x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
@@ -105,7 +105,7 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, *pricing.Listing, er
 	if err == nil {
 		err = x.imagine(&e)
 	}
-	return e, listing, err
+	return e, charged, err
 }
 
 // addAttempts charges what the proxy sent again as often as it did, each time as an estimate: a provider may have

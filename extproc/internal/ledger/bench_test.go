@@ -35,7 +35,7 @@ func BenchmarkAdmit(b *testing.B) {
 	dims := team("search")
 	b.ReportAllocs()
 	for b.Loop() {
-		must(b, l.Admit(dims, 0, noon))
+		must(b, l.Admit(&Call{Dims: dims}, 0, noon))
 	}
 }
 
@@ -72,7 +72,7 @@ func BenchmarkSink(b *testing.B) {
 	for name, limit := range map[string]int{"keeping up": maxTail, "from files": 0} {
 		b.Run(name, func(b *testing.B) {
 			l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
-			l.journal.tail.limit = limit
+			l.sink.tail.limit = limit
 			b.ReportAllocs()
 			for left := b.N; left > 0; left -= sinkBatch {
 				b.StopTimer()

@@ -58,6 +58,14 @@ func (o *object) trueIf(name string, value bool) {
 	}
 }
 
+func (o *object) idIfAny(name string, value ID) {
+	if value != (ID{}) {
+		o.key(name)
+		o.b, _ = value.AppendText(append(o.b, '"'))
+		o.b = append(o.b, '"')
+	}
+}
+
 func (o *object) time(name string, value time.Time) {
 	o.key(name)
 	o.b = append(o.b, '"')
@@ -138,6 +146,7 @@ func (e *Entry) appendJSON(b []byte) ([]byte, error) {
 	o.str("out", string(e.Outcome))
 	o.strIfAny("detail", e.Detail)
 	o.numIfAny("tries", int64(e.Attempts))
+	o.idIfAny("adj", e.Adjusts)
 	o.usage(&e.Usage)
 	o.strIfAny("svc", string(e.Service))
 	o.strIfAny("reg", e.Region)
@@ -176,15 +185,7 @@ func (o *object) money(e *Entry) {
 	o.num("cost", int64(e.Cost))
 	o.numIfAny("extra", int64(e.Extra))
 	o.num("base", int64(e.Baseline))
-	o.key("save")
-	for i, m := range e.Savings {
-		before := byte(',')
-		if i == 0 {
-			before = '['
-		}
-		o.b = strconv.AppendInt(append(o.b, before), int64(m), 10)
-	}
-	o.b = append(o.b, ']')
+	o.savings(&e.Savings)
 	o.numIfAny("elig", int64(e.Eligible))
 	o.strIfAny("price", e.PriceSource)
 	o.trueIf("stated", e.Stated)
@@ -197,4 +198,17 @@ func (o *object) money(e *Entry) {
 	o.numIfAny("bound", int64(e.Bound))
 	o.numIfAny("count", int64(e.Counted))
 	o.trueIf("over", e.Overrun)
+}
+
+// savings appends what each lever saved.
+func (o *object) savings(s *pricing.Savings) {
+	o.key("save")
+	for i, m := range s {
+		before := byte(',')
+		if i == 0 {
+			before = '['
+		}
+		o.b = strconv.AppendInt(append(o.b, before), int64(m), 10)
+	}
+	o.b = append(o.b, ']')
 }

@@ -17,13 +17,15 @@ type Outcome string
 
 // The outcomes.
 const (
-	OK        Outcome = "ok"        // answered in full
-	Failed    Outcome = "error"     // an error of the provider that is billed
-	Cancelled Outcome = "cancelled" // the client went away
-	Cut       Outcome = "cut"       // the provider stopped before the end
-	Lost      Outcome = "lost"      // farebox died before the end
-	CacheHit  Outcome = "cache_hit" // answered without a call
-	Released  Outcome = "released"  // proven unbilled
+	OK        Outcome = "ok"         // answered in full
+	Failed    Outcome = "error"      // an error of the provider that is billed
+	Cancelled Outcome = "cancelled"  // the client went away
+	Cut       Outcome = "cut"        // the provider stopped before the end
+	Lost      Outcome = "lost"       // farebox died before the end, or its owner forgot it
+	CacheHit  Outcome = "cache_hit"  // answered without a call
+	Released  Outcome = "released"   // proven unbilled
+	Adjusted  Outcome = "adjustment" // no call: what is corrected of another entry after it was settled
+	ToppedUp  Outcome = "top_up"     // no call: a budget was raised for a while
 )
 
 // Entry is one call in the ledger.
@@ -35,9 +37,12 @@ type Entry struct {
 	Outcome   Outcome           `json:"out"`
 	Detail    string            `json:"detail,omitempty"` // a few words for people: why it was released, what cut it
 	Attempts  int               `json:"tries,omitempty"`  // upstream attempts
-	Usage     pricing.Usage     `json:"use"`
-	Service   pricing.Service   `json:"svc,omitempty"` // class of service that was billed
-	Region    string            `json:"reg,omitempty"` // that the price depends on, as the response names it
+	// Adjusts is the entry that this one corrects: its amounts are differences, which may be negative, and count in
+	// the window of that entry. The zero ID everywhere else.
+	Adjusts ID              `json:"adj,omitzero"`
+	Usage   pricing.Usage   `json:"use"`
+	Service pricing.Service `json:"svc,omitempty"` // class of service that was billed
+	Region  string          `json:"reg,omitempty"` // that the price depends on, as the response names it
 
 	Cost     pricing.Money   `json:"cost"`            // what the call came to, or the estimate of it
 	Extra    pricing.Money   `json:"extra,omitempty"` // of Cost, an estimate of what attempts before the last one came to
@@ -111,14 +116,9 @@ func (e *Entry) bookOn(r *Reservation) {
 	e.Overrun = r.Bound > 0 && (e.Cost > r.Bound || e.Charge > r.Charge)
 }
 
-// unbilled is the entry of a reservation that is released.
-func unbilled(r *Reservation, reason string) Entry {
-	return Entry{Call: r.Call, Outcome: Released, Detail: reason, Bound: r.Bound}
-}
-
-// lost is the entry of a reservation whose process died.
-func lost(r *Reservation, now time.Time) Entry {
-	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: "farebox ended before the answer did"}
+// lost is the entry of a reservation that nobody can settle any more.
+func lost(r *Reservation, now time.Time, why string) Entry {
+	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: why}
 	e.Cost = r.Estimate
 	if e.Cost == 0 {
 		e.Cost = r.Bound

@@ -27,6 +27,8 @@ type journal struct {
 	limit   int64 // bytes of new records in a segment
 	newFile func(path string) (journalFile, error)
 
+	removing sync.Mutex // held to remove segments; taken before mu
+
 	mu       sync.Mutex    // guards what follows
 	file     journalFile   // nil after close
 	number   int64         // of the segment that is written
@@ -35,7 +37,7 @@ type journal struct {
 	rotateAt int64         // size at which the segment is full
 	seq      int64         // of the last record
 	open     map[ID][]byte // frames of the reservations that a new segment starts with
-	tail     tail          // entries of the last records
+	tails    []*tail       // entries of the last records, for each sink
 	dirty    bool          // written, not synced
 	torn     bool          // bytes beyond size may be in the file
 	fault    error         // of the last write, nil if it went well
@@ -71,7 +73,9 @@ func (j *journal) book(k kind, frame []byte, e *Entry) (int64, error) {
 	if k == kindSettlement {
 		delete(j.open, e.ID)
 	}
-	j.tail.add(e, before, j.endLocked())
+	for _, t := range j.tails {
+		t.add(e, before, j.endLocked())
+	}
 	return j.seq, nil
 }
 
@@ -86,13 +90,22 @@ func (j *journal) appendLocked(frame []byte) error {
 	return nil
 }
 
-// recent returns what follows a position up to which the database has everything: entries, at most limit, and the
-// position after them. It returns false if they have to be read from the files, up to the position that it returns.
-// The entries may be used until the next call; only one goroutine may call it.
-func (j *journal) recent(after position, limit int) ([]numbered, position, bool) {
+// newTail returns a tail that starts at the present end. All segments are kept for it.
+func (j *journal) newTail() *tail {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.tail.after(after, limit, j.endLocked())
+	t := &tail{limit: maxTail, from: j.endLocked(), released: j.oldest}
+	j.tails = append(j.tails, t)
+	return t
+}
+
+// recent returns what follows a position up to which the sink of a tail has everything: entries, at most limit, and
+// the position after them. It returns false if they have to be read from the files, up to the position that it
+// returns. The entries may be used until the next call for the tail; only one goroutine may call it for each.
+func (j *journal) recent(t *tail, after Position, limit int) ([]Numbered, Position, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return t.after(after, limit, j.endLocked())
 }
 
 // writeLocked writes a frame after the last whole record.
@@ -190,19 +203,14 @@ func (j *journal) sync() error {
 	return nil
 }
 
-// position is a place in the journal: after the record with that sequence number.
-type position struct {
-	segment, offset, seq int64
-}
-
 // end returns the position after the last record.
-func (j *journal) end() position {
+func (j *journal) end() Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.endLocked()
 }
 
-func (j *journal) endLocked() position { return position{j.number, j.size, j.seq} }
+func (j *journal) endLocked() Position { return Position{j.number, j.size, j.seq} }
 
 // lastFault returns why the last write went wrong, nil if it did not.
 func (j *journal) lastFault() error {
@@ -218,29 +226,42 @@ func (j *journal) openFrames() map[ID][]byte {
 	return maps.Clone(j.open)
 }
 
-// removeBefore deletes the segments before the given one, which nothing may need any more. Only one goroutine
-// may call it.
-func (j *journal) removeBefore(number int64) error {
-	for ; j.hasBefore(number); j.advanceOldest() {
-		err := os.Remove(filepath.Join(j.dir, segmentName(j.oldest)))
+// needs reports whether the sink of a tail keeps segments before the given one from being removed.
+func (j *journal) needs(t *tail, number int64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return t.released < min(number, j.number)
+}
+
+// release says that the sink of a tail has everything before a segment. What no sink needs any more is removed.
+func (j *journal) release(t *tail, number int64) error {
+	j.removing.Lock()
+	defer j.removing.Unlock()
+	for {
+		oldest, ok := j.spare(t, number)
+		if !ok {
+			return nil
+		}
+		err := os.Remove(filepath.Join(j.dir, segmentName(oldest)))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("remove journal segment: %w", err)
 		}
+		j.mu.Lock()
+		j.oldest++
+		j.mu.Unlock()
 	}
-	return nil
 }
 
-func (j *journal) advanceOldest() {
+// spare notes what a sink needs and returns the oldest segment if none needs it.
+func (j *journal) spare(t *tail, number int64) (int64, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.oldest++
-}
-
-// hasBefore reports whether there are segments before the given one.
-func (j *journal) hasBefore(number int64) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.oldest < min(number, j.number)
+	t.released = max(t.released, min(number, j.number))
+	needed := j.number
+	for _, t := range j.tails {
+		needed = min(needed, t.released)
+	}
+	return j.oldest, j.oldest < needed
 }
 
 // close syncs and closes the segment. Appends fail afterwards.

@@ -3,7 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,121 +57,45 @@ type Summary struct {
 }
 
 // Summary adds up the calls that were reserved or recorded from since up to, not including, until. It brings the
-// database up to date first.
+// database up to date first. A day whose entries are forgotten counts as a whole in the stretch that holds its start.
 func (l *Ledger) Summary(ctx context.Context, since, until time.Time) (*Summary, error) {
 	if err := l.Flush(ctx); err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	s := &Summary{Since: since, Until: until, Outcomes: map[Outcome]int64{}, Dims: map[policies.DimensionName][]Share{}}
-	if err := l.store.sumCalls(ctx, s); err != nil {
-		return nil, fmt.Errorf("summary: %w", err)
-	}
-	if err := l.store.sumDims(ctx, s); err != nil {
+	err := l.store.read(ctx, func(tx *sql.Tx) error { return s.read(ctx, tx) })
+	if err != nil {
 		return nil, fmt.Errorf("summary: %w", err)
 	}
 	return s, nil
 }
 
-// sumCalls fills in all but the dimensions.
-func (st *store) sumCalls(ctx context.Context, s *Summary) error {
-	sums := append(append([]string{"cost", "baseline", "estimated", "overrun"}, usageColumns...), leverColumns()...)
-	query := fmt.Sprintf(`SELECT l.asked, l.model, l.tier, l.rule, l.route, l.outcome, COUNT(*),
-		SUM(CASE WHEN estimated THEN counted ELSE 0 END),
-		SUM(l.would <> ''), SUM(CASE WHEN l.would <> '' THEN cost ELSE 0 END),
-		SUM(CASE WHEN l.would <> '' THEN baseline ELSE 0 END), SUM(would_cost), SUM(%s)
-		FROM entries CROSS JOIN labels AS l ON l.id = label WHERE at >= ? AND at < ? GROUP BY label`, strings.Join(sums, "), SUM("))
-	rows, err := st.reader.QueryContext(ctx, query, s.Since.UnixNano(), s.Until.UnixNano())
+func (s *Summary) read(ctx context.Context, tx *sql.Tx) error {
+	kept, err := keptSince(ctx, tx)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	parts := [...]struct {
-		out  *[]Share
-		sums map[string]*Sums
-	}{{out: &s.Asked}, {out: &s.Models}, {out: &s.Tiers}, {out: &s.Rules}, {out: &s.Routes}}
-	for i := range parts {
-		parts[i].sums = map[string]*Sums{}
-	}
-	for rows.Next() {
-		var names [len(parts)]string
-		var part Summary
-		var outcome Outcome
-		fields := []any{
-			&names[0], &names[1], &names[2], &names[3], &names[4], &outcome, &part.Calls, &part.Bound,
-			&part.Observed.Calls, &part.Observed.Cost, &part.Observed.Baseline, &part.Would,
-			&part.Cost, &part.Baseline, &part.Estimated, &part.Overruns,
-		}
-		fields = append(fields, usageFields(&part.Usage)...)
-		for i := range part.Savings {
-			fields = append(fields, &part.Savings[i])
-		}
-		if err := rows.Scan(fields...); err != nil {
-			return err
-		}
-		s.add(&part)
-		s.Outcomes[outcome] += part.Calls
-		for i := range parts {
-			addTo(parts[i].sums, names[i], part.Sums)
-		}
-	}
-	for _, p := range parts {
-		*p.out = shares(p.sums, 0)
-	}
-	return rows.Err()
-}
-
-// add adds the totals of part.
-func (s *Summary) add(part *Summary) {
-	s.Sums.add(part.Sums)
-	s.Estimated += part.Estimated
-	s.Bound += part.Bound
-	s.Overruns += part.Overruns
-	s.Observed.add(part.Observed)
-	s.Would += part.Would
-	s.Usage.Input += part.Usage.Input
-	s.Usage.CacheRead += part.Usage.CacheRead
-	s.Usage.CacheWriteShort += part.Usage.CacheWriteShort
-	s.Usage.CacheWriteLong += part.Usage.CacheWriteLong
-	s.Usage.Output += part.Usage.Output
-	s.Usage.Reasoning += part.Usage.Reasoning
-	for i, m := range part.Savings {
-		s.Savings[i] += m
-	}
-}
-
-// sumDims fills in the dimensions.
-func (st *store) sumDims(ctx context.Context, s *Summary) error {
-	rows, err := st.reader.QueryContext(ctx, `
-		SELECT s.dims, t.calls, t.cost, t.baseline
-		FROM (SELECT scope, COUNT(*) AS calls, SUM(cost) AS cost, SUM(baseline) AS baseline
-			FROM entries WHERE at >= ? AND at < ? GROUP BY scope) AS t
-		JOIN scopes AS s ON s.id = t.scope`, s.Since.UnixNano(), s.Until.UnixNano())
-	if err != nil {
+	var latest sql.NullInt64
+	if err := tx.QueryRowContext(ctx, "SELECT MAX(at) FROM entries").Scan(&latest); err != nil {
 		return err
 	}
-	defer rows.Close()
-	sums := map[policies.DimensionName]map[string]*Sums{}
-	for rows.Next() {
-		var text string
-		var part Sums
-		if err := rows.Scan(&text, &part.Calls, &part.Cost, &part.Baseline); err != nil {
+	until := s.Until
+	if !latest.Valid || until.UnixNano() > latest.Int64 {
+		// Nothing has happened since: the day that is under way is as good as over.
+		until = dayOf(until.Add(day - 1))
+	}
+	r := newReport(s)
+	days := split(s.Since, until, kept, false)
+	if err := r.addTotals(ctx, tx, days); err != nil {
+		return err
+	}
+	for _, rest := range [][2]time.Time{{days.from, days.first}, {days.last, days.until}} {
+		if err := r.addEntries(ctx, tx, rest[0], rest[1]); err != nil {
 			return err
 		}
-		var dims []Dim
-		if err := json.Unmarshal([]byte(text), &dims); err != nil {
-			return err
-		}
-		for _, d := range dims {
-			if sums[d.Name] == nil {
-				sums[d.Name] = map[string]*Sums{}
-			}
-			addTo(sums[d.Name], d.Value, part)
-		}
 	}
-	for name, values := range sums {
-		s.Dims[name] = shares(values, topValues)
-	}
-	return rows.Err()
+	r.finish()
+	return nil
 }
 
 func addTo(sums map[string]*Sums, name string, part Sums) {
@@ -218,7 +142,7 @@ func (f *Filter) where() (string, []any) {
 	add(f.ID != ID{}, "e.id = ?", f.ID[:])
 	add(f.Model != "", "l.model = ?", string(f.Model))
 	add(f.Outcome != "", "l.outcome = ?", string(f.Outcome))
-	add(f.Estimated, "e.estimated = ?", true)
+	add(f.Estimated, "l.estimated = ?", true)
 	return strings.Join(terms, " AND "), values
 }
 
@@ -229,22 +153,50 @@ func (l *Ledger) Entries(ctx context.Context, f Filter, limit int) ([]Entry, err
 		return nil, fmt.Errorf("list entries: %w", err)
 	}
 	where, values := f.where()
-	query := selectEntries + " WHERE " + where + " ORDER BY e.at DESC, e.seq DESC LIMIT ?"
-	rows, err := l.store.reader.QueryContext(ctx, query, append(values, limit)...)
+	rows, err := l.store.entries(ctx, " WHERE "+where+" ORDER BY e.at DESC, e.seq DESC LIMIT ?", append(values, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list entries: %w", err)
 	}
-	defer rows.Close()
 	var entries []Entry
+	for i := range rows {
+		entries = append(entries, *rows[i].Entry)
+	}
+	return entries, nil
+}
+
+// entries returns those that the end of a query selects.
+func (st *store) entries(ctx context.Context, query string, values ...any) ([]Numbered, error) {
+	rows, err := st.reader.QueryContext(ctx, selectEntries+query, values...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var entries []Numbered
 	for rows.Next() {
 		e, err := scanEntry(rows)
 		if err != nil {
-			return nil, fmt.Errorf("list entries: %w", err)
+			return nil, err
 		}
 		entries = append(entries, e)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list entries: %w", err)
+	return entries, rows.Err()
+}
+
+// older returns entries by the numbers of their records: those above after and below before, in that order.
+func (st *store) older(ctx context.Context, after, before int64, limit int) ([]Numbered, error) {
+	entries, err := st.entries(ctx, " WHERE e.seq > ? AND e.seq < ? ORDER BY e.seq LIMIT ?", after, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read entries that the journal has no more: %w", err)
 	}
 	return entries, nil
+}
+
+// read runs queries that see one state of the database.
+func (st *store) read(ctx context.Context, queries func(*sql.Tx) error) error {
+	tx, err := st.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was changed
+	return queries(tx)
 }

@@ -13,7 +13,7 @@ import (
 
 // recovered is what a journal holds when it is opened.
 type recovered struct {
-	open   map[ID][]byte // frames of reservations neither settled nor released
+	open   map[ID][]byte // frames of top-ups, and of reservations neither settled nor released
 	last   int64         // number of the last segment; 0 if there is none
 	oldest int64         // number of the first; 0 if there is none
 	seq    int64         // of the last record
@@ -72,20 +72,22 @@ func (rec *recovered) replaySegment(dir string, number int64, last bool, logger 
 	}
 }
 
-// apply keeps track of the reservations that are open.
+// apply keeps track of what is open.
 func (rec *recovered) apply(frame []byte) error {
 	k := frameKind(frame)
-	if k != kindReservation && k != kindSettlement {
+	switch k {
+	case kindReservation, kindParked, kindTopUp, kindSettlement:
+	default:
 		return nil
 	}
 	id, err := frameID(frame)
 	if err != nil {
 		return err
 	}
-	if k == kindReservation {
-		rec.open[id] = bytes.Clone(frame)
-	} else {
+	if k == kindSettlement {
 		delete(rec.open, id)
+	} else {
+		rec.open[id] = bytes.Clone(frame)
 	}
 	return nil
 }
@@ -111,10 +113,10 @@ func cutTail(path string, size int64, torn bool, logger *slog.Logger) error {
 
 // start begins a new segment after what was recovered, for reservations that nobody has made yet. The sequence
 // goes on after seq, which is at least that of every record known.
-func (rec *recovered) start(dir string, after position, limit int64) (*journal, error) {
+func (rec *recovered) start(dir string, after Position, limit int64) (*journal, error) {
 	j := &journal{
 		dir: dir, limit: limit, newFile: createFile, open: rec.open,
-		number: max(rec.last, after.segment) + 1, oldest: rec.oldest, seq: max(rec.seq, after.seq),
+		number: max(rec.last, after.Segment) + 1, oldest: rec.oldest, seq: max(rec.seq, after.Seq),
 	}
 	if rec.last > 0 {
 		// Damage in a segment that is not the last one is fatal, so what a killed process left in the page
@@ -130,7 +132,6 @@ func (rec *recovered) start(dir string, after position, limit int64) (*journal, 
 		return nil, fmt.Errorf("start journal segment: %w", err)
 	}
 	j.useLocked(f, size) // nobody else has j yet
-	j.tail = tail{limit: maxTail, from: j.endLocked()}
 	return j, nil
 }
 

@@ -9,116 +9,141 @@ import (
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-// labels is the names of an entry that many calls have in common.
-type labels [12]string
+// labels is what many calls have in common.
+type labels struct {
+	provider               pricing.ProviderName
+	api                    provider.API
+	route                  policies.RouteName
+	asked, model, response pricing.ModelName
+	rule                   policies.RuleName
+	tier                   policies.TierName
+	pool                   policies.RouteName
+	service                pricing.Service
+	region                 string
+	outcome                Outcome
+	priceSource            string
+	would                  string
+	wouldModel             pricing.ModelName
+	status, attempts       int
+	observed, estimated    bool
+	stated                 bool
+}
 
-// labelColumns are the columns of labels, in its order.
+// labelColumns are the columns of labels, in the order of labelFields.
 var labelColumns = []string{
-	"provider", "api", "route", "asked", "model", "responded", "rule", "tier", "outcome", "price_source", "would", "would_model",
+	"provider", "api", "route", "asked", "model", "responded", "rule", "tier", "pool", "service", "region", "outcome",
+	"price_source", "would", "would_model", "status", "attempts", "observed", "estimated", "stated",
 }
 
 func labelsOf(e *Entry) labels {
 	return labels{
-		string(e.Provider), string(e.API), string(e.Route), string(e.Asked), string(e.Model), string(e.Responded),
-		string(e.Rule), string(e.Tier), string(e.Outcome), e.PriceSource, e.Would, string(e.WouldModel),
+		provider: e.Provider, api: e.API, route: e.Route, asked: e.Asked, model: e.Model, response: e.Responded,
+		rule: e.Rule, tier: e.Tier, pool: e.Pool, service: e.Service, region: e.Region, outcome: e.Outcome,
+		priceSource: e.PriceSource, would: e.Would, wouldModel: e.WouldModel, status: e.Status, attempts: e.Attempts,
+		observed: e.Observed, estimated: e.Estimated, stated: e.Stated,
+	}
+}
+
+// values returns what the columns hold, in the order of labelColumns.
+func (l *labels) values() []any {
+	return []any{
+		string(l.provider), string(l.api), string(l.route), string(l.asked), string(l.model), string(l.response),
+		string(l.rule), string(l.tier), string(l.pool), string(l.service), l.region, string(l.outcome),
+		l.priceSource, l.would, string(l.wouldModel), int64(l.status), int64(l.attempts), l.observed, l.estimated, l.stated,
 	}
 }
 
 // labelFields returns pointers to the fields in the order of labelColumns.
 func labelFields(e *Entry) []any {
 	return []any{
-		&e.Provider, &e.API, &e.Route, &e.Asked, &e.Model, &e.Responded,
-		&e.Rule, &e.Tier, &e.Outcome, &e.PriceSource, &e.Would, &e.WouldModel,
+		&e.Provider, &e.API, &e.Route, &e.Asked, &e.Model, &e.Responded, &e.Rule, &e.Tier, &e.Pool, &e.Service, &e.Region,
+		&e.Outcome, &e.PriceSource, &e.Would, &e.WouldModel, &e.Status, &e.Attempts, &e.Observed, &e.Estimated, &e.Stated,
 	}
 }
 
-// usageColumns are the token counts of an entry, in the order of usageFields.
-var usageColumns = []string{"input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning"}
-
-// usageFields returns the counts in the order of usageColumns.
-func usageFields(u *pricing.Usage) []any {
-	return []any{&u.Input, &u.CacheRead, &u.CacheWriteShort, &u.CacheWriteLong, &u.Output, &u.Reasoning}
-}
-
-// plainColumns are the columns of entries that a field of Entry maps to as it is, in the order of plainFields.
-var plainColumns = append([]string{
-	"pool", "observed", "status", "detail", "attempts", "cost", "baseline", "eligible", "estimated",
-	"charge", "bound", "counted", "overrun", "would_cost",
-}, append(usageColumns[:len(usageColumns):len(usageColumns)], leverColumns()...)...)
+// plainColumns are the columns of entries that a number of Entry maps to as it is, in the order of plainFields.
+var plainColumns = []string{"input", "cache_read", "output", "cost", "baseline", "charge", "bound", "counted"}
 
 // plainFields returns pointers to the fields in the order of plainColumns.
 func plainFields(e *Entry) []any {
-	fields := make([]any, 0, len(plainColumns))
-	fields = append(fields,
-		&e.Pool, &e.Observed, &e.Status, &e.Detail, &e.Attempts, &e.Cost, &e.Baseline, &e.Eligible, &e.Estimated,
-		&e.Charge, &e.Bound, &e.Counted, &e.Overrun, &e.WouldCost)
-	fields = append(fields, usageFields(&e.Usage)...)
-	for i := range e.Savings {
-		fields = append(fields, &e.Savings[i])
-	}
-	return fields
+	return []any{&e.Usage.Input, &e.Usage.CacheRead, &e.Usage.Output, &e.Cost, &e.Baseline, &e.Charge, &e.Bound, &e.Counted}
 }
 
-// keyColumns are the columns of entries before plainColumns.
-const keyColumns = "seq, id, at, settled, scope, label"
+// insertEntry takes what appendValues made of an entry.
+var insertEntry = fmt.Sprintf("INSERT INTO entries (seq, id, at, settled, scope, label, %s, more) VALUES (?%s) ON CONFLICT (id) DO NOTHING",
+	list(plainColumns), strings.Repeat(", ?", len(plainColumns)+6))
 
-// insertEntries returns a statement that takes what appendValues made of a number of entries.
-func insertEntries(rows int) string {
-	row := "(?, ?, ?, ?, ?, ?" + strings.Repeat(", ?", len(plainColumns)) + ")"
-	return fmt.Sprintf("INSERT INTO entries (%s, %s) VALUES %s%s ON CONFLICT (id) DO NOTHING",
-		keyColumns, list(plainColumns), row, strings.Repeat(", "+row, rows-1))
+// appendValues appends the parameters of insertEntry.
+func appendValues(values []any, e Numbered, scope, label int64, more string) []any {
+	u := &e.Usage
+	return append(values, e.After.Seq, e.ID[:], e.At.UnixNano(), e.Settled.UnixNano(), scope, label,
+		u.Input, u.CacheRead, u.Output, int64(e.Cost), int64(e.Baseline), int64(e.Charge), int64(e.Bound), int64(e.Counted), more)
 }
 
-// appendValues appends the parameters of an entry to those of insertEntries.
-func appendValues(values []any, e numbered, scope, label int64) []any {
-	values = append(values, e.at.seq, e.ID[:], e.At.UnixNano(), e.Settled.UnixNano(), scope, label)
-	for _, field := range plainFields(e.Entry) {
-		values = append(values, plainValue(field))
+// AppendMore appends what an entry says beyond its labels, dimensions, moments, amounts and its counts of input,
+// cache_read and output: the members of the journal's JSON, so that they can be read into an Entry that has the
+// others. It appends nothing where there is none.
+func (e *Entry) AppendMore(b []byte) []byte {
+	o := object{b: append(b, '{')}
+	o.strIfAny("detail", e.Detail)
+	o.idIfAny("adj", e.Adjusts)
+	if u := e.rareUsage(); u != (pricing.Usage{}) {
+		o.usage(&u)
 	}
-	return values
+	o.numIfAny("extra", int64(e.Extra))
+	if e.Savings != (pricing.Savings{}) {
+		o.savings(&e.Savings)
+	}
+	o.numIfAny("elig", int64(e.Eligible))
+	o.numIfAny("list", int64(e.ListCost))
+	o.numIfAny("wcost", int64(e.WouldCost))
+	o.trueIf("over", e.Overrun)
+	if len(o.b) == len(b)+1 {
+		return b
+	}
+	return append(o.b, '}')
 }
 
-// plainValue returns what a field of plainFields points to as one of the types that database/sql need not convert.
-func plainValue(field any) any {
-	switch p := field.(type) {
-	case *int64:
-		return *p
-	case *pricing.Money:
-		return int64(*p)
-	case *int:
-		return int64(*p)
-	case *bool:
-		return *p
-	case *string:
-		return *p
-	case *policies.RouteName:
-		return string(*p)
+// rareUsage returns the counts that have no column.
+func (e *Entry) rareUsage() pricing.Usage {
+	u := e.Usage
+	u.Input, u.CacheRead, u.Output = 0, 0, 0
+	return u
+}
+
+// readMore reads what AppendMore wrote.
+func (e *Entry) readMore(text []byte) error {
+	if len(text) == 0 {
+		return nil
 	}
-	return field
+	if err := json.Unmarshal(text, e); err != nil {
+		return fmt.Errorf("read entry %s: %w", e.ID, err)
+	}
+	return nil
 }
 
 // selectEntries begins a query whose rows scanEntry reads. The order of its joins is fixed, so that the latest
 // entries are found by time whatever the condition on labels.
-var selectEntries = fmt.Sprintf("SELECT e.id, e.at, e.settled, s.dims, l.%s, e.%s FROM entries AS e "+
+var selectEntries = fmt.Sprintf("SELECT e.seq, e.id, e.at, e.settled, s.dims, e.more, l.%s, e.%s FROM entries AS e "+
 	"CROSS JOIN scopes AS s ON s.id = e.scope CROSS JOIN labels AS l ON l.id = e.label",
 	strings.Join(labelColumns, ", l."), strings.Join(plainColumns, ", e."))
 
-// scanEntry reads a row of selectEntries.
-func scanEntry(rows *sql.Rows) (Entry, error) {
-	var e Entry
-	var id []byte
+// scanEntry reads a row of selectEntries. Of the position it knows the sequence number.
+func scanEntry(rows *sql.Rows) (Numbered, error) {
+	e := Numbered{Entry: new(Entry)}
 	var at, settled int64
-	var dims string
-	fields := append([]any{&id, &at, &settled, &dims}, labelFields(&e)...)
-	if err := rows.Scan(append(fields, plainFields(&e)...)...); err != nil {
+	var id, dims, more sql.RawBytes
+	fields := append([]any{&e.After.Seq, &id, &at, &settled, &dims, &more}, labelFields(e.Entry)...)
+	if err := rows.Scan(append(fields, plainFields(e.Entry)...)...); err != nil {
 		return e, fmt.Errorf("read entry: %w", err)
 	}
 	copy(e.ID[:], id)
 	e.At, e.Settled = time.Unix(0, at).UTC(), time.Unix(0, settled).UTC()
-	if err := json.Unmarshal([]byte(dims), &e.Dims); err != nil {
+	if err := json.Unmarshal(dims, &e.Dims); err != nil {
 		return e, fmt.Errorf("read entry %s: %w", e.ID, err)
 	}
-	return e, nil
+	return e, e.readMore(more)
 }

@@ -3,28 +3,23 @@ package ledger
 import (
 	"context"
 	"database/sql"
-	_ "embed"
-	"encoding/json"
+	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
-
-	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// schema is the database as it is made. From the first release on, a change of it is a step in migrations.
+// migrations bring a database of version i to version i+1, in the order of their names; PRAGMA user_version holds the
+// version. From the first release on, a change of the schema is a new file.
 //
-//go:embed schema.sql
-var schema string
-
-// migrations brings a database of version i to version i+1; PRAGMA user_version holds the version.
-var migrations = []string{schema}
+//go:embed migrations/*.sql
+var migrations embed.FS
 
 // maxKnown is how many rows of scopes and of labels the writer remembers.
 const maxKnown = 1 << 16
@@ -58,7 +53,7 @@ func openStore(dir string) (*store, error) {
 	}
 	st := &store{scopes: map[string]int64{}, labels: map[labels]int64{}}
 	if err := st.open(path); err != nil {
-		_ = st.close() // the first cause is the one to tell
+		_ = st.Close() // the first cause is the one to tell
 		return nil, fmt.Errorf("open database %q: %w", path, err)
 	}
 	return st, nil
@@ -74,7 +69,7 @@ func (st *store) open(path string) error {
 	if err := st.migrate(); err != nil {
 		return err
 	}
-	if st.insert, err = st.writer.Prepare(insertEntries(1)); err != nil {
+	if st.insert, err = st.writer.Prepare(insertEntry); err != nil {
 		return err
 	}
 	if st.reader, err = sql.Open("sqlite", dsn(path, common+"&_pragma=query_only(1)")); err != nil {
@@ -91,34 +86,49 @@ func dsn(path, query string) string {
 
 // migrate brings the schema up to date, a version per transaction.
 func (st *store) migrate() error {
+	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
 	var version int
 	if err := st.writer.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
-	if version > len(migrations) {
-		return fmt.Errorf("version %d is of a newer farebox, this one knows %d", version, len(migrations))
+	if version > len(steps) {
+		return fmt.Errorf("version %d is of a newer farebox, this one knows %d", version, len(steps))
 	}
-	for ; version < len(migrations); version++ {
-		step := fmt.Sprintf("BEGIN;\n%s\nPRAGMA user_version = %d;\nCOMMIT;", migrations[version], version+1)
+	for ; version < len(steps); version++ {
+		text, err := migrations.ReadFile(steps[version])
+		if err != nil {
+			return err
+		}
+		step := fmt.Sprintf("BEGIN;\n%s\nPRAGMA user_version = %d;\nCOMMIT;", text, version+1)
 		if _, err := st.writer.Exec(step); err != nil {
+			// The writer has one connection, which must not stay in the transaction.
+			_, _ = st.writer.Exec("ROLLBACK")
 			return fmt.Errorf("migrate to version %d: %w", version+1, err)
 		}
 	}
 	return nil
 }
 
-// position returns the place in the journal up to which the database has everything.
-func (st *store) position() (position, error) {
-	var p position
-	err := st.writer.QueryRow("SELECT segment, place, seq FROM position").Scan(&p.segment, &p.offset, &p.seq)
+// Name implements Sink.
+func (st *store) Name() string { return "sqlite" }
+
+// Resume implements Sink: the folder is the replica.
+func (st *store) Resume(_ context.Context, _ ID) (Position, error) {
+	var p Position
+	err := st.writer.QueryRow("SELECT segment, place, seq FROM position").Scan(&p.Segment, &p.Offset, &p.Seq)
 	if err != nil {
 		return p, fmt.Errorf("read position: %w", err)
 	}
 	return p, nil
 }
 
-// apply adds entries and moves the position in one transaction. An entry whose id is known is skipped.
-func (st *store) apply(ctx context.Context, entries []numbered, next position) error {
+// Apply implements Sink. It heeds no context: a transaction is short, and a context that can end costs a goroutine
+// per statement.
+func (st *store) Apply(ctx context.Context, entries []Numbered, next Position) error {
+	ctx = context.WithoutCancel(ctx)
 	tx, err := st.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("write ledger: %w", err)
@@ -134,24 +144,41 @@ func (st *store) apply(ctx context.Context, entries []numbered, next position) e
 	return nil
 }
 
-func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []numbered, next position) error {
+func (st *store) applyTo(ctx context.Context, tx *sql.Tx, entries []Numbered, next Position) error {
 	insert := tx.StmtContext(ctx, st.insert)
 	defer insert.Close()
+	totals := map[totalKey]*total{}
 	for i := range entries {
-		scope, err := st.scope(ctx, tx, entries[i].Dims)
+		e := entries[i]
+		scope, err := st.scope(ctx, tx, e.Dims)
 		if err != nil {
 			return err
 		}
-		label, err := st.label(ctx, tx, entries[i].Entry)
+		label, err := st.label(ctx, tx, e.Entry)
 		if err != nil {
 			return err
 		}
-		st.values = appendValues(st.values[:0], entries[i], scope, label)
-		if _, err := insert.ExecContext(ctx, st.values...); err != nil {
+		st.text = e.AppendMore(st.text[:0])
+		st.values = appendValues(st.values[:0], e, scope, label, string(st.text))
+		result, err := insert.ExecContext(ctx, st.values...)
+		if err != nil {
 			return err
 		}
+		if fresh, err := result.RowsAffected(); err != nil {
+			return err
+		} else if fresh == 0 {
+			continue
+		}
+		key := totalKey{dayNumber(e.At), scope, label}
+		if totals[key] == nil {
+			totals[key] = &total{}
+		}
+		totals[key].add(e.Entry)
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE position SET segment = ?, place = ?, seq = ?", next.segment, next.offset, next.seq)
+	if err := writeTotals(ctx, tx, totals); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE position SET segment = ?, place = ?, seq = ?", next.Segment, next.Offset, next.Seq)
 	return err
 }
 
@@ -191,10 +218,7 @@ func (st *store) label(ctx context.Context, tx *sql.Tx, e *Entry) (int64, error)
 	if len(st.labels) >= maxKnown {
 		clear(st.labels)
 	}
-	values := make([]any, len(names))
-	for i, name := range names {
-		values[i] = name
-	}
+	values := names.values()
 	if _, err := tx.ExecContext(ctx, insertLabels, values...); err != nil {
 		return 0, err
 	}
@@ -212,44 +236,8 @@ func (st *store) forget() {
 	clear(st.labels)
 }
 
-// scopeSum is what the calls of one set of dimensions came to.
-type scopeSum struct {
-	dims    []Dim
-	charged pricing.Money // with estimates as such
-	counted pricing.Money // with estimates at their bound
-}
-
-// spent adds up the entries in a stretch of time, up to a record of the journal.
-func (st *store) spent(ctx context.Context, from, until time.Time, last int64) ([]scopeSum, error) {
-	rows, err := st.reader.QueryContext(ctx, `
-		SELECT s.dims, t.charge, t.counted
-		FROM (SELECT scope, SUM(charge) AS charge, SUM(counted) AS counted
-			FROM entries WHERE at >= ? AND at < ? AND seq <= ? GROUP BY scope) AS t
-		JOIN scopes AS s ON s.id = t.scope`, from.UnixNano(), until.UnixNano(), last)
-	if err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	defer rows.Close()
-	var sums []scopeSum
-	for rows.Next() {
-		var s scopeSum
-		var text string
-		if err := rows.Scan(&text, &s.charged, &s.counted); err != nil {
-			return nil, fmt.Errorf("read balances: %w", err)
-		}
-		if err := json.Unmarshal([]byte(text), &s.dims); err != nil {
-			return nil, fmt.Errorf("read balances: %w", err)
-		}
-		sums = append(sums, s)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	return sums, nil
-}
-
-// checkpoint brings everything to the disk and reports whether it is there. A long query may be in the way.
-func (st *store) checkpoint(ctx context.Context) (bool, error) {
+// Durable implements Sink. A long query may be in the way.
+func (st *store) Durable(ctx context.Context) (bool, error) {
 	var busy, logged, moved int64
 	err := st.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &logged, &moved)
 	if err != nil {
@@ -258,7 +246,8 @@ func (st *store) checkpoint(ctx context.Context) (bool, error) {
 	return busy == 0 && logged == moved, nil
 }
 
-func (st *store) close() error {
+// Close implements Sink.
+func (st *store) Close() error {
 	var errs []error
 	if st.insert != nil {
 		errs = append(errs, st.insert.Close())
@@ -269,15 +258,6 @@ func (st *store) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// leverColumns returns the columns of the savings.
-func leverColumns() []string {
-	columns := make([]string, pricing.NumLevers)
-	for i := range columns {
-		columns[i] = "save_" + pricing.Lever(i).String()
-	}
-	return columns
 }
 
 // list joins names with commas.

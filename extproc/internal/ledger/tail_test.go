@@ -13,7 +13,7 @@ import (
 )
 
 func TestTailKeepsTheLatestEntries(t *testing.T) {
-	place := func(seq int64) position { return position{segment: 1, offset: 100 * seq, seq: seq} }
+	place := func(seq int64) Position { return Position{Segment: 1, Offset: 100 * seq, Seq: seq} }
 	tl := tail{limit: 3, from: place(0)}
 	add := func(from, until int64) {
 		for seq := from; seq <= until; seq++ {
@@ -43,17 +43,6 @@ func TestTailKeepsTheLatestEntries(t *testing.T) {
 	check(8, 2, 9, []int{9}, 9, true)
 }
 
-// withColumns returns what the database has columns for.
-func withColumns(e Entry) Entry {
-	u := e.Usage
-	e.Usage = pricing.Usage{
-		Input: u.Input, CacheRead: u.CacheRead, CacheWriteShort: u.CacheWriteShort, CacheWriteLong: u.CacheWriteLong,
-		Output: u.Output, Reasoning: u.Reasoning,
-	}
-	e.Service, e.Region, e.Extra, e.Stated, e.ListCost = "", "", 0, false, 0
-	return e
-}
-
 // What the sink hears of in memory is what it would have read, whatever is in an entry.
 func TestEntriesFromMemoryEqualThoseFromFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -65,9 +54,8 @@ func TestEntriesFromMemoryEqualThoseFromFiles(t *testing.T) {
 		scramble(t, reflect.ValueOf(&e).Elem(), r)
 		e.ID = NewID(noon)
 		e.At = noon.Add(-time.Duration(i) * time.Second) // newest first
-		e.Cost, e.Charge, e.Baseline, e.WouldCost = 0, 0, e.Savings.Total(), 0
+		e.Cost, e.Charge, e.Extra, e.Baseline, e.WouldCost, e.ListCost = 0, 0, 0, e.Savings.Total(), 0, 3
 		e.Outcome = Outcome(names[r.IntN(5)])
-		e = withColumns(e)
 		for _, s := range []*string{(*string)(&e.Provider), (*string)(&e.API), (*string)(&e.Route), (*string)(&e.Rule),
 			(*string)(&e.Tier), (*string)(&e.Pool), &e.Would} {
 			*s = names[r.IntN(len(names))] // names of the policy, which are valid
@@ -94,7 +82,7 @@ func TestASinkThatFallsBehindCatchesUpFromTheFiles(t *testing.T) {
 	const callers, calls = 8, 150
 	l := openAt(t, t.TempDir(), Options{FlushInterval: time.Millisecond, SegmentBytes: 32 << 10}, company(pricing.Dollar<<20))
 	l.journal.mu.Lock()
-	l.journal.tail.limit = 3
+	l.sink.tail.limit = 3
 	l.journal.mu.Unlock()
 	together(callers, func() {
 		for range calls {

@@ -91,7 +91,7 @@ func (x *Exchange) decide() Action {
 		x.fail(fmt.Sprintf("read request body: %v", err))
 		return x.undecidable()
 	}
-	x.meter = provider.NewMeter(x.endpoint.API)
+	x.meter = provider.NewMeter(x.endpoint, x.vendor)
 	plain, decoded := body, x.encoding() == "gzip"
 	if decoded {
 		if plain, err = provider.Gunzip(body); err != nil {

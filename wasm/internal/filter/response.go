@@ -12,11 +12,11 @@ func (x *Exchange) settle() []byte {
 		return x.priced(pricing.Usage{}, policies.Bill{}, false)
 	}
 	usage, estimated := x.decision.Usage(x.served, &r, x.input)
-	bill, err := x.decision.Bill(x.served, usage, x.f.set.Charged(x.served, r.Model, x.start))
+	bill, err := x.decision.Bill(x.served, usage, x.f.set.Charged(x.served, &r, x.start))
 	if err != nil {
 		// Only a sum beyond Money comes here: a response that states absurd counts.
 		x.host.Log("cost not computed: " + err.Error())
 		return x.record()
 	}
-	return x.priced(usage, bill, estimated)
+	return x.priced(usage, bill, estimated || bill.Estimated)
 }

@@ -6,3 +6,6 @@ type signals struct{ x *Exchange }
 func (s signals) Header(name string) string { return s.x.in.header(name) }
 func (s signals) Claim(name string) string  { return s.x.host.Claim(name) }
 func (s signals) PeerURI() string           { return s.x.host.PeerURI() }
+
+// Account implements policies.Signals: only budgets ask, and the filter holds none.
+func (s signals) Account() string { return "" }

@@ -1,0 +1,268 @@
+package lease
+
+import (
+	"slices"
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+const (
+	// exactShare is the part of a limit from which on a call asks for itself alone: a hundredth.
+	exactShare = 100
+	// lowShare is the part of a limit below which what is spare goes back: a twentieth, as in the script.
+	lowShare = 20
+	// idleBeats is after how many beats without a call a lease goes back.
+	idleBeats = 5
+	// maxClaims is how many accounts one beat's operation carries.
+	maxClaims = 128
+	// maxNeed is the most that the store can be asked for at once: what a float64 counts exactly.
+	maxNeed = pricing.Money(1<<53 - 1)
+)
+
+// Lease is what a replica holds of an account. It is guarded by its Holder.
+type Lease struct {
+	account Account
+	limit   pricing.Money // as last claimed
+	granted pricing.Money // never more than the store has for us, unless more than it was spent
+	used    pricing.Money // spent and reserved by our calls
+	figure  Figure        // as last told
+	told    bool          // figure is of the present epoch of the store
+
+	dirty   bool  // the store may think otherwise
+	touched bool  // used since the last beat
+	listed  bool  // in book.active
+	used1   int64 // beat in which it was used last
+	checked int64 // beat in which it was claimed last
+	given   int64 // beat in which the rest was given back last
+}
+
+// free is what calls can take without asking.
+func (l *Lease) free() pricing.Money { return l.granted - l.used }
+
+// left is what the store had left when it was asked last.
+func (l *Lease) left() pricing.Money { return l.limit + l.figure.TopUps - l.figure.All }
+
+// low reports whether others may need what we do not use.
+func (l *Lease) low() bool { return l.left() < (l.limit+l.figure.TopUps)/lowShare }
+
+// Demand is one account that a call is charged to.
+type Demand struct {
+	Lease *Lease
+	Limit pricing.Money // for all replicas, top-ups not included
+	Open  bool          // during an outage the call may pass, whether or not the lease covers it
+}
+
+// leaseKey is what tells leases apart.
+type leaseKey struct {
+	key   string
+	start int64
+}
+
+func keyOf(a *Account) leaseKey { return leaseKey{a.Key, a.Start.UnixMilli()} }
+
+// book is what a replica knows and holds: the lease logic without store, clock and locks. At most one of its
+// operations is under way at a time; what it planned goes to settled or failed before the next plan.
+type book struct {
+	replica     string
+	incarnation int64
+	sequence    int64
+	epoch       string
+	beat        int64 // counts beats
+	leases      map[leaseKey]*Lease
+	all         []*Lease // the same, oldest first
+	active      []*Lease // those that a beat has to look at
+}
+
+func newBook(replica string, incarnation int64) *book {
+	return &book{replica: replica, incarnation: incarnation, leases: map[leaseKey]*Lease{}}
+}
+
+// lease returns the lease on an account, an empty one if there is none yet.
+func (b *book) lease(a Account) *Lease {
+	key := keyOf(&a)
+	l := b.leases[key]
+	if l == nil {
+		l = &Lease{account: a}
+		b.leases[key] = l
+		b.all = append(b.all, l)
+	}
+	return l
+}
+
+// list has the next beat look at a lease.
+func (b *book) list(l *Lease) {
+	if !l.listed {
+		l.listed = true
+		b.active = append(b.active, l)
+	}
+}
+
+// assert sets what this replica has spent and reserved on an account, as its journal says.
+func (b *book) assert(l *Lease, used, limit pricing.Money) {
+	l.used, l.limit, l.dirty = used, limit, true
+	l.granted = max(l.granted, used)
+	b.list(l)
+}
+
+// reserve takes amount from every lease, or from none and returns the index of the first that has too little. It
+// returns -1 when it is done.
+func (b *book) reserve(demands []Demand, amount pricing.Money) int {
+	for i := range demands {
+		if demands[i].Lease.free() < amount {
+			return i
+		}
+	}
+	for i := range demands {
+		l := demands[i].Lease
+		l.limit = demands[i].Limit
+		l.used += amount
+		b.touch(l)
+	}
+	return -1
+}
+
+// force takes amount from every lease, covered or not. It returns the index of the first that has too little and
+// is not open, and takes nothing then, else -1.
+func (b *book) force(demands []Demand, amount pricing.Money) int {
+	for i := range demands {
+		if !demands[i].Open && demands[i].Lease.free() < amount {
+			return i
+		}
+	}
+	for i := range demands {
+		b.change(demands[i].Lease, amount)
+	}
+	return -1
+}
+
+// change adds to what is used on a lease: less than nothing when a call came to less than it reserved. More than
+// the grant is spent only by calls that came to more than they reserved, and by forced ones.
+func (b *book) change(l *Lease, delta pricing.Money) {
+	l.used += delta
+	if l.used > l.granted {
+		l.granted, l.dirty = l.used, true
+	}
+	b.touch(l)
+}
+
+func (b *book) touch(l *Lease) {
+	l.touched, l.used1 = true, b.beat
+	b.list(l)
+}
+
+// plan returns the operation that asks for what the leases lack to cover amount, and for each of its claims the
+// index of its demand.
+func (b *book) plan(demands []Demand, amount pricing.Money) (Op, []int) {
+	op := b.op()
+	var index []int
+	for i := range demands {
+		d := &demands[i]
+		if d.Lease.free() >= amount {
+			continue
+		}
+		d.Lease.limit = d.Limit
+		c := d.Lease.claim()
+		c.Need = amount - d.Lease.free()
+		c.Exact = amount >= d.Limit/exactShare
+		op.Claims = append(op.Claims, c)
+		index = append(index, i)
+	}
+	return op, index
+}
+
+// op returns the next operation.
+func (b *book) op() Op {
+	b.sequence++
+	return Op{Replica: b.replica, Incarnation: b.incarnation, Sequence: b.sequence}
+}
+
+func (l *Lease) claim() Claim { return Claim{Account: l.account, Limit: l.limit, Have: l.granted} }
+
+// startBeat begins a round over the active leases and forgets those that count no more.
+func (b *book) startBeat(now time.Time) {
+	b.beat++
+	b.active = slices.DeleteFunc(b.active, func(l *Lease) bool {
+		l.listed = now.Before(l.account.Expires) && (l.free() > 0 || l.dirty || l.touched)
+		return !l.listed
+	})
+	if b.beat%64 != 1 {
+		return
+	}
+	b.all = slices.DeleteFunc(b.all, func(l *Lease) bool {
+		gone := !now.Before(l.account.Expires)
+		if gone {
+			delete(b.leases, keyOf(&l.account))
+		}
+		return gone
+	})
+}
+
+// nextBeat returns the next operation of a beat: it says what this replica holds where the store may think otherwise,
+// gives back what is not used, and asks how accounts stand. An operation without claims says that there is nothing
+// left to do, and still tells the epoch and the time. With all, everything unused is given back.
+func (b *book) nextBeat(now time.Time, all bool) Op {
+	op := b.op()
+	for _, l := range b.active {
+		spare := l.given != b.beat && l.free() > 0 &&
+			(all || !now.Before(l.account.End) || b.beat-l.used1 >= idleBeats || l.told && l.low())
+		ask := l.checked != b.beat && (l.dirty || l.touched || l.free() > 0)
+		if !spare && !ask {
+			continue
+		}
+		if spare {
+			l.granted, l.given = l.used, b.beat
+		}
+		l.checked, l.touched = b.beat, false
+		op.Claims = append(op.Claims, l.claim())
+		if len(op.Claims) == maxClaims {
+			break
+		}
+	}
+	return op
+}
+
+// settled notes what the store answered to an operation.
+func (b *book) settled(op *Op, r *Reply) {
+	if r.Epoch != b.epoch {
+		b.epoch = r.Epoch
+		b.assertAll()
+	}
+	if r.Status == Stale || r.Status == WrongWindow {
+		b.failed(op)
+		return
+	}
+	for i := range op.Claims {
+		l := b.leases[keyOf(&op.Claims[i].Account)]
+		if l == nil {
+			continue
+		}
+		l.figure, l.told = r.Figures[i], true
+		l.granted, l.dirty = l.figure.Own, false
+		if l.used > l.granted {
+			l.granted, l.dirty = l.used, true
+		}
+		b.list(l)
+	}
+}
+
+// failed notes that nobody knows whether an operation was done.
+func (b *book) failed(op *Op) {
+	for i := range op.Claims {
+		if l := b.leases[keyOf(&op.Claims[i].Account)]; l != nil {
+			l.dirty = true
+			b.list(l)
+		}
+	}
+}
+
+// assertAll has the next beat say all that this replica holds.
+func (b *book) assertAll() {
+	for _, l := range b.all {
+		if l.granted > 0 {
+			l.dirty, l.told = true, false
+			l.checked = 0
+			b.list(l)
+		}
+	}
+}

@@ -1,0 +1,316 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// maxTrips is how often a call asks the store before it is treated as in an outage: once is the rule, more when
+// other calls of the same replica took what it counted on.
+const maxTrips = 8
+
+// Options says who a replica is and how it deals with the store. Replica and Incarnation are required.
+type Options struct {
+	Replica     string           // of one state folder, for ever; without "/"
+	Incarnation int64            // rises with every start; below 2^53
+	Now         func() time.Time // time.Now by default
+	Logger      *slog.Logger     // nothing is logged by default
+	Timeout     time.Duration    // of a round trip, and of a call's wait for its turn; 250 ms by default
+	Beat        time.Duration    // how often the store is told and asked; a second by default
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 250 * time.Millisecond
+	}
+	if o.Beat <= 0 {
+		o.Beat = time.Second
+	}
+	return o
+}
+
+// Holder holds the leases of one replica. NewHolder is the only way to get one. Its methods are safe for concurrent
+// use.
+type Holder struct {
+	store   Store
+	options Options
+	turn    chan struct{} // holds a token while an operation is under way
+	kick    chan struct{} // asks for a beat before its time
+	offset  atomic.Int64  // of the store's clock to ours, in nanoseconds
+	down    atomic.Bool   // the last operation failed; only beats ask the store
+
+	trips, failures, refusals atomic.Int64
+
+	mu   sync.Mutex
+	book *book // guarded by mu
+}
+
+// Stats counts what is worth watching since the start.
+type Stats struct {
+	Trips    int64         // operations on the store
+	Failures int64         // of them, those without an answer
+	Refusals int64         // of them, those that asked for more than was left
+	Down     bool          // the store cannot be reached, or hands nothing out
+	Spare    pricing.Money // granted and not used, all leases together
+}
+
+// NewHolder returns the holder of a replica. Nothing is held, and Take finds everything used up, until Run has
+// reached the store.
+func NewHolder(s Store, o Options) *Holder {
+	return &Holder{
+		store: s, options: o.withDefaults(), book: newBook(o.Replica, o.Incarnation),
+		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+	}
+}
+
+// Now returns the time by the store's clock, as far as it is known.
+func (h *Holder) Now() time.Time { return h.options.Now().Add(time.Duration(h.offset.Load())) }
+
+// Lease returns the lease on an account, an empty one if there is none yet.
+func (h *Holder) Lease(a Account) *Lease {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.book.lease(a)
+}
+
+// Assert says what this replica has spent and reserved on an account by its journal. The store learns it with the
+// next beat.
+func (h *Holder) Assert(l *Lease, used, limit pricing.Money) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.book.assert(l, used, limit)
+}
+
+// Change adds to what this replica has spent and reserved on a lease: the cost of a call less what Take reserved for
+// it when the call is settled, and less than that when it is released.
+func (h *Holder) Change(l *Lease, delta pricing.Money) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.book.change(l, delta)
+}
+
+// State returns how an account stands: what this replica has used and may use without asking, and the figure that
+// the store told last.
+func (h *Holder) State(l *Lease) (used, free pricing.Money, f Figure) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return l.used, l.free(), l.figure
+}
+
+// Stats returns what is worth watching.
+func (h *Holder) Stats() Stats {
+	s := Stats{Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(), Down: h.down.Load()}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.book.active {
+		s.Spare += max(0, l.free())
+	}
+	return s
+}
+
+// Take reserves amount on every demand or on none, from the leases if they cover it, else with a round trip. It
+// returns nil when the amount is held, a *RefusedError, an *UnavailableError, or ErrWindow: the accounts must be
+// found again for the time that Now says.
+func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Money) error {
+	h.mu.Lock()
+	short := h.book.reserve(demands, amount)
+	h.mu.Unlock()
+	if short < 0 {
+		return nil
+	}
+	if amount > maxNeed {
+		return &RefusedError{Index: short, Left: max(0, h.left(demands[short].Lease))}
+	}
+	if h.down.Load() || !h.waitTurn(ctx) {
+		return h.without(demands, amount)
+	}
+	defer func() { <-h.turn }()
+	return h.ask(ctx, demands, amount)
+}
+
+// waitTurn returns true when no other operation is under way and the caller may begin one.
+func (h *Holder) waitTurn(ctx context.Context) bool {
+	select {
+	case h.turn <- struct{}{}:
+		return true
+	default:
+	}
+	timer := time.NewTimer(h.options.Timeout)
+	defer timer.Stop()
+	select {
+	case h.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+// ask goes to the store until the amount is held or refused. The caller has the turn.
+func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money) error {
+	for range maxTrips {
+		h.mu.Lock()
+		if h.book.reserve(demands, amount) < 0 { // another call brought enough
+			h.mu.Unlock()
+			return nil
+		}
+		op, index := h.book.plan(demands, amount)
+		h.mu.Unlock()
+		if h.down.Load() {
+			break
+		}
+		reply, err := h.do(ctx, &op)
+		if err != nil {
+			break
+		}
+		h.mu.Lock()
+		h.book.settled(&op, &reply)
+		held := h.book.reserve(demands, amount) < 0
+		h.mu.Unlock()
+		switch {
+		case held:
+			return nil
+		case reply.Status == Recovering:
+			return h.without(demands, amount)
+		case reply.Status == WrongWindow:
+			return ErrWindow
+		case reply.Status == Refused:
+			h.refusals.Add(1)
+			i := index[reply.Index]
+			return &RefusedError{Index: i, Left: max(0, h.left(demands[i].Lease))}
+		}
+	}
+	return h.without(demands, amount)
+}
+
+// left is what calls of this replica can have of an account at most.
+func (h *Holder) left(l *Lease) pricing.Money {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return l.left() + l.free()
+}
+
+// without decides without the store.
+func (h *Holder) without(demands []Demand, amount pricing.Money) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if i := h.book.force(demands, amount); i >= 0 {
+		return &UnavailableError{Index: i, Left: max(0, demands[i].Lease.free())}
+	}
+	return nil
+}
+
+// do carries out one operation. The caller has the turn, and tells the book of the reply; of a failure the book
+// learns here.
+func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.options.Timeout)
+	defer cancel()
+	h.trips.Add(1)
+	reply, err := h.store.Do(ctx, *op)
+	if err == nil && reply.Status == Stale {
+		err = errors.New("a newer operation came before")
+		if reply.Incarnation > op.Incarnation {
+			err = errors.New("another process has the same replica id")
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		h.failures.Add(1)
+		h.book.failed(op)
+		h.setDown(true, err)
+		return reply, err
+	}
+	h.offset.Store(int64(reply.Now.Sub(h.options.Now())))
+	if reply.Epoch != h.book.epoch {
+		select {
+		case h.kick <- struct{}{}:
+		default:
+		}
+	}
+	return reply, nil
+}
+
+// setDown notes whether the store can be used, and says when that changes.
+func (h *Holder) setDown(down bool, err error) {
+	if h.down.Swap(down) == down {
+		return
+	}
+	if down {
+		h.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "shared balances lost", slog.Any("err", err))
+		return
+	}
+	h.options.Logger.LogAttrs(context.Background(), slog.LevelInfo, "shared balances reached")
+}
+
+// Run beats until ctx ends, then gives back what is not used. It must be called once.
+func (h *Holder) Run(ctx context.Context) {
+	ticker := time.NewTicker(h.options.Beat)
+	defer ticker.Stop()
+	for {
+		_ = h.Beat(ctx) // logged when it changes anything, and the next one tries again
+		select {
+		case <-ctx.Done():
+			if err := h.beat(context.WithoutCancel(ctx), true); err != nil {
+				h.options.Logger.LogAttrs(ctx, slog.LevelWarn, "leases not given back", slog.Any("err", err))
+			}
+			return
+		case <-ticker.C:
+		case <-h.kick:
+		}
+	}
+}
+
+// Beat tells the store what this replica holds and gives back what others may need. Run does it every second. An
+// error wraps ErrUnavailable.
+func (h *Holder) Beat(ctx context.Context) error { return h.beat(ctx, false) }
+
+func (h *Holder) beat(ctx context.Context, last bool) error {
+	h.mu.Lock()
+	h.book.startBeat(h.Now())
+	h.mu.Unlock()
+	for {
+		more, err := h.beatOnce(ctx, last)
+		if err != nil {
+			return fmt.Errorf("%w: %v", ErrUnavailable, err)
+		}
+		if !more {
+			h.setDown(false, nil)
+			return nil
+		}
+	}
+}
+
+// beatOnce carries out one operation of a beat. It returns whether there are more.
+func (h *Holder) beatOnce(ctx context.Context, last bool) (bool, error) {
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	defer func() { <-h.turn }()
+	h.mu.Lock()
+	op := h.book.nextBeat(h.Now(), last)
+	h.mu.Unlock()
+	reply, err := h.do(ctx, &op)
+	if err != nil {
+		return false, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.book.settled(&op, &reply)
+	return len(op.Claims) > 0, nil
+}

@@ -1,0 +1,204 @@
+package lease
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+//go:embed claim.lua
+var claimText string
+
+//go:embed topup.lua
+var topUpText string
+
+var (
+	claimScript = redis.NewScript(claimText)
+	topUpScript = redis.NewScript(topUpText)
+)
+
+// DefaultRecovery is how long a server that may have lost grants hands out none: five beats of every replica.
+const DefaultRecovery = 5 * time.Second
+
+// RedisOptions says how grants are kept. The zero value takes the defaults.
+type RedisOptions struct {
+	Name     string        // of the deployment: replicas with the same name share balances; "default" by default
+	Recovery time.Duration // DefaultRecovery by default
+	Replicas int           // of the server that must have a grant before it is used; 0 by default
+	Timeout  time.Duration // of a round trip, for OpenRedis; 250 ms by default
+}
+
+func (o RedisOptions) withDefaults() RedisOptions {
+	if o.Name == "" {
+		o.Name = "default"
+	}
+	if o.Recovery <= 0 {
+		o.Recovery = DefaultRecovery
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 250 * time.Millisecond
+	}
+	return o
+}
+
+// Redis is a Store in Redis from version 6 on or in Valkey: a single server, one behind sentinels, or a cluster.
+type Redis struct {
+	client  redis.UniversalClient
+	options RedisOptions
+	key     string // of the store; begins those of accounts
+}
+
+// NewRedis returns the store in a server that the caller has connected, and that Close disconnects. The client must
+// not repeat what it sent (MaxRetries -1).
+func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
+	o = o.withDefaults()
+	return &Redis{client: client, options: o, key: "{farebox:" + o.Name + "}"}
+}
+
+// Close disconnects.
+func (r *Redis) Close() error { return r.client.Close() }
+
+// Do implements Store.
+func (r *Redis) Do(ctx context.Context, op Op) (Reply, error) {
+	keys := make([]string, 1, 1+len(op.Claims))
+	keys[0] = r.key
+	args := make([]any, 4, 4+7*len(op.Claims))
+	args[0], args[1], args[2], args[3] = op.Replica, op.Incarnation, op.Sequence, r.options.Recovery.Milliseconds()
+	writes := false
+	for i := range op.Claims {
+		c := &op.Claims[i]
+		keys = append(keys, r.account(&c.Account))
+		args = append(args, c.Start.UnixMilli(), c.End.UnixMilli(), c.Expires.UnixMilli(),
+			int64(c.Limit), int64(c.Have), int64(c.Need), c.Exact)
+		writes = writes || c.Need > 0
+	}
+	fields, err := r.run(ctx, claimScript, keys, args, writes)
+	if err != nil {
+		return Reply{}, fmt.Errorf("claim: %w", err)
+	}
+	reply, err := parseReply(fields, len(op.Claims))
+	if err != nil {
+		return Reply{}, fmt.Errorf("claim: %w", err)
+	}
+	return reply, nil
+}
+
+// TopUp implements Store.
+func (r *Redis) TopUp(ctx context.Context, t TopUp) error {
+	args := []any{t.ID, int64(t.Amount), t.Expires.UnixMilli()}
+	if _, err := r.run(ctx, topUpScript, []string{r.account(&t.Account)}, args, true); err != nil {
+		return fmt.Errorf("top up: %w", err)
+	}
+	return nil
+}
+
+func (r *Redis) account(a *Account) string { return r.key + ":" + a.Key }
+
+// run runs a script, and has its writes copied where that is asked for.
+func (r *Redis) run(ctx context.Context, script *redis.Script, keys []string, args []any, copied bool) (any, error) {
+	client, err := r.node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, acknowledged, err := r.call(ctx, client, script.EvalSha, keys, args, copied)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		reply, acknowledged, err = r.call(ctx, client, script.Eval, keys, args, copied)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if copied && acknowledged < int64(r.options.Replicas) {
+		return nil, fmt.Errorf("only %d of %d replicas of the server have the grant", acknowledged, r.options.Replicas)
+	}
+	return reply, nil
+}
+
+// node returns the client to run scripts with: for a cluster whose copies are waited for that of the one master that
+// has our slot, as WAIT speaks of the connection that it is sent on.
+func (r *Redis) node(ctx context.Context) (redis.UniversalClient, error) {
+	cluster, ok := r.client.(*redis.ClusterClient)
+	if !ok || r.options.Replicas == 0 {
+		return r.client, nil
+	}
+	master, err := cluster.MasterForKey(ctx, r.key)
+	if err != nil {
+		return nil, err
+	}
+	return master, nil
+}
+
+// evaluate is EvalSha or Eval of a script.
+type evaluate func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
+
+// call runs a script and, where its writes are to be copied, waits for the copies on the same connection.
+func (r *Redis) call(ctx context.Context, c redis.UniversalClient, eval evaluate, keys []string, args []any, copied bool) (any, int64, error) {
+	if !copied || r.options.Replicas == 0 {
+		reply, err := eval(ctx, c, keys, args...).Result()
+		return reply, 0, err
+	}
+	pipe := c.Pipeline()
+	script := eval(ctx, pipe, keys, args...)
+	wait := pipe.Do(ctx, "wait", r.options.Replicas, r.options.Timeout.Milliseconds()/2+1)
+	if _, err := pipe.Exec(ctx); err != nil {
+		if cluster, ok := r.client.(*redis.ClusterClient); ok && redis.HasErrorPrefix(err, "MOVED") {
+			cluster.ReloadState(ctx)
+		}
+		return nil, 0, err
+	}
+	n, err := wait.Int64()
+	return script.Val(), n, errors.Join(script.Err(), err)
+}
+
+// parseReply reads what claim.lua returns.
+func parseReply(fields any, claims int) (Reply, error) {
+	list, ok := fields.([]any)
+	if !ok || len(list) < 4 {
+		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
+	}
+	text := make([]string, len(list))
+	for i, f := range list {
+		text[i], ok = f.(string)
+		if !ok {
+			return Reply{}, fmt.Errorf("unexpected reply %v", fields)
+		}
+	}
+	p := numbers{text: text}
+	r := Reply{Status: Status(text[0]), Epoch: text[2], Now: time.UnixMilli(p.at(1))}
+	switch r.Status {
+	case Stale:
+		r.Incarnation = p.at(3)
+		return r, p.err
+	case WrongWindow:
+		return r, p.err
+	}
+	if len(text) != 4+3*claims {
+		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
+	}
+	r.Index = int(p.at(3)) - 1
+	r.Figures = make([]Figure, claims)
+	for i := range r.Figures {
+		r.Figures[i] = Figure{pricing.Money(p.at(4 + 3*i)), pricing.Money(p.at(5 + 3*i)), pricing.Money(p.at(6 + 3*i))}
+	}
+	return r, p.err
+}
+
+// numbers reads numbers and keeps the first error.
+type numbers struct {
+	text []string
+	err  error
+}
+
+func (n *numbers) at(i int) int64 {
+	v, err := strconv.ParseInt(n.text[i], 10, 64)
+	if err != nil && n.err == nil {
+		n.err = fmt.Errorf("unexpected reply: %v", err)
+	}
+	return v
+}

@@ -1,0 +1,291 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// server is a redis-server of a test.
+type server struct {
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// startServer starts a server on a socket in a folder of its own.
+func startServer(tb testing.TB, args ...string) *server {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "farebox") // tb.TempDir is too long for a socket's path
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &server{dir: dir, args: args}
+	tb.Cleanup(func() {
+		s.kill()
+		os.RemoveAll(dir)
+	})
+	s.start(tb)
+	return s
+}
+
+func (s *server) socket() string { return filepath.Join(s.dir, "redis.sock") }
+
+func (s *server) start(tb testing.TB) {
+	tb.Helper()
+	args := []string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}
+	s.cmd = exec.Command("redis-server", append(args, s.args...)...)
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatalf("redis-server is needed: apt-get install redis-server: %v", err)
+	}
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
+	defer c.Close()
+	for range 200 {
+		if c.Ping(tb.Context()).Err() == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	tb.Fatal("redis-server does not answer")
+}
+
+// kill ends the server as a crash does.
+func (s *server) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// open returns a store on the server that is ready to grant.
+func (s *server) open(tb testing.TB, o RedisOptions) *Redis {
+	tb.Helper()
+	r, err := OpenRedis("unix://"+s.socket(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { r.Close() })
+	return r
+}
+
+// randomOps makes operations that often meet on the same accounts.
+type randomOps struct {
+	rand     *rand.Rand
+	sequence int64
+	accounts []Account
+}
+
+func newRandomOps(seed uint64) *randomOps {
+	now := time.Now().Truncate(time.Second)
+	hour := Account{Key: "hour", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
+	big := Account{Key: "big", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
+	ops := &randomOps{rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}}
+	for i := range 4 { // grains of a rolling window: two that are over, one of them counting no more
+		start := now.Add(time.Duration(i-2) * time.Minute)
+		ops.accounts = append(ops.accounts, Account{Key: "rolling", Start: start, End: start.Add(time.Minute), Expires: start.Add(100 * time.Second)})
+	}
+	return ops
+}
+
+func (g *randomOps) amount(limit pricing.Money) pricing.Money {
+	return []pricing.Money{0, 1, limit / 1000, limit / 150, limit / 30, limit / 4, limit, limit + 1}[g.rand.IntN(8)] +
+		pricing.Money(g.rand.IntN(3))
+}
+
+func (g *randomOps) next() Op {
+	g.sequence++
+	op := Op{Replica: strconv.Itoa(g.rand.IntN(3)), Incarnation: 1 + g.sequence/100, Sequence: g.sequence}
+	if g.rand.IntN(8) == 0 { // late
+		op.Sequence = max(1, op.Sequence-int64(g.rand.IntN(5)))
+		op.Incarnation = max(1, op.Incarnation-int64(g.rand.IntN(2)))
+	}
+	asked := map[string]bool{}
+	for _, i := range g.rand.Perm(len(g.accounts))[:g.rand.IntN(4)] {
+		limit := []pricing.Money{7, 1000, 10_000 * pricing.Dollar, 8_000_000 * pricing.Dollar}[g.rand.IntN(4)]
+		if g.accounts[i].Key == "big" {
+			limit = 9_000_000_000*pricing.Dollar + pricing.Money(g.rand.IntN(3)) // beyond what a float64 counts exactly
+		}
+		c := Claim{Account: g.accounts[i], Limit: limit, Have: min(g.amount(limit/3), limit), Exact: g.rand.IntN(2) == 0}
+		if !asked[c.Key] && c.Key != "big" {
+			c.Need = g.amount(limit / 2)
+			asked[c.Key] = c.Need > 0
+		} else if c.Key == "big" {
+			c.Need = pricing.Money(g.rand.IntN(100))
+		}
+		op.Claims = append(op.Claims, c)
+	}
+	return op
+}
+
+func TestScriptAgreesWithItsModel(t *testing.T) {
+	s := startServer(t)
+	seen := map[Status]int{}
+	for seed := range uint64(6) {
+		r := s.open(t, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
+		g := newRandomOps(seed)
+		m := newModel("", time.Millisecond)
+		for i := range 500 {
+			if g.rand.IntN(50) == 0 {
+				up := TopUp{Account: g.accounts[g.rand.IntN(2)], ID: strconv.Itoa(g.rand.IntN(4)), Amount: pricing.Money(g.rand.IntN(500))}
+				if err := r.TopUp(t.Context(), up); err != nil {
+					t.Fatal(err)
+				}
+				m.topUp(&up)
+			}
+			op := g.next()
+			got, err := r.Do(t.Context(), op)
+			if err != nil {
+				t.Fatalf("seed %d, operation %d: %v", seed, i, err)
+			}
+			m.run = got.Epoch
+			want := m.do(&op, got.Now)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("seed %d, operation %d %+v (-model +script):\n%s", seed, i, op, diff)
+			}
+			seen[got.Status]++
+		}
+	}
+	for _, status := range []Status{Done, Refused, Recovering, WrongWindow, Stale} {
+		if seen[status] == 0 {
+			t.Errorf("no operation was %q: %v", status, seen)
+		}
+	}
+}
+
+// hourOf returns an account for an hour around now.
+func hourOf(key string) Account {
+	now := time.Now().Truncate(time.Second)
+	return Account{Key: key, Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
+}
+
+func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
+	s := startServer(t)
+	r := s.open(t, RedisOptions{Recovery: 200 * time.Millisecond})
+	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Have: 7, Need: 1, Exact: true}}}
+	next := func() Reply {
+		t.Helper()
+		op.Sequence++
+		reply, err := r.Do(t.Context(), op)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	untilDone := func() Reply {
+		t.Helper()
+		if reply := next(); reply.Status != Recovering || reply.Figures[0].All != 7 {
+			t.Fatalf("first operation: got %+v, want recovering, with what the replica has noted", reply)
+		}
+		for range 100 {
+			if reply := next(); reply.Status != Recovering {
+				return reply
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatal("still recovering")
+		return Reply{}
+	}
+	first := untilDone()
+	if first.Status != Done || first.Figures[0].Own != 8 {
+		t.Errorf("after the recovery time: got %+v, want one granted", first)
+	}
+	s.kill()
+	if _, err := r.Do(t.Context(), op); err == nil {
+		t.Error("a server that is gone answered")
+	}
+	s.start(t)
+	second := untilDone()
+	if second.Epoch == first.Epoch {
+		t.Errorf("epoch %q is the same after a restart", second.Epoch)
+	}
+}
+
+func TestKeysGoWithTheirWindows(t *testing.T) {
+	s := startServer(t)
+	r := s.open(t, RedisOptions{Name: "keys"})
+	a := hourOf("x")
+	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limit: 100, Have: 7}}}); err != nil {
+		t.Fatal(err)
+	}
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
+	defer c.Close()
+	at, err := c.Do(t.Context(), "pexpiretime", "{farebox:keys}:x").Int64()
+	if err != nil || at != a.Expires.UnixMilli() {
+		t.Errorf("key expires at %d, %v, want %d", at, err, a.Expires.UnixMilli())
+	}
+}
+
+func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
+	s := startServer(t)
+	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond})
+	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}}
+	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
+		t.Errorf("without a replica: got %v, want an error that says so", err)
+	}
+}
+
+// freePort returns a port of loopback that nobody listens on.
+func freePort(tb testing.TB) int {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestOpenRedisSaysWhatIsWrongAndNoPassword(t *testing.T) {
+	for _, address := range []string{
+		"http://user:secret@host", "redis://user:secret@host/x", "redis://u:secret@h?nonsense=1", "redis://u:secret@h?name=a}b",
+		"::secret", "file:/nowhere/secret-file",
+	} {
+		_, err := OpenRedis(address, RedisOptions{})
+		if err == nil {
+			t.Errorf("%s: no error", address)
+		} else if strings.Contains(err.Error(), ":secret@") {
+			t.Errorf("%s: error shows the password: %v", address, err)
+		}
+	}
+}
+
+func TestOpenRedisReadsTheAddressFromAFile(t *testing.T) {
+	s := startServer(t)
+	path := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(path, []byte("unix://"+s.socket()+"?name=other\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRedis("file:"+path, RedisOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Do(t.Context(), Op{Replica: "a"}); err != nil || r.key != "{farebox:other}" {
+		t.Errorf("key %q, %v", r.key, err)
+	}
+}
+
+var errNoStore = errors.New("no store")
+
+// noStore is a store that never answers.
+type noStore struct{}
+
+func (noStore) Do(context.Context, Op) (Reply, error) { return Reply{}, errNoStore }
+func (noStore) TopUp(context.Context, TopUp) error    { return errNoStore }
+func (noStore) Close() error                          { return nil }

@@ -1,0 +1,135 @@
+package policies
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// usualOutput is how many tokens an answer is expected to have where none was seen yet, unless its cap is smaller:
+// a page of text.
+const usualOutput = 512
+
+// finish adds the edits that do not choose the model, and bounds the cost of the result. most is the rule's cap on
+// the output, 0 for none.
+func (s *Set) finish(r *Request, o *Option, most int64, st State) {
+	call := r.Call
+	if most > 0 && (call.MaxOutput == 0 || call.MaxOutput > most) {
+		o.Edit.MaxOutput = most
+	}
+	if s.policy.Prompt && o.Kind != Pooled {
+		s.mark(call, o, st)
+	}
+	s.bound(call, o, st)
+}
+
+// bound sets the most that the option can cost, and what it is expected to.
+func (s *Set) bound(call *provider.Request, o *Option, st State) {
+	o.cap = s.outputCap(call, o)
+	o.Output, o.Bound, o.Unbounded = s.most(call, o, o.cap)
+	output := st.ExpectedOutput(o.Route, o.Model)
+	if output <= 0 {
+		output = usualOutput
+	}
+	if o.Output > 0 {
+		output = min(output, o.Output)
+	}
+	price, _ := o.price(o.Terms)
+	var err error
+	o.Expected, err = price.Cost(pricing.Usage{Input: call.InputEstimate(), Output: output})
+	if err != nil || (!o.Unbounded && o.Expected > o.Bound) {
+		o.Expected = o.Bound
+	}
+}
+
+// context is the window of the model that serves the option, 0 if unknown.
+func (s *Set) context(o *Option) int64 {
+	switch {
+	case o.Kind == Pooled:
+		return s.places[o.Route].pool.Context
+	case o.Listing != nil:
+		return o.Listing.Limits.Context
+	}
+	return 0
+}
+
+// outputCap is the most that one answer can have in tokens: the cap in force, else the model's own; 0 if unknown.
+func (s *Set) outputCap(call *provider.Request, o *Option) int64 {
+	most := call.MaxOutput
+	if o.Edit.MaxOutput > 0 {
+		most = call.CapWritten(o.Edit)
+	}
+	if most == 0 && o.Listing != nil {
+		most = o.Listing.Limits.MaxOutput
+	}
+	if most == 0 {
+		most = s.context(o)
+	}
+	return most
+}
+
+// most returns how much the option can generate and cost with so many tokens to an answer. Input that the body does
+// not bound counts as the whole context. A call whose price nobody lists is unbounded, whatever its tokens cost at
+// the dearest that is.
+func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, bound pricing.Money, unbounded bool) {
+	input := call.InputBound()
+	if input < 0 {
+		input = s.context(o)
+	}
+	all, ok := generated(call, output)
+	if input == 0 || output == 0 || !ok {
+		return 0, 0, true
+	}
+	price, known := s.dearestPrice(call, o)
+	bound, err := price.Bound(exposure(call, input, all))
+	return all, bound, err != nil || !known
+}
+
+// exposure is what a call may use besides tokens of text.
+func exposure(call *provider.Request, input, output int64) pricing.Exposure {
+	media := call.Facts.Any(provider.Images | provider.Audio)
+	return pricing.Exposure{
+		Input: input, Output: output, LongWrites: call.Facts.Has(provider.LongCacheWrites),
+		InputMedia: media, OutputMedia: call.Facts.Has(provider.Audio),
+	}
+}
+
+// generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected
+// is billed as output on top of the cap. It returns false if the sum does not fit.
+func generated(call *provider.Request, output int64) (int64, bool) {
+	hi, lo := bits.Mul64(uint64(output), uint64(max(call.Choices, 1)))
+	if hi != 0 || lo > math.MaxInt64-uint64(call.PredictedBytes) {
+		return 0, false
+	}
+	return int64(lo) + call.PredictedBytes, true
+}
+
+// fit caps the output so that the call costs at most room: at the largest cap that does, but not below floor, where
+// the option stays as it is. It reports whether it did.
+func (s *Set) fit(call *provider.Request, o *Option, room pricing.Money, floor int64, st State) bool {
+	if o.Kind == Pooled || o.Unbounded || o.Bound <= room {
+		return false
+	}
+	edit := o.Edit
+	affordable := func(most int64) bool {
+		edit.MaxOutput = most
+		_, bound, unbounded := s.most(call, o, call.CapWritten(edit))
+		return !unbounded && bound <= room
+	}
+	low, high := floor, o.cap
+	if low >= high || !affordable(low) {
+		return false
+	}
+	for high-low > 1 { // low is affordable and high is not
+		if middle := low + (high-low)/2; affordable(middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	o.Edit.MaxOutput = low
+	s.bound(call, o, st)
+	return true
+}

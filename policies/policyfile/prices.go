@@ -1,0 +1,107 @@
+package policyfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	yaml "go.yaml.in/yaml/v4"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// prices reads which files go before the catalogue, and returns the section.
+func (p *parser) prices(f fields) fields {
+	n := f.get("prices")
+	if n == nil {
+		return fields{}
+	}
+	g := p.fields(n, n, `"prices"`, keys{now: []string{"files", "discounts"}})
+	if files := g.get("files"); files != nil {
+		for _, e := range p.texts(files, "files") {
+			p.priceFile(e)
+		}
+	}
+	return g
+}
+
+// listed reports whether a vendor may have prices: those in files are not known here.
+func (p *parser) listed(vendor pricing.ProviderName) bool {
+	return len(p.policy.Overlays) > 0 || slices.Contains(vendors(), vendor)
+}
+
+func (p *parser) priceFile(e entry) {
+	switch {
+	case e.name == "" || strings.TrimSpace(e.name) != e.name || strings.ContainsAny(e.name, "\x00\n"):
+		p.report(e.value, BadValue, "%q is no path of a file", `write it as "prices/overlay.json"`, e.name)
+	case slices.Contains(p.policy.Overlays, e.name):
+		p.report(e.value, DuplicateName, "%q stands twice", "", e.name)
+	default:
+		p.policy.Overlays = append(p.policy.Overlays, e.name)
+	}
+}
+
+func (p *parser) discount(index int, n *yaml.Node) {
+	what := fmt.Sprintf("discount %d", index+1)
+	f := p.fields(n, n, what, keys{now: []string{"provider", "models", "off"}})
+	var d policies.Discount
+	if of := p.required(f, "provider", what, `write "provider: openai"`); of != nil {
+		if name, ok := p.text(of, "provider"); ok && p.known(of, policies.RouteName(name), false) {
+			d.Vendor = p.findProvider(policies.RouteName(name)).Vendor
+		}
+	}
+	if models := f.get("models"); models != nil {
+		for _, m := range p.texts(models, "models") {
+			d.Models = append(d.Models, m.name)
+		}
+	}
+	if off := p.required(f, "off", what, `write "off: 15%"`); off != nil {
+		d.PPM = 1_000_000 - positive(p, off, "off", percent)
+	}
+	p.policy.Discounts = append(p.policy.Discounts, d)
+}
+
+// records reads how long the ledger keeps its entries.
+func (p *parser) records(f fields) {
+	n := f.get("ledger")
+	if n == nil {
+		return
+	}
+	g := p.fields(n, n, `"ledger"`, keys{now: []string{"keep"}})
+	keep := g.get("keep")
+	if keep == nil {
+		return
+	}
+	p.policy.Keep = quantity(p, keep, "keep", days)
+	for i := range p.policy.Budgets {
+		b := &p.policy.Budgets[i]
+		if window := longest(b); p.policy.Keep > 0 && p.policy.Keep < window {
+			p.report(keep, ImpossibleLimit, "budget %q counts entries that are older", fmt.Sprintf("keep them for %d days or more", int(window/day)),
+				string(b.Name))
+			return
+		}
+	}
+}
+
+const day = 24 * time.Hour
+
+// longest is the length that a budget's window never exceeds, in whole days and one for its zone.
+func longest(b *policies.Budget) time.Duration {
+	length := map[policies.Period]time.Duration{
+		policies.Week: 7 * day, policies.Month: 31 * day, policies.Rolling: (b.Length + day - 1) / day * day,
+	}
+	return length[b.Window] + day
+}
+
+// defaultRefusal is the status of a refusal for money.
+const defaultRefusal = 429
+
+func (p *parser) refusalStatus(f fields) {
+	statuses := map[string]int{"429": 429, "402": 402, "403": 403}
+	text := choice(&p.source, f.get("refusal_status"), "refusal_status", "429", "402", "403")
+	if status := statuses[text]; status != defaultRefusal {
+		p.policy.Refusal = status
+	}
+}

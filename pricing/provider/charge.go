@@ -1,0 +1,107 @@
+package provider
+
+import (
+	"bytes"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+// charge is an amount that a response says it cost, if it does.
+type charge struct {
+	amount pricing.Money
+	set    bool
+}
+
+// Decimal places from the unit of a stated charge to a nano-dollar.
+const (
+	dollarPlaces = 9  // OpenRouter, Vercel
+	tickPlaces   = -1 // xAI: 1e-10 dollars
+)
+
+// read takes the next value, a number or a string with one. What is negative, out of range or nothing of the kind
+// leaves the charge as it was.
+func (c *charge) read(s *jsonscan.Scanner, places int) {
+	v := s.Next()
+	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
+		return
+	}
+	if amount, ok := shifted(s.Text(v), places); ok {
+		*c = charge{amount, true}
+	}
+}
+
+// shifted returns a decimal number times a power of ten, rounded half up to a whole number: exactly, as a float could
+// not. It returns false for what is no number, negative or does not fit.
+func shifted(text []byte, places int) (pricing.Money, bool) {
+	mantissa, exponent := text, 0
+	if e := bytes.IndexAny(text, "eE"); e >= 0 {
+		var ok bool
+		if exponent, ok = exponentOf(text[e+1:]); !ok {
+			return 0, false
+		}
+		mantissa = text[:e]
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
+	if len(whole) == 0 {
+		return 0, false
+	}
+	const most = 1e17 // ten times that fits
+	var n int64
+	point := len(whole) + exponent + places // digits before the point of the result
+	for i := range len(whole) + len(fraction) {
+		c := digitAt(whole, fraction, i)
+		switch {
+		case c < '0' || c > '9' || n >= most:
+			return 0, false
+		case i < point:
+			n = n*10 + int64(c-'0')
+		case i == point && c >= '5':
+			n++
+		}
+	}
+	for i := len(whole) + len(fraction); i < point && n > 0; i++ {
+		if n >= most {
+			return 0, false
+		}
+		n *= 10
+	}
+	return pricing.Money(n), true
+}
+
+// digitAt returns a digit of a number in two parts.
+func digitAt(whole, fraction []byte, i int) byte {
+	if i < len(whole) {
+		return whole[i]
+	}
+	return fraction[i-len(whole)]
+}
+
+// exponentOf reads what follows the e of a number, if it is near enough to matter.
+func exponentOf(text []byte) (int, bool) {
+	negative := bytes.HasPrefix(text, []byte{'-'})
+	digits := bytes.TrimLeft(text, "+-")
+	if len(digits) == 0 || len(text)-len(digits) > 1 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = min(n*10+int(c-'0'), 1000) // beyond any amount that fits, and any that is more than zero
+	}
+	if negative {
+		return -n, true
+	}
+	return n, true
+}
+
+// charge is what the call cost, as the response says: with a caller's own key at the upstream, both charges.
+func (t *tally) charge() charge {
+	c := t.cost
+	if c.set && t.byok {
+		c.amount = pricing.AddCapped(c.amount, t.theirs.amount)
+	}
+	return c
+}

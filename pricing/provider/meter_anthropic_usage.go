@@ -1,0 +1,151 @@
+package provider
+
+import (
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+// anthropicCounts are the tokens of a Messages call or of one iteration of it.
+var anthropicCounts = table{
+	"input_tokens":                {to: ofPrompt},
+	"cache_read_input_tokens":     {to: ofCacheRead},
+	"cache_creation_input_tokens": {to: ofCacheWrite},
+	"output_tokens":               {to: ofAnswer},
+	"cache_creation": {in: table{
+		"ephemeral_5m_input_tokens": {to: ofShortWrite},
+		"ephemeral_1h_input_tokens": {to: ofLongWrite},
+	}},
+	"output_tokens_details": {in: table{"thinking_tokens": {to: ofReasoning}}},
+}
+
+// anthropicTable is the usage object of Messages. In a stream its counts are cumulative and may be spread over several
+// events; the last value of each holds. Source: Anthropic's API reference, "Usage" and "Beta Usage".
+var anthropicTable = table{
+	"input_tokens":                anthropicCounts["input_tokens"],
+	"cache_read_input_tokens":     anthropicCounts["cache_read_input_tokens"],
+	"cache_creation_input_tokens": anthropicCounts["cache_creation_input_tokens"],
+	"output_tokens":               anthropicCounts["output_tokens"],
+	"cache_creation":              anthropicCounts["cache_creation"],
+	"output_tokens_details":       anthropicCounts["output_tokens_details"],
+	"server_tool_use": {in: table{
+		"web_search_requests": {to: ofWebSearches},
+		"web_fetch_requests":  {to: ofFetches},
+	}},
+	"iterations":    {take: takeIterations},
+	"service_tier":  {take: takeService},
+	"speed":         {take: takeSpeed},
+	"inference_geo": {take: takeGeography},
+	"cost":          {take: takeDollars}, // OpenRouter
+	"is_byok":       {take: takeBYOK},
+	"cost_details":  {in: table{"upstream_inference_cost": {take: takeTheirs}}},
+}
+
+// geography reads inference_geo, of which only the United States change the price.
+func (t *tally) geography(s *jsonscan.Scanner) {
+	if v := s.Next(); v.Kind == jsonscan.String {
+		t.region = ""
+		if string(s.Text(v)) == "us" {
+			t.region = "us"
+		}
+	}
+}
+
+// iterations reads how often the model read a prompt within one call, for its server tools: the longest prompt, and
+// what the top level leaves out, which is the work of compacting the context and of an adviser.
+// Source: https://platform.claude.com/docs/en/build-with-claude/compaction, "Understanding usage".
+func (t *tally) iterations(s *jsonscan.Scanner) {
+	longest := int64(0)
+	var extra pricing.Usage
+	list := s.Next()
+	for o, ok := s.Element(list); ok; o, ok = s.Element(list) {
+		look := *s
+		kind := typeOf(&look, o)
+		var one tally
+		one.read(s, o, anthropicCounts)
+		u := one.anthropicUsage()
+		longest = max(longest, u.TotalInput())
+		if kind == "compaction" || kind == "advisor_message" {
+			extra = added(extra, u)
+		}
+	}
+	if list.Kind == jsonscan.Array {
+		t.n[ofLongestPrompt] = count{longest, longest > 0}
+		t.extra = extra
+	}
+}
+
+// typeOf returns the type of the object that began with o: of those that are known here, "" otherwise.
+func typeOf(s *jsonscan.Scanner, o jsonscan.Token) string {
+	kind := ""
+	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
+		if string(s.Text(key)) != "type" {
+			continue
+		}
+		switch v := s.Next(); string(s.Text(v)) {
+		case "compaction":
+			kind = "compaction"
+		case "advisor_message":
+			kind = "advisor_message"
+		}
+	}
+	return kind
+}
+
+// added is the sum of the tokens of two usages.
+func added(a, b pricing.Usage) pricing.Usage {
+	a.Input = pricing.AddCapped(a.Input, b.Input)
+	a.CacheRead = pricing.AddCapped(a.CacheRead, b.CacheRead)
+	a.CacheWriteShort = pricing.AddCapped(a.CacheWriteShort, b.CacheWriteShort)
+	a.CacheWriteLong = pricing.AddCapped(a.CacheWriteLong, b.CacheWriteLong)
+	a.Output = pricing.AddCapped(a.Output, b.Output)
+	a.Reasoning = pricing.AddCapped(a.Reasoning, b.Reasoning)
+	return a
+}
+
+// anthropicUsage maps the counts, which are disjoint already. The sum of cache writes is authoritative, as a later
+// event may raise it without splitting it again; what the split leaves open is of the short lifetime.
+//
+// Where server tools ran, the prompt is the sum of all that the model read in turn. Long-context prices go by the
+// longest of these; where it is not stated no sum may reach them.
+func (t *tally) anthropicUsage() pricing.Usage {
+	short, long := t.of(ofShortWrite), t.of(ofLongWrite)
+	if t.states(ofCacheWrite) {
+		long = min(long, t.of(ofCacheWrite))
+		short = t.of(ofCacheWrite) - long
+	}
+	u := added(pricing.Usage{
+		Input:           t.of(ofPrompt),
+		CacheRead:       t.of(ofCacheRead),
+		CacheWriteShort: short,
+		CacheWriteLong:  long,
+		Output:          t.of(ofAnswer),
+		Reasoning:       min(t.of(ofReasoning), t.of(ofAnswer)),
+		WebSearches:     t.of(ofWebSearches),
+	}, t.extra)
+	switch longest := t.of(ofLongestPrompt); {
+	case longest > 0 && longest < u.TotalInput():
+		u.LongestPrompt = longest
+	case longest == 0 && u.TotalInput() > 0 && t.of(ofWebSearches)+t.of(ofFetches) > 0:
+		u.LongestPrompt = 1
+	}
+	return u
+}
+
+// anthropicUsage reads a usage object over what earlier ones said, and reports whether it said anything. One that is
+// cut short counts as absent, as its last number may be too.
+func (m *Meter) anthropicUsage(s *jsonscan.Scanner, o jsonscan.Token) bool {
+	t := m.said
+	t.read(s, o, anthropicTable)
+	if s.Err() != nil || o.Kind != jsonscan.Object || !t.states(ofPrompt, ofAnswer) {
+		return false
+	}
+	m.said = t
+	m.setUsage(t.anthropicUsage())
+	if m.service = t.service; t.fast {
+		m.service = pricing.Fast
+	}
+	if m.region = t.region; t.cost.set {
+		m.cost = t.charge()
+	}
+	return true
+}
