@@ -17,7 +17,7 @@ type editor struct {
 // its request says what the client asked for.
 func (x *Exchange) newEditor() *editor {
 	var e editor
-	if x.served.Edit.AddUsage {
+	if x.call.AddsUsage(x.served.Edit) {
 		e.usage = &provider.UsageStripper{}
 	}
 	if x.served.Kind != policies.Pooled && x.stopsOnBudget() {

@@ -80,6 +80,8 @@ type Exchange struct {
 	prefix  cache.PrefixKey // of the call that leaves
 	claimed bool            // the call marks it for the provider's cache
 
+	fetching bool // the answer to a call that left earlier, whose reservation id names
+
 	meter   *provider.Meter
 	editor  *editor // nil where the response passes as it comes
 	status  Status

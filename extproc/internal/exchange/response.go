@@ -61,10 +61,13 @@ func (x *Exchange) ResponseBody(piece []byte, last bool) (Piece, error) {
 		}
 		x.collect(piece)
 	}
-	if last {
-		out.Metadata = x.settle(true, ledger.Cut, "")
-	} else {
+	switch {
+	case !last:
 		x.renew()
+	case x.fetching:
+		out.Metadata = x.settleFetched()
+	default:
+		out.Metadata = x.settle(true, ledger.Cut, "")
 	}
 	return out, nil
 }
@@ -124,14 +127,16 @@ const (
 // End finishes an exchange whose last piece did not come. It may be called in any phase, and does nothing in
 // an exchange that is finished.
 func (x *Exchange) End(why Reason) {
-	switch x.phase {
-	case atResponse:
+	switch {
+	case x.phase == atResponse && x.fetching:
+		x.settleFetched()
+	case x.phase == atResponse:
 		detail := ""
 		if why == Leaving {
 			detail = "farebox shut down before the answer ended"
 		}
 		x.settle(false, ledger.Cancelled, detail)
-	case atBody:
+	case x.phase == atBody:
 		x.release("never sent")
 	}
 	x.phase = atEnd
