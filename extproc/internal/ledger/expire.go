@@ -155,7 +155,7 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 func (l *Ledger) adjust(was expired, e Entry) error {
 	e.bookOn(&was.Reservation)
 	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
-	e.ID, e.Outcome = NewID(e.Settled), Adjusted
+	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
 	e.Cost -= was.entry.Cost
 	e.Baseline -= was.entry.Baseline
 	e.Charge -= was.entry.Charge

@@ -73,16 +73,6 @@ func newMeter(b *policies.Budget) *meter {
 
 func (m *meter) rolling() bool { return m.period.Window == policies.Rolling }
 
-// covers reports whether the budgets of the meter count a call.
-func (m *meter) covers(c *Call) bool {
-	for i := range m.period.Only {
-		if !meets(c, &m.period.Only[i]) {
-			return false
-		}
-	}
-	return true
-}
-
 // enter makes now the time of the meter and forgets what is too old to matter: of calendar windows those older than
 // the one before the present, which is kept for clocks that are set back.
 func (m *meter) enter(now time.Time) {
@@ -164,7 +154,7 @@ func (m *meter) spend(c *Call, at time.Time, amount pricing.Money) *balance {
 // scopeKey appends the call's values of the meter's dimensions, so that no two combinations look alike.
 func (m *meter) scopeKey(key []byte, c *Call) []byte {
 	for _, name := range m.per {
-		if value, ok := c.value(name); ok {
+		if value, ok := m.value(c, name); ok {
 			key = appendWord(key, value)
 		} else {
 			key = append(key, 0)
@@ -177,7 +167,7 @@ func (m *meter) scopeKey(key []byte, c *Call) []byte {
 func (m *meter) scope(c *Call) []Dim {
 	scope := make([]Dim, len(m.per))
 	for i, name := range m.per {
-		value, ok := c.value(name)
+		value, ok := m.value(c, name)
 		if !ok {
 			value = None
 		}

@@ -37,7 +37,7 @@ type modelCall struct {
 type modelState struct{ Spent, Reserved, Limit pricing.Money }
 
 // modelValue returns the value that a call counts under, "" for none, and "=" before all others.
-func modelValue(c *Call, name policies.DimensionName) string {
+func modelValue(b *policies.Budget, c *Call, name policies.DimensionName) string {
 	switch {
 	case name == policies.DimModel && c.Model != "":
 		return "=" + string(c.Model)
@@ -45,7 +45,7 @@ func modelValue(c *Call, name policies.DimensionName) string {
 		return "=" + string(c.Route)
 	}
 	for _, d := range c.Dims {
-		if d.Name == name && d.Verified {
+		if d.Name == name && (d.Verified || b.Soft) {
 			return "=" + d.Value
 		}
 	}
@@ -56,14 +56,14 @@ func modelValue(c *Call, name policies.DimensionName) string {
 func scopeOf(b *policies.Budget, c *Call) string {
 	text := string(b.Name)
 	for _, name := range slices.Sorted(slices.Values(b.Per)) {
-		text += " " + cmp.Or(modelValue(c, name), None)
+		text += " " + cmp.Or(modelValue(b, c, name), None)
 	}
 	return text
 }
 
 func covered(b *policies.Budget, c *Call) bool {
 	for _, want := range b.Only {
-		if !slices.Contains(want.Values, strings.TrimPrefix(modelValue(c, policies.DimensionName(want.Key)), "=")) {
+		if !slices.Contains(want.Values, strings.TrimPrefix(modelValue(b, c, policies.DimensionName(want.Key)), "=")) {
 			return false
 		}
 	}
@@ -217,7 +217,7 @@ func (r *run) randomBudgets() []policies.Budget {
 		{Name: "i", Limit: 25 * cent, Per: []policies.DimensionName{"model", "team"}, Window: policies.Rolling, Length: 7001 * time.Second, Zone: time.UTC},
 		{Name: "j", Limit: 40 * cent, Only: only, Window: policies.Week, Zone: time.UTC},
 		{Name: "k", Limit: 10 * cent, Per: team, Window: policies.Day, Zone: time.UTC, Soft: true},
-		{Name: "l", Limit: 10 * cent, Only: only[:1], Window: policies.Rolling, Length: 24 * time.Hour, Zone: time.UTC, Soft: true},
+		{Name: "l", Limit: 10 * cent, Only: only[1:], Window: policies.Rolling, Length: 24 * time.Hour, Zone: time.UTC, Soft: true},
 		{Name: "m", Limit: 45 * cent, Window: policies.Day, Zone: time.UTC, Steps: []policies.Step{{Percent: 80, Do: policies.StepRefuse}}},
 	}
 	r.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })

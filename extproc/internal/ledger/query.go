@@ -190,13 +190,3 @@ func (st *store) older(ctx context.Context, after, before int64, limit int) ([]N
 	}
 	return entries, nil
 }
-
-// read runs queries that see one state of the database.
-func (st *store) read(ctx context.Context, queries func(*sql.Tx) error) error {
-	tx, err := st.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // nothing was changed
-	return queries(tx)
-}
