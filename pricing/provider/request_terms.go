@@ -128,14 +128,14 @@ func (p *requestParser) service(v jsonscan.Token) {
 	if v.Kind == jsonscan.Null {
 		return
 	}
-	switch string(p.text(v)) {
-	case "auto":
+	text := p.text(v)
+	switch s := serviceOf(text); {
+	case string(text) == "auto":
 		p.r.AutoService = true
-	case "default", "standard", "standard_only":
-	case "fast": // OpenAI's name for what it reports as priority
-		p.terms(pricing.Priority)
-	default:
-		p.terms(pricing.Service(p.label(v)))
+	case v.Kind != jsonscan.String:
+		p.terms("unknown")
+	case s != pricing.Standard:
+		p.terms(s)
 	}
 }
 

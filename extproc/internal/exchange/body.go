@@ -125,9 +125,7 @@ func (x *Exchange) refused(err error) Reply {
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
 			limit.Budget, dollars(limit.Left), dollars(limit.Limit), dollars(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
-		reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: limit.Refills.Sub(x.at)}, "farebox_budget")
-		reply.refills(limit.Refills)
-		return x.end(reply, refusal.String())
+		return x.end(x.refuseSpending(message, limit.Refills), refusal.String())
 	case refusal == policies.RefuseStep:
 		return x.refusedByStep()
 	case err != nil:
@@ -152,7 +150,5 @@ func (x *Exchange) refusedByStep() Reply {
 	}
 	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
 		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
-	reply := x.refuseFor(provider.Fault{Kind: provider.BudgetExhausted, Message: message, Wait: refills.Sub(x.at)}, "farebox_budget")
-	reply.refills(refills)
-	return x.end(reply, policies.RefuseStep.String())
+	return x.end(x.refuseSpending(message, refills), policies.RefuseStep.String())
 }

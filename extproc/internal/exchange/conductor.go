@@ -19,7 +19,7 @@ import (
 type Ledger interface {
 	Reserve(ledger.Reservation, time.Time) error
 	Book(ledger.Reservation, time.Time) (*ledger.LimitError, error)
-	Admit(dims []ledger.Dim, need pricing.Money, now time.Time) error
+	Admit(*ledger.Call, pricing.Money, time.Time) error
 	Settle(ledger.Entry) error
 	Release(id ledger.ID, reason string, now time.Time) error
 	Record(ledger.Entry, time.Time) error

@@ -23,7 +23,7 @@ func (x *Exchange) lookUp() (cache.Entry, bool) {
 	if rule == nil {
 		return cache.Entry{}, false
 	}
-	if !x.cacheable(rule) || x.c.ledger.Admit(x.payers, 0, x.at) != nil {
+	if !x.cacheable(rule) || !x.admitsFree() {
 		x.c.metrics.Lookup(metrics.Bypass)
 		return cache.Entry{}, false
 	}
@@ -31,6 +31,12 @@ func (x *Exchange) lookUp() (cache.Entry, bool) {
 	entry, hit := x.c.cache.Get(x.key, x.at)
 	x.keep = !hit
 	return entry, hit
+}
+
+// admitsFree reports whether the budgets let a call pass that costs nothing.
+func (x *Exchange) admitsFree() bool {
+	call := x.ledgerCall(x.decision.First())
+	return x.c.ledger.Admit(&call, 0, x.at) == nil
 }
 
 // replay answers the call with a stored response.

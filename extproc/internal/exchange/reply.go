@@ -88,12 +88,16 @@ func (x *Exchange) refuseFor(f provider.Fault, details string) Reply {
 	return Reply{Answer: a, Metadata: []Header{{"decision", "refuse"}}}
 }
 
-// refills adds the moment at which the budget really refills, as the hint to clients is bounded. Envoy takes farebox's
-// headers from responses and adds its own from metadata, so what a client is to see stands in both.
-func (r *Reply) refills(refills time.Time) {
+// refuseSpending refuses a call for a budget, and says when that really refills, as the hint to retry is bounded. Envoy
+// takes farebox's headers from responses and adds its own from metadata, so what a client is to see stands in both.
+func (x *Exchange) refuseSpending(message string, refills time.Time) Reply {
+	r := x.refuseFor(provider.Fault{
+		Kind: provider.BudgetExhausted, Message: message, Wait: refills.Sub(x.at), Status: x.snap.Set.Policy().Refusal,
+	}, "farebox_budget")
 	at := refills.UTC().Format(time.RFC3339)
 	r.Answer.Headers = append(r.Answer.Headers, Header{"x-farebox-refills", at})
 	r.Metadata = append(r.Metadata, Header{"refills", at})
+	return r
 }
 
 // dollars prints an amount for people: two decimals, or two digits where it is less than a cent.

@@ -40,7 +40,8 @@ func (x *Exchange) intend(hit bool) {
 		return
 	}
 	o, _ := x.decision.Choose(func(o *policies.Option) error {
-		return x.c.ledger.Admit(x.payers, o.Charge(), x.at)
+		call := x.ledgerCall(o)
+		return x.c.ledger.Admit(&call, o.Charge(), x.at)
 	})
 	x.would = intent{kind: policies.Refuse.String()}
 	if o != nil && o.Kind != policies.Refuse {

@@ -35,7 +35,7 @@ func BenchmarkAdmit(b *testing.B) {
 	dims := team("search")
 	b.ReportAllocs()
 	for b.Loop() {
-		must(b, l.Admit(dims, 0, noon))
+		must(b, l.Admit(&Call{Dims: dims}, 0, noon))
 	}
 }
 

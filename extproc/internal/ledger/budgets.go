@@ -3,16 +3,11 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
 )
-
-// placed is a budget with the meter that counts for it.
-type placed struct {
-	budget policies.Budget
-	meter  *meter
-}
 
 // SetBudgets puts budgets into force, at start and when a policy is reloaded. Balances of scopes and windows that
 // were in force before go on; others are what the entries of the window that contains now add up to. Until it
@@ -25,55 +20,22 @@ func (l *Ledger) SetBudgets(ctx context.Context, budgets []policies.Budget, now 
 	}
 	l.setting.Lock()
 	defer l.setting.Unlock()
-	layout := l.layOut(budgets)
-	defer func() {
-		l.mu.Lock()
-		l.building = nil
-		l.mu.Unlock()
-	}()
-	if err := l.build(ctx, layout.fresh, now); err != nil {
-		return fmt.Errorf("set budgets: %w", err)
-	}
-	l.publish(layout)
-	return nil
-}
-
-// layout is a set of budgets with their meters.
-type layout struct {
-	budgets []placed
-	meters  []*meter                     // those in force and fresh ones
-	limits  map[*meter][]policies.Budget // the budgets of each
-	fresh   []*meter
-}
-
-// layOut finds or makes the meter of every budget. Fresh ones count from now on what is settled after the
-// journal's present end.
-func (l *Ledger) layOut(budgets []policies.Budget) *layout {
+	l.mu.Lock()
+	layout := l.books.layOut(budgets, l.journal.end().Seq)
+	l.mu.Unlock()
+	err := l.build(ctx, layout.fresh, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	known := map[meterKey]*meter{}
-	for _, m := range l.meters {
-		known[m.key] = m
+	l.books.building = nil
+	if err != nil {
+		return fmt.Errorf("set budgets: %w", err)
 	}
-	out := &layout{limits: map[*meter][]policies.Budget{}}
-	base := l.journal.end().Seq
-	for i := range budgets {
-		b := &budgets[i]
-		m := known[keyOf(b)]
-		if m == nil {
-			m = newMeter(b)
-			m.base, m.budgets = base, []policies.Budget{*b}
-			known[m.key] = m
-			out.fresh = append(out.fresh, m)
-		}
-		if out.limits[m] == nil {
-			out.meters = append(out.meters, m)
-		}
-		out.limits[m] = append(out.limits[m], *b)
-		out.budgets = append(out.budgets, placed{*b, m})
+	l.books.publish(layout, now)
+	for _, o := range l.open {
+		o.held = l.books.recount(&o.Reservation)
 	}
-	l.building = out.fresh
-	return out
+	l.books.settleIn(now)
+	return nil
 }
 
 // build adds to fresh meters what the database has of their current windows.
@@ -85,44 +47,47 @@ func (l *Ledger) build(ctx context.Context, fresh []*meter, now time.Time) error
 		return err
 	}
 	for _, m := range fresh {
-		b := &m.budgets[0]
-		sums, err := l.store.spent(ctx, b.Start(now), b.End(now), m.base)
+		sums, err := l.store.spent(ctx, m.query(now))
 		if err != nil {
 			return err
 		}
 		l.mu.Lock()
-		for _, s := range sums {
-			amount := s.counted
-			if m.key.aborted {
-				amount = s.charged
-			}
-			if amount > 0 {
-				m.find(s.dims, b.Start(now), true).spend(amount)
-			}
-		}
+		m.enter(now)
+		m.add(sums)
 		l.mu.Unlock()
 	}
 	return nil
 }
 
-// publish puts a layout into force and counts the open reservations in it.
-func (l *Ledger) publish(next *layout) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range next.meters {
-		m.budgets = next.limits[m]
-		for _, balances := range m.windows {
-			for _, b := range balances {
-				b.reserved = 0
-			}
-		}
+// query selects what counts in the present window of a meter.
+func (m *meter) query(now time.Time) spentQuery {
+	q := spentQuery{from: m.period.Start(now), until: m.period.End(now), last: m.base, names: m.named()}
+	if m.rolling() {
+		q.grain = m.period.Grain()
+		q.from = q.from.Add(-m.period.Length - q.grain) // in a grain that counts no more
 	}
-	l.meters, l.budgets = next.meters, next.budgets
-	for _, o := range l.open {
-		o.held = make([]*balance, len(l.meters))
-		for i, m := range l.meters {
-			o.held[i] = m.find(o.Dims, o.At, true)
-			o.held[i].reserved += o.Charge
+	return q
+}
+
+// named reports whether the meter looks at the model or the provider of a call.
+func (m *meter) named() bool {
+	byName := func(name policies.DimensionName) bool {
+		return name == policies.DimModel || name == policies.DimProvider
+	}
+	return slices.ContainsFunc(m.per, byName) ||
+		slices.ContainsFunc(m.period.Only, func(c policies.Condition) bool { return byName(policies.DimensionName(c.Key)) })
+}
+
+// add counts sums of the database.
+func (m *meter) add(sums []spentSum) {
+	for i := range sums {
+		s := &sums[i]
+		amount := s.counted
+		if m.key.aborted || m.key.soft {
+			amount = s.charged
+		}
+		if amount != 0 && m.covers(&s.Call) {
+			m.spend(&s.Call, s.At, amount)
 		}
 	}
 }

@@ -60,21 +60,12 @@ func validDims(dims []Dim) []Dim {
 	return dims
 }
 
-// verified returns the value of a dimension that may scope money, and whether there is one.
-func verified(dims []Dim, name policies.DimensionName) (string, bool) {
-	for i := range dims {
-		if dims[i].Name == name && dims[i].Verified {
-			return dims[i].Value, true
-		}
-	}
-	return "", false
-}
-
 // Reservation is the most that a call may cost, held until it is settled or released.
 type Reservation struct {
 	Call
 	Bound  pricing.Money `json:"bound"`            // the most that the call can cost; 0 is unknown
 	Charge pricing.Money `json:"charge,omitempty"` // of Bound, what budgets count: nothing for own pools
-	// Estimate is what the call is taken to have cost if this process dies before it ends; 0 stands for Bound.
+	// Estimate is what the call is expected to cost, which soft budgets hold, and what it is taken to have cost if
+	// nobody settles it; 0 stands for Bound.
 	Estimate pricing.Money `json:"est,omitempty"`
 }

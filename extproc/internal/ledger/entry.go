@@ -17,14 +17,15 @@ type Outcome string
 
 // The outcomes.
 const (
-	OK        Outcome = "ok"         // answered in full
-	Failed    Outcome = "error"      // an error of the provider that is billed
-	Cancelled Outcome = "cancelled"  // the client went away
-	Cut       Outcome = "cut"        // the provider stopped before the end
-	Lost      Outcome = "lost"       // farebox died before the end
-	CacheHit  Outcome = "cache_hit"  // answered without a call
-	Released  Outcome = "released"   // proven unbilled
-	Adjusted  Outcome = "adjustment" // a later correction of what another entry came to
+	OK        Outcome = "ok"        // answered in full
+	Failed    Outcome = "error"     // an error of the provider that is billed
+	Cancelled Outcome = "cancelled" // the client went away
+	Cut       Outcome = "cut"       // the provider stopped before the end
+	Lost      Outcome = "lost"      // farebox died before the end, or its owner forgot it
+	CacheHit  Outcome = "cache_hit" // answered without a call
+	Released  Outcome = "released"  // proven unbilled
+	Adjusted  Outcome = "adjusted"  // no call: what is corrected about the entry that Adjusts names
+	ToppedUp  Outcome = "top_up"    // no call: a budget was raised for a while
 )
 
 // Entry is one call in the ledger.
@@ -76,6 +77,9 @@ func (e *Entry) normalize() {
 	}
 }
 
+// IsCall reports whether the entry is about a call of its own.
+func (e *Entry) IsCall() bool { return e.Outcome != Adjusted && e.Outcome != ToppedUp }
+
 // counts returns what a budget counts of the entry.
 func (e *Entry) counts(abortedEstimate bool) pricing.Money {
 	if abortedEstimate {
@@ -115,14 +119,9 @@ func (e *Entry) bookOn(r *Reservation) {
 	e.Overrun = r.Bound > 0 && (e.Cost > r.Bound || e.Charge > r.Charge)
 }
 
-// unbilled is the entry of a reservation that is released.
-func unbilled(r *Reservation, reason string) Entry {
-	return Entry{Call: r.Call, Outcome: Released, Detail: reason, Bound: r.Bound}
-}
-
-// lost is the entry of a reservation whose process died.
-func lost(r *Reservation, now time.Time) Entry {
-	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: "farebox ended before the answer did"}
+// lost is the entry of a reservation that nobody can settle any more.
+func lost(r *Reservation, now time.Time, why string) Entry {
+	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: why}
 	e.Cost = r.Estimate
 	if e.Cost == 0 {
 		e.Cost = r.Bound

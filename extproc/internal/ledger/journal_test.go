@@ -61,7 +61,7 @@ func TestOpenReservationsOfADeadProcessCountAtTheirBound(t *testing.T) {
 	}
 	entries, err := again.Entries(t.Context(), Filter{Outcome: Lost}, 10)
 	must(t, err)
-	want := lost(&r, noon)
+	want := lost(&r, noon, "farebox ended before the answer did")
 	want.At = noon
 	if diff := cmp.Diff([]Entry{want}, entries); diff != "" {
 		t.Errorf("lost entries (-want +got):\n%s", diff)

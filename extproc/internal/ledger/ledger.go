@@ -21,6 +21,8 @@ type Options struct {
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
 	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
+	Lease         time.Duration    // how long a reservation stays open without being renewed; 10 minutes by default
+	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
 }
 
 // withDefaults returns the options with what was left out.
@@ -40,6 +42,9 @@ func (o Options) withDefaults() Options {
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = 64 << 20
 	}
+	if o.Lease <= 0 {
+		o.Lease = 10 * time.Minute
+	}
 	return o
 }
 
@@ -58,41 +63,50 @@ type Ledger struct {
 
 	setting sync.Mutex // held by SetBudgets; taken before mu
 
-	mu       sync.Mutex // guards what follows
-	meters   []*meter   // in force, in the order of the policy
-	building []*meter   // being read from the database by SetBudgets
-	budgets  []placed   // in the order of the policy
-	open     map[ID]*open
-	queue    []unwritten // entries that the journal did not take yet
-	stats    Stats
-	syncErr  error         // of the last sync
-	keep     time.Duration // how long entries are kept, 0 for ever
-	closed   bool
+	mu      sync.Mutex // guards what follows
+	books   books
+	open    map[ID]*open
+	parked  map[string]ID  // by key
+	expired map[ID]expired // settled by expire, until their owners settle them
+	learned learned
+	queue   []unwritten // entries that the journal did not take yet
+	stats   Stats
+	syncErr error         // of the last sync
+	keep    time.Duration // how long entries are kept, 0 for ever
+	closed  bool
 }
 
 // open is a reservation under way.
 type open struct {
 	Reservation
-	held     []*balance // one per meter in force
-	settling bool       // an entry for it is on its way to the journal
+	held     []held    // one for each meter in force that covers it
+	until    time.Time // when it is settled as lost
+	key      string    // that it is parked under, "" if it is not
+	settling bool      // a record of it is on its way to the journal
 }
 
 // Stats counts what is worth watching. Counters start at zero with the process.
 type Stats struct {
 	Open       int   // reservations under way
+	Parked     int   // of those, how many wait for an answer that is fetched
 	Queued     int   // entries that wait for the journal to work again
 	Dropped    int64 // entries given up because too many waited
 	Duplicates int64 // second settlements and releases, and those of unknown calls: ignored
 	Overruns   int64 // calls that came to more than was reserved
 	Lost       int64 // reservations of an earlier process that were settled at Open
+	Expired    int64 // reservations that nobody renewed, settled as lost
+	Adjusted   int64 // of those, how many were settled by their owners later
 	Behind     int64 // journal records that the database does not have yet
+
+	Bounds    Ratios // cost of settled calls as a part of what was reserved
+	Estimates Ratios // and of what was expected
 }
 
 // Open opens the ledger in a folder, which it makes if needed, and takes it for this process. It settles what an
-// earlier process left open and returns when the database has everything. Until SetBudgets there are no budgets.
+// earlier process left open, but for what is parked, and returns when the database has everything. Until SetBudgets there are no budgets.
 // Errors wrap ErrInUse or are a *CorruptError where that is the cause.
 func Open(dir string, o Options) (*Ledger, error) {
-	l := &Ledger{options: o.withDefaults(), open: map[ID]*open{}}
+	l := &Ledger{options: o.withDefaults(), open: map[ID]*open{}, parked: map[string]ID{}, expired: map[ID]expired{}}
 	if err := l.openFiles(dir); err != nil {
 		_ = l.closeFiles() // the first cause is the one to tell
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -100,6 +114,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.wait.Go(func() { l.keepSynced(ctx) })
+	l.wait.Go(func() { l.keepLeases(ctx) })
 	for _, f := range l.feeds() {
 		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
 	}
@@ -139,10 +154,13 @@ func (l *Ledger) openFiles(dir string) error {
 		f.backfill = l.store.older
 		l.others = append(l.others, f)
 	}
-	if err := l.settleLost(); err != nil {
+	if err := l.restore(); err != nil {
 		return err
 	}
-	return l.sink.drain(context.Background())
+	if err := l.sink.drain(context.Background()); err != nil {
+		return err
+	}
+	return l.store.learn(context.Background(), &l.learned)
 }
 
 // feeds returns those of all sinks that were opened.
@@ -151,31 +169,6 @@ func (l *Ledger) feeds() []*feed {
 		return nil
 	}
 	return append([]*feed{l.sink}, l.others...)
-}
-
-// settleLost settles the reservations of processes that died.
-func (l *Ledger) settleLost() error {
-	now := l.options.Now().Round(0).UTC()
-	for id, frame := range l.journal.openFrames() {
-		var r Reservation
-		if err := decodeRecord(frame, &r); err != nil {
-			return fmt.Errorf("reservation %s: %w", id, err)
-		}
-		e := lost(&r, now)
-		out, err := encodeRecord(kindSettlement, &e)
-		if err != nil {
-			return err
-		}
-		if _, err := l.journal.book(kindSettlement, out, &e); err != nil {
-			return err
-		}
-		l.stats.Lost++
-	}
-	if l.stats.Lost > 0 {
-		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "settled calls that were cut off",
-			slog.Int64("calls", l.stats.Lost))
-	}
-	return nil
 }
 
 // keepSynced syncs the journal and retries what it did not take, until ctx is done.
@@ -218,7 +211,7 @@ func (l *Ledger) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
-	s.Open, s.Queued, s.Behind = len(l.open), len(l.queue), behind
+	s.Open, s.Parked, s.Queued, s.Behind = len(l.open), len(l.parked), len(l.queue), behind
 	return s
 }
 
@@ -237,7 +230,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 }
 
 // Close writes what is pending and gives the folder back. Reservations still open are settled as lost by the next
-// Open. Calls that come later return ErrClosed.
+// Open, unless they are parked. Calls that come later return ErrClosed.
 func (l *Ledger) Close() error {
 	l.mu.Lock()
 	if l.closed {

@@ -184,12 +184,12 @@ func TestWhatIsFreePassesWhileMoneyIsLeft(t *testing.T) {
 			must(t, l.Settle(paid(reserved(t, l, hold(tt.spent)), tt.spent)))
 			pool := hold(0)
 			pool.Bound = 5 * cent
-			for what, err := range map[string]error{"admit": l.Admit(nil, 0, noon), "reserve": l.Reserve(pool, noon)} {
+			for what, err := range map[string]error{"admit": l.Admit(&Call{}, 0, noon), "reserve": l.Reserve(pool, noon)} {
 				if errors.Is(err, ErrExhausted) != tt.refused {
 					t.Errorf("%s: got %v, want refused %t", what, err, tt.refused)
 				}
 			}
-			if err := l.Admit(nil, 2*cent, noon); !errors.Is(err, ErrExhausted) {
+			if err := l.Admit(&Call{}, 2*cent, noon); !errors.Is(err, ErrExhausted) {
 				t.Errorf("admit 2 cents: got %v, want a refusal", err)
 			}
 		})
@@ -380,7 +380,8 @@ func TestABudgetThatIsAddedDuringASettlementCountsItOnce(t *testing.T) {
 	l := openNew(t, company(100*cent))
 	id := reserved(t, l, hold(30*cent))
 	e := paid(id, 10*cent)
-	e.bookOn(&l.claim(id).Reservation)
+	claimed, _ := l.claim(id)
+	e.bookOn(&claimed.Reservation)
 	frame, err := encodeRecord(kindSettlement, &e)
 	must(t, err)
 	seq, err := l.journal.book(kindSettlement, frame, &e)

@@ -25,6 +25,8 @@ const (
 	kindReservation kind = 'R'
 	kindSettlement  kind = 'S' // the Entry of a Reservation
 	kindEntry       kind = 'E' // an Entry without one
+	kindParked      kind = 'P' // a Reservation again, with the key that it is parked under
+	kindTopUp       kind = 'T' // a TopUp
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -129,7 +131,7 @@ func holdsFrame(b []byte) bool {
 			continue
 		}
 		switch frameKind(b) {
-		case kindReservation, kindSettlement, kindEntry:
+		case kindReservation, kindSettlement, kindEntry, kindParked, kindTopUp:
 			if binary.LittleEndian.Uint32(b[4:]) == frameChecksum(b[:frameHeader+int(size)]) {
 				return true
 			}

@@ -13,7 +13,7 @@ import (
 
 // recovered is what a journal holds when it is opened.
 type recovered struct {
-	open   map[ID][]byte // frames of reservations neither settled nor released
+	open   map[ID][]byte // frames of top-ups, and of reservations neither settled nor released
 	last   int64         // number of the last segment; 0 if there is none
 	oldest int64         // number of the first; 0 if there is none
 	seq    int64         // of the last record
@@ -72,20 +72,22 @@ func (rec *recovered) replaySegment(dir string, number int64, last bool, logger 
 	}
 }
 
-// apply keeps track of the reservations that are open.
+// apply keeps track of what is open.
 func (rec *recovered) apply(frame []byte) error {
 	k := frameKind(frame)
-	if k != kindReservation && k != kindSettlement {
+	switch k {
+	case kindReservation, kindParked, kindTopUp, kindSettlement:
+	default:
 		return nil
 	}
 	id, err := frameID(frame)
 	if err != nil {
 		return err
 	}
-	if k == kindReservation {
-		rec.open[id] = bytes.Clone(frame)
-	} else {
+	if k == kindSettlement {
 		delete(rec.open, id)
+	} else {
+		rec.open[id] = bytes.Clone(frame)
 	}
 	return nil
 }

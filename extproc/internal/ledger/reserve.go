@@ -1,17 +1,22 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// Reserve holds r.Charge on every budget or on none, and returns nil when that is in the journal. A call that
-// charges nothing passes while a budget has anything left, or is FreeOnly. Errors are a *LimitError, or wrap
-// ErrJournal (nothing is held), ErrInvalid or ErrClosed. The call counts in the windows that contain now.
+// Reserve holds r.Charge on every hard budget that covers the call, and on soft ones what it is expected to cost, or
+// nothing on any, and returns nil when that is in the journal. A call that charges nothing passes while a budget has
+// anything left, or is FreeOnly. Errors are a *LimitError, or wrap ErrJournal (nothing is held), ErrInvalid or
+// ErrClosed. The call counts in the windows that contain now. Its owner settles or releases it, or renews it within
+// Options.Lease.
 func (l *Ledger) Reserve(r Reservation, now time.Time) error {
 	r.Observed = false
 	o, refusal, err := l.hold(r, now, true)
@@ -28,9 +33,9 @@ func (l *Ledger) Reserve(r Reservation, now time.Time) error {
 	return nil
 }
 
-// Book holds r.Charge on every budget, whether or not they have it left, and returns the refusal that Reserve
-// would have given, nil for none. If the journal cannot be written it holds in memory only, and Healthy says so.
-// Errors wrap ErrInvalid or ErrClosed; nothing is held then.
+// Book holds as Reserve does whether or not the budgets have it left, and returns the refusal that Reserve would have
+// given, nil for none. If the journal cannot be written it holds in memory only, and Healthy says so. Errors wrap
+// ErrInvalid or ErrClosed; nothing is held then.
 func (l *Ledger) Book(r Reservation, now time.Time) (*LimitError, error) {
 	r.Observed = true
 	o, refusal, err := l.hold(r, now, false)
@@ -45,16 +50,27 @@ func (l *Ledger) Book(r Reservation, now time.Time) (*LimitError, error) {
 	return refusal, nil
 }
 
-// Admit reports whether Reserve would take a call of that cost, without holding or writing anything. It returns
-// nil or a *LimitError.
-func (l *Ledger) Admit(dims []Dim, need pricing.Money, now time.Time) error {
-	dims = validDims(dims)
+// Admit reports whether Reserve would take a call of that cost, without holding or writing anything. Of the call its
+// Dims, Model and Route count. It returns nil or a *LimitError.
+func (l *Ledger) Admit(c *Call, need pricing.Money, now time.Time) error {
+	r := Reservation{Call: *c, Bound: need, Charge: need}
+	r.normalize()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if refusal := l.refusalLocked(dims, need, now); refusal != nil {
+	if refusal := l.books.refusal(&r, now); refusal != nil {
 		return refusal
 	}
 	return nil
+}
+
+// Left returns what a budget of the policy has left for a call, never negative: its whole limit where it is not in
+// force or does not cover the call. Of the call its Dims, Model and Route count.
+func (l *Ledger) Left(b *policies.Budget, c *Call, now time.Time) pricing.Money {
+	call := *c
+	call.normalize()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.books.left(b, &call, now)
 }
 
 // hold books a reservation in memory. If it may be refused and is, nothing is held.
@@ -66,41 +82,45 @@ func (l *Ledger) hold(r Reservation, now time.Time, refusable bool) (*open, *Lim
 	r.At = now
 	r.normalize()
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	o, refusal, err := l.holdLocked(r, refusable)
+	events := l.books.takeEvents()
+	l.mu.Unlock()
+	l.tell(events)
+	return o, refusal, err
+}
+
+func (l *Ledger) holdLocked(r Reservation, refusable bool) (*open, *LimitError, error) {
 	if l.closed {
 		return nil, nil, ErrClosed
 	}
 	if l.open[r.ID] != nil {
 		return nil, nil, fmt.Errorf("%w: reservation %s is open already", ErrInvalid, r.ID)
 	}
-	refusal := l.refusalLocked(r.Dims, r.Charge, r.At)
-	if refusal != nil && refusable {
-		return nil, refusal, nil
+	holds, refusal, err := l.books.hold(&r, r.At, refusable)
+	if err != nil || (refusal != nil && refusable) {
+		return nil, refusal, err
 	}
-	o := &open{Reservation: r, held: make([]*balance, len(l.meters))}
-	for i, m := range l.meters {
-		o.held[i] = m.find(r.Dims, r.At, true)
-		if !o.held[i].fits(r.Charge) {
-			return nil, nil, fmt.Errorf("%w: reservation %s: %w", ErrInvalid, r.ID, pricing.ErrOverflow)
-		}
-	}
-	for _, b := range o.held {
-		b.reserved += r.Charge
-	}
+	o := &open{Reservation: r, held: holds, until: r.At.Add(l.options.Lease)}
 	l.open[r.ID] = o
 	return o, refusal, nil
 }
 
-// refusalLocked returns the refusal of the budget that refills last, nil if none refuses.
-func (l *Ledger) refusalLocked(dims []Dim, need pricing.Money, now time.Time) *LimitError {
-	var refusal *LimitError
-	for _, m := range l.meters {
-		r := m.refusal(m.find(dims, now, false), need, dims)
-		if r != nil && (refusal == nil || r.Refills.After(refusal.Refills)) {
-			refusal = r
+// tell passes on what steps were passed.
+func (l *Ledger) tell(events []StepEvent) {
+	for i := range events {
+		e := &events[i]
+		level := slog.LevelInfo
+		if e.Step.Do == policies.StepAlert {
+			level = slog.LevelWarn
+		}
+		l.options.Logger.LogAttrs(context.Background(), level, "budget step passed",
+			slog.String("budget", string(e.Budget)), slog.String("scope", scopeText(e.Scope)),
+			slog.Int64("percent", e.Step.Percent), slog.String("step", string(e.Step.Do)),
+			slog.String("taken_usd", e.Taken.String()), slog.String("limit_usd", e.Limit.String()))
+		if l.options.OnStep != nil {
+			l.options.OnStep(*e)
 		}
 	}
-	return refusal
 }
 
 // journalReservation writes the reservation's record.
@@ -124,20 +144,44 @@ func (l *Ledger) forget(o *open) {
 
 // freeLocked takes a reservation out of the balances.
 func (l *Ledger) freeLocked(o *open) {
-	for _, b := range o.held {
-		b.reserved -= o.Charge
-	}
+	l.books.free(o.held)
 	delete(l.open, o.ID)
+	if o.key != "" && l.parked[o.key] == o.ID {
+		delete(l.parked, o.key)
+	}
 }
 
 // Balances returns the state of every budget at a moment, in the order of the policy and then of scopes. A budget
 // with dimensions has a row for every scope that was seen in its window.
 func (l *Ledger) Balances(now time.Time) []Balance {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	var rows []Balance
-	for i := range l.budgets {
-		rows = append(rows, l.budgets[i].meter.rows(&l.budgets[i].budget, now)...)
+	rows := l.books.rows(now)
+	l.mu.Unlock()
+	sortBalances(rows)
+	return rows
+}
+
+// sortBalances sorts the rows of each budget by scope.
+func sortBalances(rows []Balance) {
+	for len(rows) > 0 {
+		n := slices.IndexFunc(rows, func(b Balance) bool { return b.Budget != rows[0].Budget })
+		if n < 0 {
+			n = len(rows)
+		}
+		slices.SortFunc(rows[:n], compareBalances)
+		rows = rows[n:]
 	}
-	return slices.Clip(rows)
+}
+
+// Fullest returns for each budget, in the order of the policy, the scope that has taken the largest part of its limit.
+// It costs less than Balances where there are many scopes.
+func (l *Ledger) Fullest(now time.Time) []Balance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rows := make([]Balance, 0, len(l.books.budgets))
+	for i := range l.books.budgets {
+		p := &l.books.budgets[i]
+		rows = append(rows, p.meter.row(&p.budget, p.meter.fullest(now), now))
+	}
+	return rows
 }

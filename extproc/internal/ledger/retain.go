@@ -85,8 +85,8 @@ func (l *Ledger) keepFrom() time.Time {
 	if kept := now.Add(-l.keep); kept.Before(from) {
 		from = kept
 	}
-	for _, m := range l.meters {
-		if start := m.budgets[0].Start(now); start.Before(from) {
+	for _, m := range l.books.meters {
+		if start := m.query(now).from; start.Before(from) {
 			from = start
 		}
 	}

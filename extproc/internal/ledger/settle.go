@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 )
@@ -20,14 +22,22 @@ type unwritten struct {
 
 // Settle books what a reserved call came to, in the windows in which it was reserved, and returns nil when that
 // is in the journal. Only e.ID says which call it is: Call and Bound are taken from the reservation, Counted and
-// Overrun are worked out. A call that is not open any more is counted as a duplicate and ignored. Errors wrap
-// ErrInvalid (the reservation stays open) or ErrJournal (the entry is kept and written later).
+// Overrun are worked out. A call that is settled already is counted as a duplicate and ignored; one whose lease has
+// expired is corrected by an entry with what this one changes about it. Errors wrap ErrInvalid (the reservation stays
+// open) or ErrJournal (the entry is kept and written later).
 func (l *Ledger) Settle(e Entry) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	o := l.claim(e.ID)
-	if o == nil {
+	return l.settle(e)
+}
+
+func (l *Ledger) settle(e Entry) error {
+	o, late := l.claim(e.ID)
+	switch {
+	case late != nil:
+		return l.adjust(*late, e)
+	case o == nil:
 		return nil
 	}
 	e.bookOn(&o.Reservation)
@@ -37,13 +47,7 @@ func (l *Ledger) Settle(e Entry) error {
 // Release frees the reservation of a call that is proven not to be billed: never forwarded, connection failed, an
 // error status of the provider. It leaves an entry without cost. Errors and duplicates are those of Settle.
 func (l *Ledger) Release(id ID, reason string, now time.Time) error {
-	o := l.claim(id)
-	if o == nil {
-		return nil
-	}
-	e := unbilled(&o.Reservation, reason)
-	e.Settled = now
-	return l.finish(o, e)
+	return l.settle(Entry{Call: Call{ID: id}, Outcome: Released, Detail: reason, Settled: now})
 }
 
 // Record notes a call that nobody was charged for and that reserved nothing, such as a cache hit: its cost must
@@ -60,22 +64,33 @@ func (l *Ledger) Record(e Entry, now time.Time) error {
 	return l.write(kindEntry, e)
 }
 
-// claim returns an open reservation to the one caller that may finish it, nil to all others.
-func (l *Ledger) claim(id ID) *open {
+// claim returns an open reservation to the one caller that may finish it, or an expired one to the one that may
+// correct it, and nothing to all others.
+func (l *Ledger) claim(id ID) (*open, *expired) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if was, ok := l.expired[id]; ok {
+		delete(l.expired, id)
+		l.stats.Adjusted++
+		return nil, &was
+	}
 	o := l.open[id]
 	if o == nil || o.settling {
 		l.stats.Duplicates++
-		return nil
+		return nil, nil
 	}
 	o.settling = true
-	return o
+	return o, nil
 }
 
 // finish writes the entry of a claimed reservation.
 func (l *Ledger) finish(o *open, e Entry) error {
 	err := l.write(kindSettlement, e)
+	if e.Overrun {
+		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call came to more than was reserved",
+			slog.String("request_id", e.ID.String()), slog.String("provider", string(e.Route)), slog.String("model", string(e.Model)),
+			slog.String("cost_usd", e.Cost.String()), slog.String("bound_usd", e.Bound.String()))
+	}
 	if err != nil && !errors.Is(err, ErrJournal) {
 		l.mu.Lock()
 		o.settling = false
@@ -106,8 +121,10 @@ func (l *Ledger) write(k kind, e Entry) error {
 // apply moves a settled call from reserved to spent.
 func (l *Ledger) apply(e *Entry, seq int64) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.applyLocked(e, seq)
+	events := l.books.takeEvents()
+	l.mu.Unlock()
+	l.tell(events)
 }
 
 func (l *Ledger) applyLocked(e *Entry, seq int64) {
@@ -115,16 +132,11 @@ func (l *Ledger) applyLocked(e *Entry, seq int64) {
 		l.stats.Overruns++
 	}
 	if o := l.open[e.ID]; o != nil {
+		l.stats.compare(e, o.Estimate)
 		l.freeLocked(o)
 	}
-	for _, meters := range [][]*meter{l.meters, l.building} {
-		for _, m := range meters {
-			// What the database had when the meter was read from it is not added again.
-			if counted := e.counts(m.key.aborted); counted > 0 && seq > m.base {
-				m.find(e.Dims, e.At, true).spend(counted)
-			}
-		}
-	}
+	l.books.spend(e, seq)
+	l.learned.learn(e)
 }
 
 // enqueue keeps an entry until the journal takes it. The reservation stays in the balances meanwhile.

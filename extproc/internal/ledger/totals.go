@@ -54,7 +54,9 @@ func leverColumns() []string {
 
 // add adds an entry.
 func (t *total) add(e *Entry) {
-	t.calls++
+	if e.IsCall() {
+		t.calls++
+	}
 	if e.Overrun {
 		t.overruns++
 	}

@@ -4,6 +4,8 @@
 --       start, end, expires, limit, have, need, exact (1 or 0).
 -- Amounts are 64-bit and Lua's numbers have 53 bits, so sums are kept in dollars and nano-dollars; what is left of a
 -- limit is exact below nine million dollars, and above that it is no close call.
+local grace = 60000 -- in ms: what is kept of the past, should the clock be set back a little
+
 local function split(s)
   if #s <= 9 then return 0, tonumber(s) end
   return tonumber(s:sub(1, -10)), tonumber(s:sub(-9))
@@ -56,7 +58,10 @@ end
 for _, c in ipairs(claims) do
   if tonumber(c.expires) > now then
     note(c, c.have)
-    if now + redis.call('PTTL', c.key) < tonumber(c.expires) then redis.call('PEXPIREAT', c.key, c.expires) end
+    local last = tonumber(c.expires) + grace
+    if now + redis.call('PTTL', c.key) < last then
+      redis.call('PEXPIREAT', c.key, string.format('%.0f', last))
+    end
   end
 end
 
@@ -68,7 +73,7 @@ for i, c in ipairs(claims) do
     local amount, expires = fields[j + 1]:match('^(%d+):(%d+)')
     local d, n = split(amount)
     if tonumber(expires) <= now then
-      redis.call('HDEL', c.key, fields[j])
+      if tonumber(expires) + grace <= now then redis.call('HDEL', c.key, fields[j]) end
     elseif fields[j]:sub(1, 1) == '+' then
       c.topd, c.topn = c.topd + d, c.topn + n
     else

@@ -47,16 +47,21 @@ func (o Options) withDefaults() Options {
 type Holder struct {
 	store   Store
 	options Options
-	turn    chan struct{} // holds a token while an operation is under way
-	kick    chan struct{} // asks for a beat before its time
-	offset  atomic.Int64  // of the store's clock to ours, in nanoseconds
-	down    atomic.Bool   // the last operation failed; only beats ask the store
+	turn    chan struct{}             // holds a token while an operation is under way
+	kick    chan struct{}             // asks for a beat before its time
+	reached chan struct{}             // closed when the store has answered
+	clock   atomic.Pointer[reference] // nil until then
+	open    atomic.Bool               // Open was called
+	down    atomic.Bool               // the last operation failed; only beats ask the store
 
 	trips, failures, refusals atomic.Int64
 
 	mu   sync.Mutex
 	book *book // guarded by mu
 }
+
+// reference is what two clocks said at the same moment.
+type reference struct{ store, own time.Time }
 
 // Stats counts what is worth watching since the start.
 type Stats struct {
@@ -67,17 +72,30 @@ type Stats struct {
 	Spare    pricing.Money // granted and not used, all leases together
 }
 
-// NewHolder returns the holder of a replica. Nothing is held, and Take finds everything used up, until Run has
-// reached the store.
+// NewHolder returns the holder of a replica. It asks the store for nothing before Open: windows follow the store's
+// clock, and the store must not be told that this replica has spent nothing. So Run it, wait for Reached, Assert what
+// was spent in the windows of the time that Now says, and Open it.
 func NewHolder(s Store, o Options) *Holder {
 	return &Holder{
 		store: s, options: o.withDefaults(), book: newBook(o.Replica, o.Incarnation),
-		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), kick: make(chan struct{}, 1), reached: make(chan struct{}),
 	}
 }
 
-// Now returns the time by the store's clock, as far as it is known.
-func (h *Holder) Now() time.Time { return h.options.Now().Add(time.Duration(h.offset.Load())) }
+// Reached returns a channel that is closed once the store has answered and Now knows its clock.
+func (h *Holder) Reached() <-chan struct{} { return h.reached }
+
+// Open lets Take ask the store. What this replica has spent so far must have been asserted.
+func (h *Holder) Open() { h.open.Store(true) }
+
+// Now returns the time by the store's clock, by our own until that is known. A step of our own changes nothing.
+func (h *Holder) Now() time.Time {
+	now := h.options.Now()
+	if r := h.clock.Load(); r != nil {
+		return r.store.Add(now.Sub(r.own))
+	}
+	return now
+}
 
 // Lease returns the lease on an account, an empty one if there is none yet.
 func (h *Holder) Lease(a Account) *Lease {
@@ -134,7 +152,7 @@ func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Mone
 	if amount > maxNeed {
 		return &RefusedError{Index: short, Left: max(0, h.left(demands[short].Lease))}
 	}
-	if h.down.Load() || !h.waitTurn(ctx) {
+	if h.down.Load() || !h.open.Load() || !h.waitTurn(ctx) {
 		return h.without(demands, amount)
 	}
 	defer func() { <-h.turn }()
@@ -234,7 +252,9 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 		h.setDown(true, err)
 		return reply, err
 	}
-	h.offset.Store(int64(reply.Now.Sub(h.options.Now())))
+	if h.clock.Swap(&reference{reply.Now, h.options.Now()}) == nil {
+		close(h.reached)
+	}
 	if reply.Epoch != h.book.epoch {
 		select {
 		case h.kick <- struct{}{}:

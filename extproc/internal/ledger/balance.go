@@ -1,0 +1,132 @@
+package ledger
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// balance is the state of one scope in one window.
+type balance struct {
+	scope    []Dim
+	spent    pricing.Money // of a rolling window: in the grains that count
+	reserved pricing.Money // likewise
+	grains   []grain       // of a rolling window, by rising start
+	topUps   []TopUp       // of any budget of the meter; nil for most
+	crossed  map[stepKey]time.Time
+}
+
+// grain is what was reserved and spent by the calls of one step of a rolling window.
+type grain struct {
+	start           int64 // Unix nanoseconds
+	spent, reserved pricing.Money
+}
+
+// held is what a reservation holds on one balance.
+type held struct {
+	balance *balance
+	grain   int64 // start of the grain in a rolling window, noGrain elsewhere
+	amount  pricing.Money
+}
+
+// noGrain stands for the whole of a window that does not roll.
+const noGrain = math.MinInt64
+
+// taken is what is spent or reserved. A nil balance is untouched.
+func (b *balance) taken() pricing.Money {
+	if b == nil {
+		return 0
+	}
+	return b.spent + b.reserved
+}
+
+// fits reports whether the balance can hold that much more without overflow.
+func (b *balance) fits(more pricing.Money) bool { return b.taken() <= math.MaxInt64-more }
+
+// hold reserves an amount that fits.
+func (b *balance) hold(start int64, amount pricing.Money) held {
+	b.reserved += amount
+	if start != noGrain {
+		b.grain(start).reserved += amount
+	}
+	return held{b, start, amount}
+}
+
+// free gives back what a reservation holds. What was held in a grain that counts no more is free already.
+func (h held) free() {
+	if h.grain != noGrain {
+		i, ok := h.balance.search(h.grain)
+		if !ok {
+			return
+		}
+		h.balance.grains[i].reserved -= h.amount
+	}
+	h.balance.reserved -= h.amount
+}
+
+// spend adds to what was spent, up to the largest amount. A correction takes away, down to nothing.
+func (b *balance) spend(start int64, amount pricing.Money) {
+	amount = min(amount, math.MaxInt64-b.taken())
+	if start == noGrain {
+		b.spent += max(amount, -b.spent)
+		return
+	}
+	g := b.grain(start)
+	amount = max(amount, -g.spent)
+	g.spent += amount
+	b.spent += amount
+}
+
+// grain returns the grain that begins at start, which it makes if needed.
+func (b *balance) grain(start int64) *grain {
+	i, ok := b.search(start)
+	if !ok {
+		b.grains = slices.Insert(b.grains, i, grain{start: start})
+	}
+	return &b.grains[i]
+}
+
+func (b *balance) search(start int64) (int, bool) {
+	if last := len(b.grains) - 1; last >= 0 && b.grains[last].start == start {
+		return last, true // nearly always
+	}
+	return slices.BinarySearchFunc(b.grains, start, func(g grain, start int64) int { return cmp.Compare(g.start, start) })
+}
+
+// expire forgets the grains that begin at or before cut.
+func (b *balance) expire(cut int64) {
+	n := 0
+	for ; n < len(b.grains) && b.grains[n].start <= cut; n++ {
+		b.spent -= b.grains[n].spent
+		b.reserved -= b.grains[n].reserved
+	}
+	if n > 0 {
+		b.grains = slices.Delete(b.grains, 0, n)
+	}
+}
+
+// unreserve takes back all reservations, so that they can be counted anew.
+func (b *balance) unreserve() {
+	b.reserved = 0
+	for i := range b.grains {
+		b.grains[i].reserved = 0
+	}
+}
+
+// limitOf is a budget's limit for this scope: with what it was topped up by. A nil balance was not.
+func (b *balance) limitOf(budget *policies.Budget, now time.Time) pricing.Money {
+	limit := budget.Limit
+	if b == nil {
+		return limit
+	}
+	for i := range b.topUps {
+		if t := &b.topUps[i]; t.Budget == budget.Name && now.Before(t.Until) {
+			limit = pricing.AddCapped(limit, t.Amount)
+		}
+	}
+	return limit
+}

@@ -1,0 +1,172 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each.
+const maxExpired = 1 << 12
+
+// rememberFor is how long a settlement may come after the lease has expired.
+const rememberFor = 24 * time.Hour
+
+// expired is a reservation that nobody settled in time, and the entry that it got.
+type expired struct {
+	Reservation
+	entry Entry
+}
+
+// Renew says that the owner of a reservation is still at it: it has Options.Lease from now on. It writes nothing, so
+// it may be called for every piece of an answer. A call that is not open, or parked, is left alone.
+func (l *Ledger) Renew(id ID, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o := l.open[id]; o != nil && o.key == "" {
+		if until := now.Add(l.options.Lease); until.After(o.until) {
+			o.until = until
+		}
+	}
+}
+
+// parked is the record of a reservation that is kept for an answer that is fetched later.
+type parked struct {
+	Reservation
+	Key   string    `json:"key"`
+	Until time.Time `json:"until"`
+}
+
+// appendJSON implements payload.
+func (p *parked) appendJSON(b []byte) ([]byte, error) {
+	text, err := json.Marshal(p)
+	return append(b, text...), err
+}
+
+// Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
+// and returns nil when that is in the journal. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
+// ErrJournal; the reservation stays as it was.
+func (l *Ledger) Park(id ID, key string, until time.Time) error {
+	l.mu.Lock()
+	o := l.open[id]
+	other, taken := l.parked[key]
+	if o == nil || o.settling || key == "" || (taken && other != id) {
+		l.mu.Unlock()
+		return fmt.Errorf("%w: call %s cannot be parked under %q", ErrInvalid, id, key)
+	}
+	o.settling = true // nobody else writes a record of it meanwhile
+	l.mu.Unlock()
+	p := parked{Reservation: o.Reservation, Key: key, Until: until.Round(0).UTC()}
+	frame, err := encodeRecord(kindParked, &p)
+	if err == nil {
+		err = l.journal.reserve(id, frame)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.settling = false
+	if err == nil {
+		o.key, o.until = key, p.Until
+		l.parked[key] = id
+	}
+	return err
+}
+
+// Claim returns the reservation that is parked under a key, whose fetched answer settles it. It stays parked until
+// then: an answer that is not ready yet is fetched again, and of several that are settled one counts.
+func (l *Ledger) Claim(key string) (ID, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id, ok := l.parked[key]
+	return id, ok
+}
+
+// Reservation returns a reservation that is open.
+func (l *Ledger) Reservation(id ID) (Reservation, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o := l.open[id]; o != nil {
+		return o.Reservation, true
+	}
+	return Reservation{}, false
+}
+
+// keepLeases settles what nobody renews, until ctx is done.
+func (l *Ledger) keepLeases(ctx context.Context) {
+	ticker := time.NewTicker(min(max(l.options.Lease/20, time.Second), time.Minute))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			l.expire(l.options.Now())
+		}
+	}
+}
+
+// expire settles the reservations whose lease has ended as lost, and forgets top-ups that have.
+func (l *Ledger) expire(now time.Time) {
+	for _, o := range l.claimExpired(now) {
+		l.mu.Lock()
+		e := l.expired[o.ID]
+		l.mu.Unlock()
+		if err := l.finish(o, e.entry); err != nil {
+			l.options.Logger.LogAttrs(context.Background(), slog.LevelError, "expired call not settled",
+				slog.String("request_id", o.ID.String()), slog.Any("err", err))
+			continue
+		}
+		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call settled that nobody renewed",
+			slog.String("request_id", o.ID.String()), slog.String("cost_usd", e.entry.Cost.String()))
+	}
+	l.mu.Lock()
+	over := l.books.dropTopUps(now)
+	l.mu.Unlock()
+	for _, id := range over {
+		l.journal.drop(id)
+	}
+}
+
+// claimExpired takes the reservations whose lease has ended from their owners.
+func (l *Ledger) claimExpired(now time.Time) []*open {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, e := range l.expired {
+		if now.Sub(e.entry.Settled) > rememberFor {
+			delete(l.expired, id)
+		}
+	}
+	var out []*open
+	for id, o := range l.open {
+		if o.settling || now.Before(o.until) || len(l.expired) >= maxExpired {
+			continue
+		}
+		o.settling = true
+		l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "nobody renewed it")}
+		l.stats.Expired++
+		out = append(out, o)
+	}
+	return out
+}
+
+// adjust books what the settlement of an expired call changes about the entry that it got. Sums over both are those
+// of the settlement alone.
+func (l *Ledger) adjust(was expired, e Entry) error {
+	e.bookOn(&was.Reservation)
+	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
+	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
+	e.Cost -= was.entry.Cost
+	e.Baseline -= was.entry.Baseline
+	e.Charge -= was.entry.Charge
+	e.Counted -= was.entry.Counted
+	e.Bound = 0
+	return l.write(kindEntry, e)
+}
+
+// drop forgets the record of a top-up that is over.
+func (j *journal) drop(id ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.open, id)
+}

@@ -1,0 +1,264 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// modelStore is a Store of a model, which may lose answers.
+type modelStore struct {
+	mu     sync.Mutex
+	model  *model
+	now    time.Time
+	silent bool // operations are done, answers are lost
+	gone   bool // nothing is done
+	ops    []Op
+}
+
+func newModelStore() *modelStore {
+	m := newModel("run", 0)
+	m.lastRun = "run" // has its data
+	return &modelStore{model: m, now: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)}
+}
+
+func (s *modelStore) Do(_ context.Context, op Op) (Reply, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ops = append(s.ops, op)
+	if s.gone {
+		return Reply{}, errNoStore
+	}
+	r := s.model.do(&op, s.now)
+	if s.silent {
+		return Reply{}, errNoStore
+	}
+	return r, nil
+}
+
+func (s *modelStore) TopUp(_ context.Context, t TopUp) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.model.topUp(&t)
+	return nil
+}
+
+func (s *modelStore) Close() error { return nil }
+
+// granted returns what the store has granted of an account to all.
+func (s *modelStore) granted(key string) pricing.Money {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, _ := s.model.account(key).sums(s.now)
+	return all
+}
+
+func (s *modelStore) hour(key string) Account {
+	start := s.now.Truncate(time.Hour)
+	return Account{Key: key, Start: start, End: start.Add(time.Hour), Expires: start.Add(time.Hour)}
+}
+
+// open returns a holder that has reached the store.
+func (s *modelStore) open(t *testing.T, replica string) *Holder {
+	t.Helper()
+	h := NewHolder(s, Options{Replica: replica, Incarnation: 1, Now: func() time.Time { return s.now }})
+	if err := h.Beat(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.Open()
+	return h
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMostCallsComeWithoutARoundTrip(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	demands := []Demand{{Lease: h.Lease(s.hour("company")), Limit: 1_000_000}, {Lease: h.Lease(s.hour("team")), Limit: 100_000}}
+	before := h.Stats().Trips
+	for i := range 1000 {
+		if err := h.Take(t.Context(), demands, 10); err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	if trips := h.Stats().Trips - before; trips > 30 {
+		t.Errorf("1000 calls took %d round trips", trips)
+	}
+}
+
+func TestALargeCallAsksForNoMoreThanItself(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}, 10))
+	if got := s.granted("x"); got != 10 {
+		t.Errorf("granted %s, want what the call needs", got)
+	}
+}
+
+func TestACallReservesOnAllAccountsOrNone(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	company, team := h.Lease(s.hour("company")), h.Lease(s.hour("team"))
+	err := h.Take(t.Context(), []Demand{{Lease: company, Limit: 1000}, {Lease: team, Limit: 40}}, 50)
+	var refused *RefusedError
+	if !errors.As(err, &refused) || !errors.Is(err, ErrExhausted) || *refused != (RefusedError{Index: 1, Left: 40}) {
+		t.Errorf("got %v, want the second demand refused with 40 left", err)
+	}
+	if got := s.granted("company"); got != 0 {
+		t.Errorf("the first account has %s granted, want nothing", got)
+	}
+}
+
+func TestALostAnswerIsTakenBackByTheNextBeat(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	x := h.Lease(s.hour("x"))
+	s.silent = true
+	err := h.Take(t.Context(), []Demand{{Lease: x, Limit: 1000}}, 50)
+	var out *UnavailableError
+	if !errors.As(err, &out) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	if got := s.granted("x"); got != 50 {
+		t.Fatalf("granted %s, want 50 that nobody knows of", got)
+	}
+	s.silent = false
+	must(t, h.Beat(t.Context()))
+	if got := s.granted("x"); got != 0 {
+		t.Errorf("after a beat %s are granted, want nothing", got)
+	}
+}
+
+func TestAnOutageCostsOneCallARoundTrip(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	closed, open := s.hour("closed"), s.hour("open")
+	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limit: 100_000}}, 100)) // a chunk of 1000
+	s.gone = true
+	admitted, before := 0, h.Stats().Trips
+	for range 100 {
+		if h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limit: 100_000}}, 100) == nil {
+			admitted++
+		}
+	}
+	if admitted != 9 {
+		t.Errorf("%d calls admitted in an outage, want the 9 that the lease holds", admitted)
+	}
+	if trips := h.Stats().Trips - before; trips != 1 || !h.Stats().Down {
+		t.Errorf("%d round trips in an outage, want 1; down %t", trips, h.Stats().Down)
+	}
+	both := []Demand{{Lease: h.Lease(open), Limit: 100_000, Open: true}, {Lease: h.Lease(closed), Limit: 100_000}}
+	if err := h.Take(t.Context(), both, 100); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a call on an open and a closed budget: got %v, want unavailable", err)
+	}
+	must(t, h.Take(t.Context(), both[:1], 100))
+	s.gone = false
+	must(t, h.Beat(t.Context()))
+	if got := s.granted("open"); got != 100 || h.Stats().Down {
+		t.Errorf("after the outage %s are granted, want the 100 that were let through; down %t", got, h.Stats().Down)
+	}
+}
+
+func TestABeatGivesBackWhatOthersNeed(t *testing.T) {
+	s := newModelStore()
+	a, b := s.open(t, "a"), s.open(t, "b")
+	take := func(h *Holder, amount pricing.Money) error {
+		return h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}, amount)
+	}
+	must(t, take(a, 5)) // and 5 spare
+	must(t, take(b, 990))
+	if err := take(b, 3); !errors.Is(err, ErrExhausted) {
+		t.Fatalf("got %v, want a refusal while the other replica has the rest", err)
+	}
+	must(t, a.Beat(t.Context()))
+	must(t, take(b, 5))
+	if err := take(b, 1); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal: 1000 are used", err)
+	}
+}
+
+func TestAHolderThatEndsGivesItsRestBack(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	x := h.Lease(s.hour("x"))
+	must(t, h.Take(t.Context(), []Demand{{Lease: x, Limit: 100_000}}, 100))
+	h.Change(x, -40)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.Run(ctx)
+	if got := s.granted("x"); got != 60 {
+		t.Errorf("granted %s, want the 60 that were spent", got)
+	}
+}
+
+func TestAWindowOfAnotherTimeIsToldApart(t *testing.T) {
+	s := newModelStore()
+	own := s.now
+	h := NewHolder(s, Options{Replica: "a", Incarnation: 1, Now: func() time.Time { return own }})
+	must(t, h.Beat(t.Context()))
+	h.Open()
+	s.now = s.now.Add(2 * time.Hour)
+	stale := Account{Key: "x", Start: own.Truncate(time.Hour), End: own.Truncate(time.Hour).Add(time.Hour), Expires: own.Add(time.Hour)}
+	if err := h.Take(t.Context(), []Demand{{Lease: h.Lease(stale), Limit: 10}}, 1); !errors.Is(err, ErrWindow) {
+		t.Errorf("got %v, want ErrWindow", err)
+	}
+	if diff := cmp.Diff(s.now, h.Now()); diff != "" {
+		t.Errorf("time of the store (-want +got):\n%s", diff)
+	}
+}
+
+func TestATopUpCountsOnce(t *testing.T) {
+	s := startServer(t)
+	r := s.open(t, RedisOptions{Recovery: time.Millisecond})
+	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
+	must(t, h.Beat(t.Context()))
+	h.Open()
+	time.Sleep(2 * time.Millisecond)
+	x := hourOf("x")
+	for range 2 {
+		must(t, r.TopUp(t.Context(), TopUp{Account: x, ID: "one", Amount: 50}))
+	}
+	demands := []Demand{{Lease: h.Lease(x), Limit: 100}}
+	must(t, h.Take(t.Context(), demands, 150))
+	if err := h.Take(t.Context(), demands, 1); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal beyond limit and top-up", err)
+	}
+}
+
+func TestTwoProcessesWithOneIdAreToldApart(t *testing.T) {
+	s := newModelStore()
+	first := s.open(t, "a")
+	second := NewHolder(s, Options{Replica: "a", Incarnation: 2, Now: func() time.Time { return s.now }})
+	must(t, second.Beat(t.Context()))
+	second.Open()
+	must(t, second.Take(t.Context(), []Demand{{Lease: second.Lease(s.hour("x")), Limit: 10}}, 1))
+	if err := first.Take(t.Context(), []Demand{{Lease: first.Lease(s.hour("x")), Limit: 10}}, 1); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("the older process got %v, want unavailable", err)
+	}
+}
+
+func TestIdentityLasts(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	id, first, err := Identify(dir, now)
+	must(t, err)
+	again, second, err := Identify(dir, now.Add(-time.Hour)) // the clock was set back
+	must(t, err)
+	if again != id || second <= first {
+		t.Errorf("second start is %q, %d, first was %q, %d", again, second, id, first)
+	}
+	must(t, writeDurably(dir+"/replica", "nonsense\n"))
+	if _, _, err := Identify(dir, now); err == nil {
+		t.Error("a damaged identity was taken")
+	}
+}
