@@ -50,6 +50,7 @@ type Prefixes interface {
 type Pools interface {
 	Cheaper(policies.RouteName, time.Time) bool
 	Observe(pool policies.RouteName, apiCost pricing.Money, tokens int64, now time.Time)
+	Took(pool policies.RouteName, tokens int64, now time.Time)
 }
 
 // Credentials holds the keys that a policy names. All methods may run together.

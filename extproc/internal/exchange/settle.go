@@ -67,6 +67,9 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.decision.Pool != "" {
 		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
 	}
+	if x.served.Kind == policies.Pooled {
+		x.c.pools.Took(x.served.Route, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
+	}
 	x.store(r, whole)
 	return x.costs(&e)
 }
