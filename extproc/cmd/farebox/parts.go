@@ -27,6 +27,7 @@ type parts struct {
 	logger     *slog.Logger
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
+	steps      *metrics.Steps
 	ledger     *ledger.Ledger
 	pools      *upstream.Pools
 	cache      *cache.Cache
@@ -41,7 +42,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 	if err != nil {
 		return nil, err
 	}
-	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m}
+	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m, steps: metrics.NewSteps(registry)}
 	credentials, err := p.openStores(ctx, s.state, set)
 	if err != nil {
 		return nil, errors.Join(err, p.close())
@@ -57,7 +58,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 }
 
 func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (_ *upstream.Credentials, err error) {
-	if p.ledger, err = ledger.Open(dir, ledger.Options{Now: p.now, Logger: p.logger}); err != nil {
+	if p.ledger, err = ledger.Open(dir, ledger.Options{Now: p.now, Logger: p.logger, OnStep: p.stepPassed}); err != nil {
 		return nil, err
 	}
 	p.pools = upstream.Open(dir, p.now(), p.logger)
@@ -94,13 +95,24 @@ func (p *parts) observe() {
 	p.metrics.Reloaded(true, p.now())
 	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewLedger(func() metrics.LedgerState {
 		s := p.ledger.Stats()
-		return metrics.LedgerState{Open: s.Open, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost}
+		return metrics.LedgerState{
+			Open: s.Open, Parked: s.Parked, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost, Expired: s.Expired,
+			Adjusted: s.Adjusted, Bounds: ratios(&s.Bounds), Estimates: ratios(&s.Estimates),
+		}
 	}))
+}
+
+// stepPassed counts a step that a budget has passed.
+func (p *parts) stepPassed(e ledger.StepEvent) { p.steps.Passed(e.Budget, e.Step) }
+
+// ratios is a histogram as the metrics know it.
+func ratios(r *ledger.Ratios) metrics.Ratios {
+	return metrics.Ratios{Buckets: r.Cumulative(), Count: uint64(r.Count), Sum: float64(r.Sum) / 1000}
 }
 
 func (p *parts) budgets() []metrics.BudgetState {
 	var states []metrics.BudgetState
-	for _, b := range p.ledger.Balances(p.now()) {
+	for _, b := range p.ledger.Fullest(p.now()) {
 		states = append(states, metrics.BudgetState{Budget: b.Budget, Limit: b.Limit, Spent: b.Spent, Reserved: b.Reserved})
 	}
 	return states

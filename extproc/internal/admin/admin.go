@@ -2,12 +2,16 @@
 //
 //	GET /             a page: money, savings, budgets, caches, pools, latest calls; ?range=hour, day or month
 //	GET /api/summary  the same as JSON, money in dollars as decimal strings
+//	GET /api/budgets  how every budget stands, as JSON; ?budget=NAME for one
 //	GET /policy       the policy in force, as text
 //	GET /metrics      Prometheus metrics
 //	GET /healthz      200 while the process answers
 //	GET /readyz       200 when it can serve calls, else 503 and the reason
 //
-// Nothing can be changed here and nobody is asked who they are, so the port belongs on loopback. A handler that
+//	POST /api/budgets/{name}/topup  raises a limit until the window ends
+//
+// To read, nobody is asked who they are, so the port belongs on loopback. A top-up needs JSON and the bearer token of
+// Config.Token; without one it is off. Nothing else can be changed. A handler that
 // is bound to loopback refuses requests by any other host name: otherwise a web page elsewhere could point a
 // name of its own at 127.0.0.1 and read along (DNS rebinding).
 package admin
@@ -34,6 +38,7 @@ type Ledger interface {
 	Summary(ctx context.Context, since, until time.Time) (*ledger.Summary, error)
 	Entries(ctx context.Context, f ledger.Filter, limit int) ([]ledger.Entry, error)
 	Balances(now time.Time) []ledger.Balance
+	TopUp(t ledger.TopUp, now time.Time) (ledger.TopUp, error)
 }
 
 // Pools says how own pools stand.
@@ -67,7 +72,8 @@ type Config struct {
 	Gatherer prometheus.Gatherer
 	Now      func() time.Time
 	Logger   *slog.Logger
-	Loopback bool // the port is bound to loopback only
+	Loopback bool  // the port is bound to loopback only
+	Token    Token // that an operator shows to top up budgets; zero: nobody can
 }
 
 //go:embed page.html style.css
@@ -79,6 +85,8 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", h.servePage)
 	mux.HandleFunc("GET /api/summary", h.serveSummary)
+	mux.HandleFunc("GET /api/budgets", h.serveBudgets)
+	mux.HandleFunc("POST /api/budgets/{name}/topup", h.serveTopUp)
 	mux.HandleFunc("GET /policy", h.servePolicy)
 	mux.HandleFunc("GET /healthz", serveHealth)
 	mux.HandleFunc("GET /readyz", h.serveReady)

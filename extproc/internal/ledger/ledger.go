@@ -20,9 +20,9 @@ type Options struct {
 	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
+	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
 	Lease         time.Duration    // how long a reservation stays open without being renewed; 10 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
-	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
 // withDefaults returns the options with what was left out.

@@ -17,6 +17,16 @@ type Ratios struct {
 	Sum     int64                  // in thousandths
 }
 
+// Cumulative returns how many are at most as large as each edge, by edge.
+func (r *Ratios) Cumulative() map[float64]uint64 {
+	out, sum := make(map[float64]uint64, len(RatioEdges)), int64(0)
+	for i, n := range r.Buckets {
+		sum += n
+		out[float64(RatioEdges[i])/1000] = uint64(sum)
+	}
+	return out
+}
+
 // add notes what a call came to. What was not predicted is left out.
 func (r *Ratios) add(cost, predicted pricing.Money) {
 	if predicted <= 0 || cost < 0 {

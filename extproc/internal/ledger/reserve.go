@@ -173,7 +173,7 @@ func sortBalances(rows []Balance) {
 	}
 }
 
-// Fullest returns for each budget, in the order of the policy, the scope that has taken the largest part of its limit.
+// Fullest returns for each budget, in the order of the policy, the scope that has taken most in its window.
 // It costs less than Balances where there are many scopes.
 func (l *Ledger) Fullest(now time.Time) []Balance {
 	l.mu.Lock()

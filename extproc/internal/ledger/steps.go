@@ -51,6 +51,11 @@ func (l *limit) room(b *balance, now time.Time) pricing.Money {
 	return max(0, percentOf(b.limitOf(&l.Budget, now), l.refuse)-b.taken())
 }
 
+// Passed reports whether what is taken has reached a step.
+func (b *Balance) Passed(s policies.Step) bool {
+	return b.Spent+b.Reserved >= max(1, percentOf(b.Limit, s.Percent))
+}
+
 // percentOf is a part of an amount, rounded down.
 func percentOf(m pricing.Money, percent int64) pricing.Money {
 	if percent >= 100 {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -143,11 +144,10 @@ func TestHelpIsASentence(t *testing.T) {
 	}
 }
 
-func TestBudgetsExportTheFullestScope(t *testing.T) {
+func TestBudgetsAreReadAtEveryScrape(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(NewBudgets(func() []BudgetState {
 		return []BudgetState{
-			{Budget: "team", Limit: 500 * pricing.Dollar, Spent: 10 * pricing.Dollar},
 			{Budget: "team", Limit: 500 * pricing.Dollar, Spent: 5 * pricing.Dollar, Reserved: 6 * pricing.Dollar},
 			{Budget: "company", Limit: pricing.Dollar, Spent: pricing.Dollar / 2},
 		}
@@ -165,16 +165,35 @@ func TestBudgetsExportTheFullestScope(t *testing.T) {
 	}
 }
 
+func TestStepsAreCountedByBudget(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	s := NewSteps(reg)
+	for range 2 {
+		s.Passed("team", policies.Step{Percent: 80, Do: policies.StepAlert})
+	}
+	want := []string{`farebox_budget_steps_total{budget="team",percent="80",step="alert"} 2`}
+	if diff := cmp.Diff(want, scrape(t, reg, "farebox_budget")); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+}
+
 func TestTheLedgersStateIsReadAtEveryScrape(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	behind := int64(0)
 	reg.MustRegister(NewLedger(func() LedgerState {
 		behind++
-		return LedgerState{Open: 3, Behind: behind, Duplicates: 1, Lost: 2}
+		return LedgerState{
+			Open: 3, Parked: 1, Behind: behind, Duplicates: 1, Lost: 2, Expired: 4, Adjusted: 3,
+			Bounds: Ratios{Buckets: map[float64]uint64{0.5: 2, 1: 3}, Count: 4, Sum: 3.5},
+		}
 	}))
 	scrape(t, reg, "farebox_")
 	want := []string{
-		"farebox_duplicate_settlements_total 1", "farebox_lost_total 2", "farebox_reservations_open 3", "farebox_sink_lag_entries 2",
+		"farebox_adjustments_total 3", `farebox_bound_ratio_bucket{le="0.5"} 2`, `farebox_bound_ratio_bucket{le="1"} 3`,
+		`farebox_bound_ratio_bucket{le="+Inf"} 4`, "farebox_bound_ratio_sum 3.5", "farebox_bound_ratio_count 4",
+		"farebox_duplicate_settlements_total 1", `farebox_estimate_ratio_bucket{le="+Inf"} 0`, "farebox_estimate_ratio_sum 0", "farebox_estimate_ratio_count 0",
+		"farebox_expired_total 4", "farebox_lost_total 2", "farebox_reservations_open 3", "farebox_reservations_parked 1",
+		"farebox_sink_lag_entries 2",
 	}
 	if diff := cmp.Diff(want, scrape(t, reg, "farebox_")); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)

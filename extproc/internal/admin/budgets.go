@@ -1,0 +1,225 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// maxOrder bounds the body of a top-up, in bytes.
+const maxOrder = 16 << 10
+
+// Budgets is how all budgets stand: GET /api/budgets.
+type Budgets struct {
+	At      time.Time `json:"at"`
+	Budgets []Budget  `json:"budgets"`
+}
+
+// Budget is how a budget stands for one scope in its present window.
+type Budget struct {
+	Budget   policies.BudgetName               `json:"budget"`
+	Scope    map[policies.DimensionName]string `json:"scope"`     // "(none)" for calls without a value
+	Limit    Dollars                           `json:"limit_usd"` // with top-ups
+	Spent    Dollars                           `json:"spent_usd"`
+	Reserved Dollars                           `json:"reserved_usd"`
+	Left     Dollars                           `json:"left_usd"`
+	Since    time.Time                         `json:"since"`
+	Refills  time.Time                         `json:"refills"`
+	Soft     bool                              `json:"soft,omitempty"`
+	FreeOnly bool                              `json:"free_only,omitempty"`
+	Steps    []Step                            `json:"steps,omitempty"`
+	TopUps   []TopUp                           `json:"top_ups,omitempty"`
+}
+
+// Step is what a budget does from a part of its limit on.
+type Step struct {
+	Percent int64               `json:"percent"`
+	Do      policies.StepAction `json:"do"`
+	Tier    policies.TierName   `json:"tier,omitempty"`
+	Passed  bool                `json:"passed"`
+}
+
+// TopUp is a raise of a limit that is in force.
+type TopUp struct {
+	Amount Dollars   `json:"amount_usd"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Who    string    `json:"who"`
+	Reason string    `json:"reason"`
+}
+
+// Order asks for a top-up: POST /api/budgets/{name}/topup.
+type Order struct {
+	Amount Dollars                           `json:"amount_usd"`
+	Scope  map[policies.DimensionName]string `json:"scope,omitempty"` // what it leaves out, or says is "(none)", is no value
+	Until  time.Time                         `json:"until,omitzero"`  // zero: the end of the window
+	Who    string                            `json:"who,omitempty"`
+	Reason string                            `json:"reason"`
+}
+
+// Token is what an operator knows and nobody else: a hash of it, so that it is nowhere to be printed. The zero Token is
+// none.
+type Token struct{ sum [sha256.Size]byte }
+
+// NewToken returns the token of a text.
+func NewToken(text string) Token { return Token{sha256.Sum256([]byte(text))} }
+
+// equals compares in a time that says nothing about the token.
+func (t Token) equals(other Token) bool {
+	return subtle.ConstantTimeCompare(t.sum[:], other.sum[:]) == 1
+}
+
+// UnmarshalText reads what MarshalText writes, and any other decimal number of dollars.
+func (d *Dollars) UnmarshalText(text []byte) error {
+	m, err := pricing.ParseMoney(string(text))
+	*d = Dollars(m)
+	return err
+}
+
+// NewBudgets returns balances as the API shows them.
+func NewBudgets(balances []ledger.Balance, now time.Time) Budgets {
+	out := Budgets{At: now, Budgets: make([]Budget, 0, len(balances))}
+	for i := range balances {
+		out.Budgets = append(out.Budgets, budgetOf(&balances[i]))
+	}
+	return out
+}
+
+func budgetOf(b *ledger.Balance) Budget {
+	row := Budget{
+		Budget: b.Budget, Scope: map[policies.DimensionName]string{}, Limit: Dollars(b.Limit), Spent: Dollars(b.Spent),
+		Reserved: Dollars(b.Reserved), Left: Dollars(b.Left), Since: b.Start, Refills: b.Refills, Soft: b.Soft, FreeOnly: b.FreeOnly,
+	}
+	for _, d := range b.Scope {
+		row.Scope[d.Name] = d.Value
+	}
+	for _, s := range b.Steps {
+		row.Steps = append(row.Steps, Step{s.Percent, s.Do, s.Tier, b.Passed(s)})
+	}
+	for _, t := range b.TopUps {
+		row.TopUps = append(row.TopUps, TopUp{Dollars(t.Amount), t.From, t.Until, t.Who, t.Reason})
+	}
+	return row
+}
+
+// serveBudgets writes how the budgets stand, with ?budget=NAME one of them.
+func (h *handler) serveBudgets(w http.ResponseWriter, r *http.Request) {
+	now := h.Now()
+	balances := h.Ledger.Balances(now)
+	if name := r.URL.Query().Get("budget"); name != "" {
+		balances = slices.DeleteFunc(balances, func(b ledger.Balance) bool { return string(b.Budget) != name })
+	}
+	writeJSON(w, http.StatusOK, NewBudgets(balances, now))
+}
+
+// serveTopUp raises a limit. Browsers cannot be made to send what it demands: a bearer token and JSON.
+func (h *handler) serveTopUp(w http.ResponseWriter, r *http.Request) {
+	if !h.authorised(w, r) {
+		return
+	}
+	var o Order
+	if status, err := readOrder(r, &o); err != nil {
+		refuse(w, status, err)
+		return
+	}
+	order := ledger.TopUp{
+		Budget: policies.BudgetName(r.PathValue("name")), Scope: scopeOf(o.Scope), Amount: pricing.Money(o.Amount), Until: o.Until,
+		Who: o.Who, Reason: o.Reason,
+	}
+	t, err := h.Ledger.TopUp(order, h.Now())
+	if err != nil {
+		refuse(w, statusOf(err), err)
+		return
+	}
+	h.Logger.LogAttrs(r.Context(), slog.LevelInfo, "budget topped up", slog.String("budget", string(t.Budget)),
+		slog.String("amount_usd", t.Amount.String()), slog.String("who", t.Who), slog.String("reason", t.Reason))
+	writeJSON(w, http.StatusOK, TopUp{Dollars(t.Amount), t.From, t.Until, t.Who, t.Reason})
+}
+
+// authorised reports whether a request bears the token, or answers that it does not.
+func (h *handler) authorised(w http.ResponseWriter, r *http.Request) bool {
+	if h.Token == (Token{}) {
+		refuse(w, http.StatusNotFound, errors.New("top-ups are off: farebox serve --admin-token switches them on"))
+		return false
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") || !h.Token.equals(NewToken(strings.TrimSpace(token))) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="farebox"`)
+		refuse(w, http.StatusUnauthorized, errors.New("this needs the operator's token"))
+		return false
+	}
+	return true
+}
+
+// readOrder reads the body of a request. The status says what is wrong with it.
+func readOrder(r *http.Request, o *Order) (int, error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return http.StatusUnsupportedMediaType, errors.New("content-type must be application/json")
+	}
+	in := json.NewDecoder(io.LimitReader(r.Body, maxOrder))
+	in.DisallowUnknownFields()
+	if err := in.Decode(o); err != nil {
+		return http.StatusBadRequest, fmt.Errorf("read order: %w", err)
+	}
+	if in.More() {
+		return http.StatusBadRequest, errors.New("read order: something follows it")
+	}
+	o.Who, o.Reason = strings.TrimSpace(o.Who), strings.TrimSpace(o.Reason)
+	if o.Who == "" {
+		o.Who = "operator"
+	}
+	if o.Reason == "" {
+		return http.StatusBadRequest, errors.New("a top-up needs a reason")
+	}
+	return 0, nil
+}
+
+// scopeOf returns the values that were given, in the order of names.
+func scopeOf(values map[policies.DimensionName]string) []ledger.Dim {
+	var scope []ledger.Dim
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		scope = append(scope, ledger.Dim{Name: name, Value: values[name], Verified: values[name] != ledger.None})
+	}
+	return scope
+}
+
+// statusOf says whose fault it is that a top-up failed.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ledger.ErrNoBudget):
+		return http.StatusNotFound
+	case errors.Is(err, ledger.ErrInvalid):
+		return http.StatusBadRequest
+	}
+	return http.StatusServiceUnavailable
+}
+
+// refuse answers with a reason.
+func refuse(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, struct {
+		Error string `json:"error"`
+	}{err.Error()})
+}
+
+// writeJSON answers with a value. A client that has gone is not worth a word.
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	_ = out.Encode(value)
+}
