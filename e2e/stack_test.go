@@ -55,7 +55,7 @@ func newStack(t *testing.T, c setup) *stack {
 	if c.envoy == "" {
 		c.envoy = pinned
 	}
-	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: [3]report{{name: "hour"}, {name: "day"}, {name: "month"}}}
+	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: newReports()}
 	if s.listen == "" {
 		s.listen = "unix:" + filepath.Join(s.dir, "extproc.sock")
 	}

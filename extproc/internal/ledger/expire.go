@@ -26,7 +26,7 @@ func (l *Ledger) Renew(id ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o := l.open[id]; o != nil && o.key == "" {
-		if until := now.Add(l.options.Lease); until.After(o.until) {
+		if until := l.at(now).Add(l.options.Lease); until.After(o.until) {
 			o.until = until
 		}
 	}
@@ -108,6 +108,7 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 
 // expire settles the reservations whose lease has ended as lost, and forgets top-ups that have.
 func (l *Ledger) expire(now time.Time) {
+	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
 		l.mu.Lock()
 		e := l.expired[o.ID]

@@ -190,13 +190,13 @@ type run struct {
 	calls, topUps int // entries of each
 }
 
-// lease is how long reservations of a run last.
-const lease = 3 * time.Hour
+// untouchedFor is how long reservations of a run last.
+const untouchedFor = 3 * time.Hour
 
 func (r *run) options() Options {
 	return Options{
 		Now: func() time.Time { return r.now }, FlushInterval: time.Hour, SyncInterval: time.Hour, SegmentBytes: 8 << 10,
-		Lease: lease,
+		Lease: untouchedFor,
 	}
 }
 
@@ -283,7 +283,7 @@ func (r *run) reserve() {
 			return
 		}
 	}
-	r.m.open[call.ID] = &modelCall{Reservation: model, until: r.now.Add(lease)}
+	r.m.open[call.ID] = &modelCall{Reservation: model, until: r.now.Add(untouchedFor)}
 }
 
 // settle settles a call twice, often one that has expired.
@@ -333,7 +333,7 @@ func (r *run) renew() {
 	if call, ok := r.pick(); ok {
 		r.l.Renew(call.ID, r.now)
 		if call.parked == "" {
-			call.until = r.now.Add(lease)
+			call.until = r.now.Add(untouchedFor)
 		}
 	}
 }

@@ -67,7 +67,7 @@ end
 
 local status, index = 'done', 0
 for i, c in ipairs(claims) do
-  c.d, c.n, c.topd, c.topn = 0, 0, 0, 0
+  c.d, c.n, c.topd, c.topn, c.mined, c.minen = 0, 0, 0, 0, 0, 0
   local fields = redis.call('HGETALL', c.key)
   for j = 1, #fields, 2 do
     local amount, expires = fields[j + 1]:match('^(%d+):(%d+)')
@@ -78,6 +78,7 @@ for i, c in ipairs(claims) do
       c.topd, c.topn = c.topd + d, c.topn + n
     else
       c.d, c.n = c.d + d, c.n + n
+      if fields[j]:match('/(.*)$') == ARGV[1] then c.mined, c.minen = c.mined + d, c.minen + n end
     end
   end
   local d, n = split(c.limit)
@@ -100,6 +101,7 @@ for _, c in ipairs(claims) do
   local own = join(d, n + grant)
   if grant > 0 then note(c, own) end
   reply[#reply + 1] = own
+  reply[#reply + 1] = join(c.mined, c.minen + grant)
   reply[#reply + 1] = join(c.d, c.n + grant)
   reply[#reply + 1] = join(c.topd, c.topn)
 end

@@ -54,6 +54,16 @@ func (m *model) account(key string) *modelAccount {
 	return a
 }
 
+// of adds up what one replica has of it.
+func (a *modelAccount) of(replica string, now time.Time) (mine pricing.Money) {
+	for f, g := range a.grants {
+		if f.replica == replica && g.expires.After(now) {
+			mine += g.amount
+		}
+	}
+	return mine
+}
+
 // sums adds up what counts at a moment.
 func (a *modelAccount) sums(now time.Time) (all, topUps pricing.Money) {
 	for _, g := range a.grants {
@@ -103,7 +113,7 @@ func (m *model) do(op *Op, now time.Time) Reply {
 	for i := range op.Claims {
 		c := &op.Claims[i]
 		all, topUps := m.account(c.Key).sums(now)
-		r.Figures = append(r.Figures, Figure{Own: c.Have, All: all, TopUps: topUps})
+		r.Figures = append(r.Figures, Figure{c.Have, m.account(c.Key).of(op.Replica, now), all, topUps})
 		left[i] = c.Limit + topUps - all
 		if c.Need > 0 && c.Need > left[i] && r.Status == Done {
 			r.Status, r.Index = Refused, i
@@ -120,6 +130,7 @@ func (m *model) do(op *Op, now time.Time) Reply {
 			}
 			m.note(op, c, c.Have+grant, now)
 			r.Figures[i].Own += grant
+			r.Figures[i].Mine += grant
 			r.Figures[i].All += grant
 		}
 	}

@@ -178,13 +178,13 @@ func parseReply(fields any, claims int) (Reply, error) {
 	case WrongWindow:
 		return r, p.err
 	}
-	if len(text) != 4+3*claims {
+	if len(text) != 4+4*claims {
 		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
 	}
 	r.Index = int(p.at(3)) - 1
 	r.Figures = make([]Figure, claims)
 	for i := range r.Figures {
-		r.Figures[i] = Figure{pricing.Money(p.at(4 + 3*i)), pricing.Money(p.at(5 + 3*i)), pricing.Money(p.at(6 + 3*i))}
+		r.Figures[i] = Figure{Own: p.money(4 + 4*i), Mine: p.money(5 + 4*i), All: p.money(6 + 4*i), TopUps: p.money(7 + 4*i)}
 	}
 	return r, p.err
 }
@@ -202,3 +202,5 @@ func (n *numbers) at(i int) int64 {
 	}
 	return v
 }
+
+func (n *numbers) money(i int) pricing.Money { return pricing.Money(n.at(i)) }
