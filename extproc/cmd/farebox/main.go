@@ -32,6 +32,7 @@ usage: farebox COMMAND [flags]
   check      check a policy file
   explain    say what a policy would do with a request on standard input
   policy     policy compile FILE: print a policy for the proxy-wasm filter
+  budgets    show what budgets have spent and left, or top one up
   meter      say what recorded calls cost
   envoy      print an Envoy configuration for a policy
   prices     list the prices that the catalogue knows
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, e env) int {
 	}
 	commands := map[string]func(context.Context, []string, env) int{
 		"serve": runServe, "check": runCheck, "explain": runExplain, "policy": runPolicy, "envoy": runEnvoy,
-		"prices": runPrices, "version": runVersion, "meter": runMeter,
+		"prices": runPrices, "version": runVersion, "budgets": runBudgets, "meter": runMeter,
 	}
 	switch name := args[0]; name {
 	case "help", "-h", "--help":

@@ -19,14 +19,14 @@ type page struct {
 }
 
 // adminServer opens the admin port; serve answers on it.
-func (p *parts) adminServer(address string) (*page, error) {
+func (p *parts) adminServer(address string, token admin.Token) (*page, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the admin page: %w", err)
 	}
 	handler := admin.New(admin.Config{
 		Ledger: p.ledger, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
-		Gatherer: p.registry, Now: p.now, Logger: p.logger, Loopback: isLoopback(l.Addr().String()),
+		Gatherer: p.registry, Now: p.now, Logger: p.logger, Loopback: isLoopback(l.Addr().String()), Token: token,
 	})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	return &page{listener: l, server: server, addr: l.Addr().String()}, nil

@@ -30,6 +30,7 @@ const gcPercent = 400
 // serveFlags are the flags of farebox serve.
 type serveFlags struct {
 	policy, listen, admin, state string
+	token                        string
 	access                       access
 	drain                        time.Duration
 	level                        slog.Level
@@ -41,6 +42,7 @@ func runServe(ctx context.Context, args []string, e env) int {
 	f.StringVar(&s.policy, "policy", "", "policy `FILE`")
 	f.StringVar(&s.listen, "listen", "unix:/run/farebox/extproc.sock", "where Envoy connects: unix:PATH or `HOST:PORT`")
 	f.StringVar(&s.admin, "admin", "127.0.0.1:9902", "`HOST:PORT` of page, metrics and health")
+	f.StringVar(&s.token, "admin-token", "", "file:`PATH` of a token that lets an operator top up budgets; without one nobody can")
 	f.StringVar(&s.state, "state", "/var/lib/farebox", "`DIR` of journal and ledger")
 	f.DurationVar(&s.drain, "drain", 10*time.Second, "how long a shutdown waits for answers that are streaming")
 	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
@@ -68,6 +70,10 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 	if err != nil {
 		return err
 	}
+	token, err := adminToken(s.token)
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	parts, err := open(ctx, s, metrics.New(registry), registry, logger, e)
@@ -85,7 +91,7 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 	extprocv3.RegisterExternalProcessorServer(server, processor)
 	healthServer := health.NewServer()
 	healthv1.RegisterHealthServer(server, healthServer)
-	page, err := parts.adminServer(s.admin)
+	page, err := parts.adminServer(s.admin, token)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

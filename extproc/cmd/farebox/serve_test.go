@@ -80,6 +80,9 @@ func startServiceIn(t *testing.T, dir string) *service {
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	args := []string{"serve", "--policy", s.policy, "--listen", "unix:" + s.socket, "--admin", "127.0.0.1:0", "--state", filepath.Join(dir, "state"), "--drain", "100ms"}
+	if token := filepath.Join(dir, "token"); exists(token) {
+		args = append(args, "--admin-token", "file:"+token)
+	}
 	go func() { s.status <- run(ctx, args, env{stdout: io.Discard, stderr: s.stderr, now: time.Now}) }()
 	t.Cleanup(func() { s.stop(); s.wait(t) })
 	started := regexp.MustCompile(`msg=started .*admin=(\S+)`)

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/admin"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// leastToken is the shortest token that opens anything, in bytes: 16 random ones are more than anybody guesses.
+const leastToken = 16
+
+// maxAnswer bounds what is read from the admin port, in bytes: the balances of some hundred thousand scopes.
+const maxAnswer = 256 << 20
+
+const budgetsSynopsis = `budgets [--admin URL | --state DIR --policy FILE] [--json] [--budget NAME]
+       farebox budgets topup NAME --amount AMOUNT --reason TEXT --token FILE [flags]`
+
+// budgetsFlags are the flags of farebox budgets.
+type budgetsFlags struct {
+	admin, state, policy, budget string
+	json                         bool
+
+	amount, reason, token, who, until string
+	scope                             list
+}
+
+func (b *budgetsFlags) define(f *flag.FlagSet) {
+	f.StringVar(&b.admin, "admin", "http://127.0.0.1:9902", "`URL` of a server's admin port")
+	f.StringVar(&b.state, "state", "", "state `DIR` of a server that does not run; what it left open is settled, as by its next start")
+	f.StringVar(&b.policy, "policy", "", "with --state: policy `FILE` with the budgets")
+	f.StringVar(&b.budget, "budget", "", "show the budget of this `NAME` only")
+	f.BoolVar(&b.json, "json", false, "print JSON")
+	f.StringVar(&b.amount, "amount", "", "topup: `AMOUNT` to raise the limit by until the window ends, in dollars")
+	f.Var(&b.scope, "scope", "topup: `NAME=VALUE` of a dimension that the budget counts by; may be repeated")
+	f.StringVar(&b.until, "until", "", "topup: `TIME` when it ends, in RFC 3339, if before the window does")
+	f.StringVar(&b.reason, "reason", "", "topup: `TEXT` for the ledger")
+	f.StringVar(&b.who, "who", "", "topup: `NAME` for the ledger (default $USER)")
+	f.StringVar(&b.token, "token", "", "topup: `FILE` with the token of farebox serve --admin-token")
+}
+
+// runBudgets shows how budgets stand, or tops one up.
+func runBudgets(ctx context.Context, args []string, e env) int {
+	var b budgetsFlags
+	f := flags("budgets", budgetsSynopsis, e)
+	b.define(f)
+	topUp := len(args) > 1 && args[0] == "topup" && !strings.HasPrefix(args[1], "-")
+	if topUp {
+		b.budget, args = args[1], args[2:]
+	}
+	if status, ok := parse(f, args); !ok {
+		return status
+	}
+	if f.NArg() > 0 || (b.state != "") != (b.policy != "") || (topUp && (b.amount == "" || b.token == "" || b.state != "")) {
+		f.Usage()
+		return statusUsage
+	}
+	do := b.show
+	if topUp {
+		do = b.topUp
+	}
+	if err := do(ctx, e); err != nil {
+		return e.fail(err)
+	}
+	return statusOK
+}
+
+// show prints how budgets stand.
+func (b *budgetsFlags) show(ctx context.Context, e env) error {
+	read := b.ask
+	if b.state != "" {
+		read = b.open
+	}
+	budgets, err := read(ctx, e)
+	if err != nil {
+		return err
+	}
+	if b.json {
+		out := json.NewEncoder(e.stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(budgets)
+	}
+	return printBudgets(e.stdout, budgets)
+}
+
+// ask reads the budgets of a server.
+func (b *budgetsFlags) ask(ctx context.Context, _ env) (budgets admin.Budgets, err error) {
+	at, err := b.url("api", "budgets")
+	if err != nil {
+		return budgets, err
+	}
+	if b.budget != "" {
+		at += "?budget=" + url.QueryEscape(b.budget)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return budgets, err
+	}
+	return budgets, call(request, &budgets)
+}
+
+// open reads the budgets from the folder of a server that does not run.
+func (b *budgetsFlags) open(ctx context.Context, e env) (budgets admin.Budgets, err error) {
+	if _, err := os.Stat(filepath.Join(b.state, "ledger.db")); err != nil {
+		return budgets, fmt.Errorf("no ledger in %q: %w", b.state, err)
+	}
+	set, _, err := readPolicy(b.policy, e.stderr)
+	if err != nil {
+		return budgets, err
+	}
+	logger := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	l, err := ledger.Open(b.state, ledger.Options{Now: e.now, Logger: logger})
+	if errors.Is(err, ledger.ErrInUse) {
+		return budgets, fmt.Errorf("%w; ask it with --admin", err)
+	}
+	if err != nil {
+		return budgets, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := l.SetBudgets(ctx, set.Policy().Budgets, e.now()); err != nil {
+		return budgets, err
+	}
+	other := func(row ledger.Balance) bool { return b.budget != "" && string(row.Budget) != b.budget }
+	return admin.NewBudgets(slices.DeleteFunc(l.Balances(e.now()), other), e.now()), nil
+}
+
+// topUp raises the limit of a budget of a server.
+func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
+	order, err := b.order()
+	if err != nil {
+		return err
+	}
+	token, err := readToken(b.token)
+	if err != nil {
+		return err
+	}
+	at, err := b.url("api", "budgets", b.budget, "topup")
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(order)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	var done admin.TopUp
+	if err := call(request, &done); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s topped up by %s until %s\n", b.budget, done.Amount, moment(done.Until))
+	return err
+}
+
+// order is what the flags ask for.
+func (b *budgetsFlags) order() (*admin.Order, error) {
+	amount, err := pricing.ParseMoney(strings.ReplaceAll(strings.TrimPrefix(b.amount, "$"), ",", ""))
+	if err != nil {
+		return nil, fmt.Errorf("amount %q: %w", b.amount, err)
+	}
+	o := &admin.Order{Amount: admin.Dollars(amount), Who: cmp.Or(b.who, os.Getenv("USER")), Reason: b.reason}
+	for _, s := range b.scope {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("scope %q: want NAME=VALUE", s)
+		}
+		if o.Scope == nil {
+			o.Scope = map[policies.DimensionName]string{}
+		}
+		o.Scope[policies.DimensionName(name)] = value
+	}
+	if b.until != "" {
+		if o.Until, err = time.Parse(time.RFC3339, b.until); err != nil {
+			return nil, fmt.Errorf("until %q: want a time such as 2026-11-24T18:00:00Z", b.until)
+		}
+	}
+	return o, nil
+}
+
+// url returns an address on the admin port.
+func (b *budgetsFlags) url(path ...string) (string, error) {
+	base, err := url.Parse(b.admin)
+	if err != nil || base.Host == "" {
+		return "", fmt.Errorf("admin %q: want a URL such as http://127.0.0.1:9902", b.admin)
+	}
+	for i := range path {
+		path[i] = url.PathEscape(path[i])
+	}
+	return base.JoinPath(path...).String(), nil
+}
+
+// call sends a request to the admin port and reads the JSON of its answer.
+func call(request *http.Request, answer any) error {
+	client := http.Client{Timeout: time.Minute}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read answer of the admin port: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var refusal struct{ Error string }
+		if json.Unmarshal(text, &refusal) != nil || refusal.Error == "" {
+			refusal.Error = strings.TrimSpace(string(text[:min(len(text), 200)]))
+		}
+		return fmt.Errorf("the admin port answered %s: %s", response.Status, refusal.Error)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return fmt.Errorf("read answer of the admin port: %w", err)
+	}
+	return nil
+}
+
+// printBudgets prints a table.
+func printBudgets(w io.Writer, budgets admin.Budgets) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\tLEFT\tREFILLS\tNOTES\n")
+	for i := range budgets.Budgets {
+		b := &budgets.Budgets[i]
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved, b.Left, moment(b.Refills), notes(b))
+	}
+	return table.Flush()
+}
+
+// scopeWords prints the values of a scope in the order of names.
+func scopeWords(scope map[policies.DimensionName]string) string {
+	words := make([]string, 0, len(scope))
+	for _, name := range slices.Sorted(maps.Keys(scope)) {
+		words = append(words, visible(string(name)+"="+scope[name]))
+	}
+	return cmp.Or(strings.Join(words, " "), "everybody")
+}
+
+// notes says what is special about a balance.
+func notes(b *admin.Budget) string {
+	var words []string
+	if b.Soft {
+		words = append(words, "soft")
+	}
+	if b.FreeOnly {
+		words = append(words, "free only when spent")
+	}
+	for _, s := range b.Steps {
+		if s.Passed {
+			words = append(words, fmt.Sprintf("passed %d%%: %s", s.Percent, s.Do))
+		}
+	}
+	for _, t := range b.TopUps {
+		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until), t.Who, t.Reason)))
+	}
+	return cmp.Or(strings.Join(words, "; "), "-")
+}
+
+// visible makes a text that a client may have chosen fit for a terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// readToken reads the first line of a file.
+func readToken(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	if line = strings.TrimSpace(line); len(line) < leastToken {
+		return "", fmt.Errorf("token in %q: shorter than %d bytes", path, leastToken)
+	}
+	return line, nil
+}
+
+// adminToken reads the token that --admin-token names, the zero token for "".
+func adminToken(source string) (admin.Token, error) {
+	if source == "" {
+		return admin.Token{}, nil
+	}
+	path, ok := strings.CutPrefix(source, "file:")
+	if !ok {
+		return admin.Token{}, errors.New("admin-token: want file:PATH")
+	}
+	text, err := readToken(path)
+	if err != nil {
+		return admin.Token{}, err
+	}
+	return admin.NewToken(text), nil
+}

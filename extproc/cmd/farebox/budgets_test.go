@@ -1,0 +1,104 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// spend leaves a call in the ledger of a folder: spend DIR NAME=VALUE DOLLARS
+func spend(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: spend DIR NAME=VALUE DOLLARS")
+	}
+	cost, err := pricing.ParseMoney(args[2])
+	ts.Check(err)
+	name, value, _ := strings.Cut(args[1], "=")
+	l, err := ledger.Open(ts.MkAbs(args[0]), ledger.Options{Now: scriptClock})
+	ts.Check(err)
+	id := ledger.NewID(scriptClock())
+	call := ledger.Call{ID: id, Dims: []ledger.Dim{{Name: policies.DimensionName(name), Value: value, Verified: true}}}
+	ts.Check(l.Reserve(ledger.Reservation{Call: call, Bound: cost, Charge: cost}, scriptClock()))
+	ts.Check(l.Settle(ledger.Entry{
+		Call: ledger.Call{ID: id}, Settled: scriptClock(), Outcome: ledger.OK, Cost: cost, Baseline: cost, Charge: cost,
+	}))
+	ts.Check(l.Close())
+}
+
+const teamPolicy = `version: 1
+mode: enforce
+dimensions:
+  team: {from: [header:x-team], trusted: true}
+budgets:
+  - {name: every team, limit: $500 per month, per: team}
+`
+
+// farebox runs a command and returns its exit status and what it printed.
+func farebox(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out strings.Builder
+	status := run(t.Context(), args, env{strings.NewReader(""), &out, &out, time.Now})
+	return status, out.String()
+}
+
+func TestAnOperatorTopsUpABudget(t *testing.T) {
+	dir := shortDir(t)
+	token, guess := filepath.Join(dir, "token"), filepath.Join(dir, "guess")
+	check(t, os.WriteFile(filepath.Join(dir, "p.yaml"), []byte(teamPolicy), 0o600))
+	check(t, os.WriteFile(token, []byte("correct horse battery\n"), 0o600))
+	check(t, os.WriteFile(guess, []byte("correct horse battery staple\n"), 0o600))
+	s := startServiceIn(t, dir)
+	admin := "http://" + s.admin
+	topUp := []string{"budgets", "topup", "every team", "--admin", admin, "--amount", "$50", "--reason", "launch", "--who", "ada"}
+	status, out := farebox(t, append(topUp, "--token", guess, "--scope", "team=search")...)
+	if status != statusFailed || !strings.Contains(out, "401") || !strings.Contains(out, "operator's token") {
+		t.Errorf("with a wrong token: exit status %d, %s", status, out)
+	}
+	status, out = farebox(t, append(topUp, "--token", token, "--scope", "user=ada")...)
+	if status != statusFailed || !strings.Contains(out, `does not count by "user"`) {
+		t.Errorf("with a scope that is none: exit status %d, %s", status, out)
+	}
+	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=search")...)
+	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 until ") {
+		t.Errorf("exit status %d, %s", status, out)
+	}
+	status, out = farebox(t, "budgets", "--admin", admin)
+	if status != statusOK || !strings.Contains(out, "team=search  $550.00") || !strings.Contains(out, "by ada: launch") {
+		t.Errorf("exit status %d, budgets:\n%s", status, out)
+	}
+	if status, out = farebox(t, "budgets", "--state", filepath.Join(dir, "state"), "--policy", s.policy); status != statusFailed ||
+		!strings.Contains(out, "ask it with --admin") {
+		t.Errorf("beside a running server: exit status %d, %s", status, out)
+	}
+	s.stop()
+	s.wait(t)
+	s = startServiceIn(t, dir)
+	if status, out = farebox(t, "budgets", "--admin", "http://"+s.admin, "--budget", "every team"); status != statusOK ||
+		!strings.Contains(out, "team=search  $550.00") {
+		t.Errorf("after a restart: exit status %d, budgets:\n%s", status, out)
+	}
+}
+
+func TestATokenForTheAdminPortIsAFile(t *testing.T) {
+	for _, tt := range []struct{ source, want string }{
+		{"correct horse battery", "want file:PATH"},
+		{"file:" + filepath.Join(t.TempDir(), "none"), "no such file"},
+	} {
+		if _, err := adminToken(tt.source); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: got %v, want %q", tt.source, err, tt.want)
+		}
+	}
+}
