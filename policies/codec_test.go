@@ -59,7 +59,7 @@ func codecListings() []pricing.Listing {
 	fees := pricing.Fees{Request: 21, WebSearch: 22, FileSearch: 23, CodeRun: 24, SearchUnit: 25, Image: 26, Second: 27, Character: 28}
 	price := pricing.Price{Rates: rates, Fees: fees, Brackets: []pricing.Bracket{{Above: 200_000, Rates: rates}}}
 	return []pricing.Listing{
-		{Provider: "openai", Model: "m", Aliases: []pricing.ModelName{"n"},
+		{Provider: "openai", Model: "m", Aliases: []pricing.ModelName{"n"}, Unpriced: true,
 			Price: price, Variants: []pricing.Variant{{Service: pricing.Flex, Price: price}},
 			Uplifts: []pricing.Uplift{{Region: "us", PPM: 1_100_000}},
 			Limits:  pricing.Limits{Context: 8, MaxOutput: 9, CacheMinimum: 10},

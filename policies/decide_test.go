@@ -228,7 +228,7 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 		{"a cheaper class", chat, chatWith(`,"service_tier":"flex"`), true},
 		{"a dearer class", chat, chatWith(`,"service_tier":"priority"`), true},
 		{"a dearer speed", messages, messageWith(`,"speed":"fast"`), true},
-		{"a dearer place", messages, messageWith(`,"inference_geo":"us"`), true},
+		{"a place that nobody lists another price for", messages, messageWith(`,"inference_geo":"us"`), false},
 		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), false},
 		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), false},
 		{"models to choose from", chat, chatWith(`,"models":["gpt-6-astra"]`), true},

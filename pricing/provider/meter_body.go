@@ -185,7 +185,7 @@ func (m *Meter) setModel(s *jsonscan.Scanner) {
 // setService reads the class of service that a call was billed under.
 func (m *Meter) setService(s *jsonscan.Scanner) {
 	if t := s.Next(); t.Kind == jsonscan.String {
-		m.service = serviceOf(s.Text(t))
+		m.service, m.tiered = serviceOf(s.Text(t)), true
 		if m.service == pricing.Flex && m.vendor == Groq {
 			m.service = pricing.Standard // dearer is only what waits less: https://console.groq.com/docs/service-tiers
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -157,7 +156,7 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 // of the settlement alone.
 func (l *Ledger) adjust(was expired, e Entry) error {
 	e.bookOn(&was.Reservation)
-	e.Detail = strings.TrimSuffix(string(e.Outcome)+", after its lease: "+e.Detail, ": ")
+	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
 	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
 	e.Cost -= was.entry.Cost
 	e.Baseline -= was.entry.Baseline
