@@ -199,8 +199,12 @@ func openAIFields(body []byte, f *Fault) []byte {
 
 func anthropicError(f *Fault) []byte {
 	kind := errorShapes[f.Kind].anthropic
-	if f.Kind == BudgetExhausted && f.Status == 402 {
+	switch {
+	case f.Kind != BudgetExhausted:
+	case f.Status == 402:
 		kind = "billing_error"
+	case f.Status == 403:
+		kind = "permission_error"
 	}
 	body := jsonscan.AppendString([]byte(`{"type":"error","error":{"type":`), kind)
 	body = jsonscan.AppendString(append(body, `,"message":`...), f.Message)

@@ -142,7 +142,7 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 		{"Azure's own data", chatPath, `"data_sources":[{}]`, terms{Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"Gemini's search", geminiPath, `"tools":[{"googleSearch":{}}]`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"Gemini's code, which has no fee", geminiPath, `"tools":[{"codeExecution":{}}]`, terms{Media: "in", Endless: true, Facts: "ServerTools"}},
-		{"sound out", chatPath, `"modalities":["text","audio"],"audio":{"voice":"v"}`, terms{Rounds: 1, Media: "inout", Facts: "Audio"}},
+		{"sound out", chatPath, `"modalities":["text","audio"],"audio":{"voice":"v"}`, terms{Rounds: 1, Media: "out", Facts: "Audio"}},
 		{"pictures out", geminiPath, `"generationConfig":{"responseModalities":["TEXT","IMAGE"]}`, terms{Rounds: 1, Media: "out"}},
 		{"any class", chatPath, `"service_tier":"auto"`, terms{Rounds: 1, Auto: true}},
 		{"the usual class", chatPath, `"service_tier":"default"`, terms{Rounds: 1}},
@@ -163,6 +163,35 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestCloudsTakeTheClassOfServiceInHeaders(t *testing.T) {
+	const tier, latency, vertex = "x-amzn-bedrock-service-tier", "x-amzn-bedrock-performanceconfig-latency", "x-vertex-ai-llm-shared-request-type"
+	for _, tt := range []struct {
+		path, header, value string
+		want                pricing.Service
+	}{
+		{"/model/anthropic.claude/invoke", tier, "priority", pricing.Priority},
+		{"/model/anthropic.claude/invoke", tier, "default", pricing.Standard},
+		{"/model/anthropic.claude/invoke", tier, "reserved", "reserved"},
+		{conversePath, latency, "optimized", "optimized"},
+		{conversePath, vertex, "flex", pricing.Standard},
+		{vertexPath, vertex, "flex", pricing.Flex},
+		{geminiPath, vertex, "PRIORITY", pricing.Priority},
+		{chatPath, vertex, "flex", pricing.Standard},
+		{chatPath, tier, "flex", pricing.Standard},
+	} {
+		r := parse(t, tt.path, `{"model":"m"}`)
+		r.ReadHeaders(func(name string) string {
+			if name == tt.header {
+				return tt.value
+			}
+			return ""
+		})
+		if r.Service != tt.want || r.Facts.Has(provider.ServiceTier) != (tt.want != pricing.Standard) {
+			t.Errorf("%s with %s: %s asks for %q, facts %s, want %q", tt.path, tt.header, tt.value, r.Service, factNames(r.Facts), tt.want)
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ func (p *requestParser) finishTerms() {
 	if p.partials > 0 { // https://platform.openai.com/docs/guides/image-generation: 100 tokens each
 		r.PredictedBytes = 100 * p.partials * r.Choices
 	}
-	r.InputMedia = r.InputMedia || r.mediaParts > 0 || r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools|Audio)
+	r.InputMedia = r.InputMedia || r.mediaParts > 0 || r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools)
 	r.OutputMedia = r.OutputMedia || hasAnyPart(string(r.Model), "image", "audio", "tts")
 }
 
@@ -136,6 +136,27 @@ func (p *requestParser) service(v jsonscan.Token) {
 		p.terms("unknown")
 	case s != pricing.Standard:
 		p.terms(s)
+	}
+}
+
+// ReadHeaders reads the class of service that clouds take in headers of the request, by names in lower case. It belongs
+// to reading the call: to be called once, right after ParseRequest.
+//
+// Sources, as read in November 2026: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
+// and https://docs.cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
+func (r *Request) ReadHeaders(header func(name string) string) {
+	names := [2]string{"x-vertex-ai-llm-shared-request-type"}
+	if r.API == BedrockConverse || r.API == BedrockInvoke {
+		names = [...]string{"x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"}
+	}
+	for _, name := range names {
+		if name == "" || r.ModelAt.End == 0 {
+			continue
+		}
+		if s := serviceOf([]byte(header(name))); s != pricing.Standard {
+			r.Facts |= ServiceTier
+			r.Service = s
+		}
 	}
 }
 

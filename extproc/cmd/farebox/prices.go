@@ -9,7 +9,10 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
-func runPrices(_ context.Context, args []string, e env) int {
+func runPrices(ctx context.Context, args []string, e env) int {
+	if len(args) > 0 && args[0] == "rerate" {
+		return runRerate(ctx, args[1:], e)
+	}
 	f := flags("prices", "prices list", e)
 	if status, ok := parse(f, args); !ok {
 		return status

@@ -39,6 +39,7 @@ func (x *Exchange) decide(body []byte) Reply {
 	if err != nil {
 		return x.unreadable(err)
 	}
+	x.call.ReadHeaders(x.in.header)
 	x.input = x.call.InputEstimate()
 	path, _, _ := strings.Cut(x.in.Path, "?")
 	request := policies.Request{
