@@ -96,7 +96,7 @@ func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 
 // keepLeases settles what nobody renews, until ctx is done.
 func (l *Ledger) keepLeases(ctx context.Context) {
-	ticker := time.NewTicker(min(max(l.options.Lease/20, time.Second), time.Minute))
+	ticker := time.NewTicker(max(l.options.Lease/20, time.Second))
 	defer ticker.Stop()
 	for {
 		select {
