@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -233,22 +232,11 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
 	s := startServer(t)
-	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond})
+	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
 	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}}
 	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica: got %v, want an error that says so", err)
 	}
-}
-
-// freePort returns a port of loopback that nobody listens on.
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestOpenRedisSaysWhatIsWrongAndNoPassword(t *testing.T) {
