@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -30,7 +29,7 @@ type server struct {
 // startServer starts a server on a socket in a folder of its own.
 func startServer(tb testing.TB, args ...string) *server {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") // tb.TempDir is too long for a socket's path
+	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -270,10 +269,3 @@ func TestOpenRedisReadsTheAddressFromAFile(t *testing.T) {
 }
 
 var errNoStore = errors.New("no store")
-
-// noStore is a store that never answers.
-type noStore struct{}
-
-func (noStore) Do(context.Context, Op) (Reply, error) { return Reply{}, errNoStore }
-func (noStore) TopUp(context.Context, TopUp) error    { return errNoStore }
-func (noStore) Close() error                          { return nil }

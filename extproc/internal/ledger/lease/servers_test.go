@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -100,4 +102,23 @@ func TestACluster(t *testing.T) {
 	if err == nil {
 		t.Error("a cluster without copies had one")
 	}
+}
+
+func TestThroughASentinel(t *testing.T) {
+	_, port := startOnPort(t)
+	sentinelPort := freePort(t)
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	text := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor balances 127.0.0.1 %s 1\n", sentinelPort, port)
+	must(t, os.WriteFile(conf, []byte(text), 0o600))
+	sentinel := exec.Command("redis-server", conf, "--sentinel")
+	must(t, sentinel.Start())
+	t.Cleanup(func() {
+		_ = sentinel.Process.Kill()
+		_ = sentinel.Wait()
+	})
+	r, err := OpenRedis("redis://127.0.0.1:"+sentinelPort+"/0?master_name=balances", RedisOptions{Timeout: 2 * time.Second})
+	must(t, err)
+	defer r.Close()
+	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
+	eventually(t, "beat", func() error { return h.Beat(t.Context()) })
 }
