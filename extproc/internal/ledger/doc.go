@@ -11,7 +11,19 @@
 // a verified value. Budgets that differ only in name or limit share it, so renaming a budget keeps what was
 // spent, and a budget that is added in mid-month starts with what the entries of the month add up to. A call is
 // charged to the window in which it was reserved. An estimated entry counts at what was reserved, as a provider
-// may bill what nobody saw, unless the budget says "aborted: estimate".
+// may bill what nobody saw, unless the budget says "aborted: estimate" or is soft.
+//
+// A rolling window is a row of grains. What a call reserves and spends belongs to the grain in which it was reserved;
+// grains that began within the last Length and one Grain count. A soft budget holds what calls are expected to cost,
+// counts labels that nobody verified, and refuses nothing. A TopUp raises the limit of one scope until the window ends.
+//
+// # Leases
+//
+// The owner of a reservation settles, releases or renews it within Options.Lease. What nobody renews is settled as
+// lost, at its bound, and nothing is freed. If the owner comes after all, an entry of its own, with Outcome Adjusted,
+// corrects the lost one by the difference: both together are what the call came to, in entries and in balances. That
+// works for a day, in the same process; later, the settlement is a duplicate and the bound stands. A reservation whose
+// answer is fetched later is parked under a key: it stays open until a moment of its own, across restarts.
 //
 // # Journal
 //
@@ -25,12 +37,13 @@
 //
 //	segment = "fbxjrnl1" first(8 bytes)              first: the sequence number of the first record
 //	record  = length(4) checksum(4) payload          length of the payload, 1 to 1 MiB
-//	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one
+//	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one,
+//	                                                 'P' Reservation with key and until, 'T' TopUp
 //
 // The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is one
 // write(2), so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a
 // power cut loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations
-// that are still open, and the old one goes once SQLite has everything in it. The sink, which feeds SQLite, has its
+// that are still open and the top-ups in force, and the old one goes once SQLite has everything in it. The sink, which feeds SQLite, has its
 // entries from memory while it keeps up; after a restart, or when too many wait, it reads the segments. Either way
 // the transaction that adds entries moves the position in the journal past their records.
 //
@@ -39,7 +52,9 @@
 //   - the folder is in use: Open says by whom
 //   - a torn tail, as a crash leaves it: cut off at Open, with a warning
 //   - damage elsewhere in the journal: Open returns a *CorruptError with file and offset
-//   - reservations of a process that died: settled at Open as lost, estimated, counted at what was reserved
+//   - reservations of a process that died: settled at Open as lost, estimated, counted at what was reserved, unless
+//     they are parked
+//   - reservations that nobody settles or renews: settled likewise, and counted in Stats.Expired
 //   - the journal cannot be written (disk full): Reserve refuses with ErrJournal; Book holds in memory; Settle,
 //     Release and Record keep their entry, return ErrJournal, and the entry is written as soon as that works.
 //     Healthy says so. What is reserved stays reserved until then

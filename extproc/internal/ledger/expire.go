@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each.
+// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each. Those beyond count at
+// their bound for good.
 const maxExpired = 1 << 12
 
 // rememberFor is how long a settlement may come after the lease has expired.
@@ -110,16 +111,14 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 func (l *Ledger) expire(now time.Time) {
 	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
-		l.mu.Lock()
-		e := l.expired[o.ID]
-		l.mu.Unlock()
-		if err := l.finish(o, e.entry); err != nil {
+		e := lost(&o.Reservation, now, "nobody renewed it")
+		if err := l.finish(o, e); err != nil {
 			l.options.Logger.LogAttrs(context.Background(), slog.LevelError, "expired call not settled",
 				slog.String("request_id", o.ID.String()), slog.Any("err", err))
 			continue
 		}
 		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call settled that nobody renewed",
-			slog.String("request_id", o.ID.String()), slog.String("cost_usd", e.entry.Cost.String()))
+			slog.String("request_id", o.ID.String()), slog.String("cost_usd", e.Cost.String()))
 	}
 	l.mu.Lock()
 	over := l.books.dropTopUps(now)
@@ -140,11 +139,13 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 	}
 	var out []*open
 	for id, o := range l.open {
-		if o.settling || now.Before(o.until) || len(l.expired) >= maxExpired {
+		if o.settling || now.Before(o.until) {
 			continue
 		}
 		o.settling = true
-		l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "nobody renewed it")}
+		if len(l.expired) < maxExpired {
+			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "")}
+		}
 		l.stats.Expired++
 		out = append(out, o)
 	}

@@ -252,7 +252,8 @@ func (l *Ledger) Close() error {
 	l.stop()
 	l.wait.Wait()
 	l.retryQueue()
-	err := errors.Join(l.unshare(), l.sink.drain(context.Background()))
+	l.unshare()
+	err := l.sink.drain(context.Background())
 	l.drainOthers()
 	l.mu.Lock()
 	if n := len(l.queue); n > 0 {
@@ -284,6 +285,9 @@ func (l *Ledger) closeFiles() error {
 	var errs []error
 	for _, f := range l.feeds() {
 		f.close()
+	}
+	if l.options.Shared != nil {
+		errs = append(errs, l.options.Shared.Close())
 	}
 	for _, s := range l.options.Sinks {
 		errs = append(errs, s.Close())
