@@ -52,7 +52,11 @@ func listPrices(to io.Writer, t *pricing.Table, filter *priceFilter, at time.Tim
 		if !filter.takes(l) || (!l.Unpriced && t.Lookup(l.Provider, l.Model, at) != l) {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Provider, l.Model, mainRates(&l.Price, l.Unpriced), l.Source, l.AsOf, state(l))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s", l.Provider, l.Model, mainRates(&l.Price, l.Unpriced), l.Source, l.AsOf)
+		if s := state(l); s != "" {
+			fmt.Fprintf(w, "\t%s", s)
+		}
+		fmt.Fprintln(w)
 		if r := l.Rival; r != nil && filter.disputed {
 			fmt.Fprintf(w, "\t\t%s\t%s\t%s\tone side\n", mainRates(&r.Price, false), l.Source, l.AsOf)
 			fmt.Fprintf(w, "\t\t%s\t%s\t%s\tthe other\n", mainRates(&r.Other, false), r.Source, r.AsOf)

@@ -37,6 +37,7 @@ func Merge(in Lists, curated []pricing.Listing) ([]pricing.Listing, error) {
 	m := merger{at: at, first: make(map[pricing.Model][]offer), second: make(map[pricing.Model][]offer), kin: make(kin)}
 	m.index(mend(llm), mend(gen))
 	out := m.merge()
+	halve(out)
 	out = beneath(out, curated, m.kin)
 	out = bedrockNames(out, curated)
 	return ordered(append(out, resold(out, curated)...)), nil

@@ -100,6 +100,34 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestBatchesAtHalfThePrice(t *testing.T) {
+	out, err := Merge(Lists{
+		LiteLLM: strings.NewReader(`{` + flat("openai", "m", 2, 4) + `,` + flat("openai", "m-realtime", 2, 4) + `,` + flat("groq", "groq/m", 2, 4) + `,` +
+			flat("vertex_ai-llama_models", "vertex_ai/llama", 2, 4) + `,` + flat("gemini", "gemini/gemini-m", 2, 4) + `,
+			"n": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 2e-06, "output_cost_per_token": 4e-06,
+				"input_cost_per_token_batches": 1.5e-06, "output_cost_per_token_batches": 3e-06, "input_cost_per_token_priority": 3e-06, "output_cost_per_token_priority": 6e-06}}`),
+		GenAI: strings.NewReader(`[]`), LiteLLMSource: day, GenAISource: day,
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range out {
+		line := fmt.Sprintf("%s %s", l.Provider, l.Model)
+		for _, v := range l.Variants {
+			line += fmt.Sprintf(" %s %s/%s", v.Service, v.Price.Input, v.Price.Output)
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"google gemini-m batch 1/2 flex 1/2", "google llama", "groq m", "openai m batch 1/2 flex 1/2", "openai m-realtime",
+		"openai n batch 1.5/3 flex 1/2 priority 3/6",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestRebase(t *testing.T) {
 	at := func(in pricing.Rate, source string) []pricing.Listing {
 		return []pricing.Listing{
