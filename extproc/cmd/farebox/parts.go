@@ -62,7 +62,13 @@ func (p *parts) openStores(ctx context.Context, s serveFlags, set *policies.Set)
 	if err != nil {
 		return nil, err
 	}
-	if p.ledger, err = ledger.Open(s.state, ledger.Options{Now: p.now, Logger: p.logger, OnStep: p.stepPassed, Sinks: sinks}); err != nil {
+	shared, err := s.shared()
+	if err != nil {
+		return nil, err
+	}
+	if p.ledger, err = ledger.Open(s.state, ledger.Options{
+		Now: p.now, Logger: p.logger, OnStep: p.stepPassed, Sinks: sinks, Shared: shared,
+	}); err != nil {
 		return nil, err
 	}
 	p.pools = upstream.Open(s.state, p.now(), p.logger)
@@ -105,6 +111,15 @@ func (p *parts) observe() {
 			Adjusted: s.Adjusted, Bounds: ratios(&s.Bounds), Estimates: ratios(&s.Estimates),
 		}
 	}))
+	if _, ok := p.ledger.Shared(); ok {
+		p.registry.MustRegister(metrics.NewShared(p.leases))
+	}
+}
+
+// leases is how the leases on shared budgets stand.
+func (p *parts) leases() metrics.SharedState {
+	s, _ := p.ledger.Shared()
+	return metrics.SharedState{Trips: s.Trips, Failures: s.Failures, Refusals: s.Refusals, Spare: s.Spare, Down: s.Down}
 }
 
 // sinks is how the databases stand that the journal feeds.

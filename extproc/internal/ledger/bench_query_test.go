@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -111,28 +110,5 @@ func BenchmarkQueries(b *testing.B) {
 				must(b, bm.query())
 			}
 		})
-	}
-}
-
-// BenchmarkMemory is what a ledger holds in memory after that many calls, all of them settled.
-func BenchmarkMemory(b *testing.B) {
-	for b.Loop() {
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		l := openAt(b, b.TempDir(), Options{}, company(pricing.Dollar<<30), perTeam(pricing.Dollar<<30))
-		n := benchEntries(b)
-		for i := range n {
-			r, e := typical(hold(2*cent), paid(NewID(noon), cent))
-			r.Dims, r.ID = team(fmt.Sprint(i%50)), e.ID
-			must(b, l.Reserve(r, noon))
-			must(b, l.Settle(e))
-		}
-		must(b, l.Flush(b.Context()))
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc)-float64(before.HeapAlloc), "heap-bytes")
-		b.ReportMetric((float64(after.HeapAlloc)-float64(before.HeapAlloc))/float64(n)*1e6, "heap-bytes/million-entries")
-		runtime.KeepAlive(l)
 	}
 }

@@ -1,10 +1,14 @@
 package ledger
 
 import (
+	"math"
+	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -28,6 +32,96 @@ func BenchmarkReserveAndSettle(b *testing.B) {
 		r.ID = id
 		must(b, l.Reserve(r, noon))
 		must(b, l.Settle(e))
+	}
+}
+
+// BenchmarkBooks is a reservation and its settlement in memory alone, on budgets of the kinds that there are.
+func BenchmarkBooks(b *testing.B) {
+	models := company(pricing.Dollar << 30)
+	models.Per = []policies.DimensionName{policies.DimModel}
+	for name, budgets := range map[string][]policies.Budget{
+		"one budget":   {company(pricing.Dollar << 30)},
+		"four budgets": {company(pricing.Dollar << 30), perTeam(pricing.Dollar << 30), models, perTeam(pricing.Dollar << 29)},
+		"rolling":      {rolling(pricing.Dollar << 30)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			k := newBooks(budgets...)
+			r, e := typical(hold(2*cent), paid(NewID(noon), cent))
+			r.At = noon
+			e.bookOn(&r)
+			now := noon
+			b.ReportAllocs()
+			for b.Loop() {
+				now = now.Add(10 * time.Millisecond)
+				r.At, e.At = now, now
+				holds, refusal, err := k.hold(&r, now, true)
+				if refusal != nil || err != nil {
+					b.Fatal(refusal, err)
+				}
+				k.free(holds)
+				k.spend(&e, 1)
+			}
+		})
+	}
+}
+
+// BenchmarkFullest is what a scrape of the metrics costs with a hundred thousand scopes, beside what the page reads.
+func BenchmarkFullest(b *testing.B) {
+	sessions := perTeam(pricing.Dollar)
+	l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour}, sessions)
+	for i := range 100_000 {
+		r := hold(cent, team(strconv.Itoa(i))...)
+		r.At = noon
+		if _, _, err := l.books.hold(&r, noon, true); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("fullest", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l.Fullest(noon)
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l.Balances(noon)
+		}
+	})
+}
+
+// BenchmarkMemory says what stays in memory of entries: heap-MB/M-entries for a thousand teams, and heap-B/scope for
+// scopes that are seen once.
+func BenchmarkMemory(b *testing.B) {
+	heap := func() int64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	for name, scopes := range map[string]int{"teams": 1000, "sessions": math.MaxInt} {
+		b.Run(name, func(b *testing.B) {
+			k := newBooks(company(pricing.Dollar<<30), perTeam(pricing.Dollar<<30))
+			before := heap()
+			for i := range b.N {
+				r, e := typical(hold(2*cent), paid(NewID(noon), cent))
+				r.At, r.Dims = noon, team(strconv.Itoa(i%scopes))
+				e.bookOn(&r)
+				holds, _, err := k.hold(&r, noon, true)
+				if err != nil {
+					b.Fatal(err)
+				}
+				k.free(holds)
+				k.spend(&e, 1)
+			}
+			grown := float64(max(0, heap()-before))
+			if scopes == math.MaxInt {
+				b.ReportMetric(grown/float64(b.N), "heap-B/scope")
+			} else {
+				b.ReportMetric(grown/float64(b.N), "heap-MB/M-entries")
+			}
+			runtime.KeepAlive(k)
+		})
 	}
 }
 

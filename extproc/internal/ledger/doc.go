@@ -11,29 +11,53 @@
 // a verified value. Budgets that differ only in name or limit share it, so renaming a budget keeps what was
 // spent, and a budget that is added in mid-month starts with what the entries of the month add up to. A call is
 // charged to the window in which it was reserved. An estimated entry counts at what was reserved, as a provider
-// may bill what nobody saw, unless the budget says "aborted: estimate".
+// may bill what nobody saw, unless the budget says "aborted: estimate" or is soft.
+//
+// A rolling window is a row of grains. What a call reserves and spends belongs to the grain in which it was reserved;
+// grains that began within the last Length and one Grain count. A soft budget holds what calls are expected to cost,
+// counts labels that nobody verified, and refuses nothing. A TopUp raises the limit of one scope until the window ends.
+//
+// # Leases
+//
+// The owner of a reservation settles, releases or renews it within Options.Lease. What nobody renews is settled as
+// lost, at its bound, and nothing is freed. If the owner comes after all, an entry of its own, with Outcome Adjusted,
+// corrects the lost one by the difference: both together are what the call came to, in entries and in balances. That
+// works for a day, in the same process; later, the settlement is a duplicate and the bound stands. A reservation whose
+// answer is fetched later is parked under a key: it stays open until a moment of its own, across restarts.
+//
+// # Replicas
+//
+// With Options.Shared the hard budgets of several ledgers are one: Reserve holds on leases (package lease), most of the
+// time without a round trip, and a LimitError with Outage says that the store is away and the lease used up. Each ledger
+// keeps and counts its own entries; what a balance has left is less what others were granted, as last told. Windows
+// follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are open on
+// outage. Budgets that differ only in name, limit or steps share a lease: the tightest refuses first, a TopUp raises
+// them all. A budget that is new counts what the other replicas spent before it once each of them has it in force.
+// Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to the others.
 //
 // # Journal
 //
 // The state folder holds
 //
 //	lock                 one process at a time; names the one that holds it
+//	replica              the id of the folder
+//	incarnation          with Options.Shared, the number of the last start
 //	journal-NNNNNN.log   segments, numbered from 1, decimal with at least six digits
 //	ledger.db            SQLite, fed from the journal
-//	replica              an id that tells this folder from those of other processes
 //	refused.jsonl        entries that a sink would not take, if there were any
 //
 // A segment is a header and records, integers little-endian:
 //
 //	segment = "fbxjrnl1" first(8 bytes)              first: the sequence number of the first record
 //	record  = length(4) checksum(4) payload          length of the payload, 1 to 1 MiB
-//	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one
+//	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one,
+//	                                                 'P' Reservation with key and until, 'T' TopUp
 //
 // The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is written
 // before its caller goes on, alone or in one write(2) with those of callers that came while another write was under
 // way, so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a power cut
 // loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations that are still
-// open, and the old one goes once every sink has everything in it.
+// open and the top-ups in force, and the old one goes once every sink has everything in it.
 //
 // # Sinks
 //
@@ -55,7 +79,9 @@
 //   - the folder is in use: Open says by whom
 //   - a torn tail, as a crash leaves it: cut off at Open, with a warning
 //   - damage elsewhere in the journal: Open returns a *CorruptError with file and offset
-//   - reservations of a process that died: settled at Open as lost, estimated, counted at what was reserved
+//   - reservations of a process that died: settled at Open as lost, estimated, counted at what was reserved, unless
+//     they are parked
+//   - reservations that nobody settles or renews: settled likewise, and counted in Stats.Expired
 //   - the journal cannot be written (disk full): Reserve refuses with ErrJournal; Book holds in memory; Settle,
 //     Release and Record keep their entry, return ErrJournal, and the entry is written as soon as that works.
 //     Healthy says so. What is reserved stays reserved until then

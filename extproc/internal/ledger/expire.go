@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each.
+// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each. Those beyond count at
+// their bound for good.
 const maxExpired = 1 << 12
 
 // rememberFor is how long a settlement may come after the lease has expired.
@@ -47,7 +48,7 @@ func (p *parked) appendJSON(b []byte) ([]byte, error) {
 
 // Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
 // and returns nil when that is in the journal. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
-// ErrJournal; the reservation stays as it was.
+// ErrJournal; the reservation stays as it was. Who owns the reservation does nothing else to it meanwhile.
 func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	l.mu.Lock()
 	o := l.open[id]
@@ -94,7 +95,7 @@ func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 
 // keepLeases settles what nobody renews, until ctx is done.
 func (l *Ledger) keepLeases(ctx context.Context) {
-	ticker := time.NewTicker(min(max(l.options.Lease/20, time.Second), time.Minute))
+	ticker := time.NewTicker(max(l.options.Lease/20, time.Second))
 	defer ticker.Stop()
 	for {
 		select {
@@ -110,16 +111,14 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 func (l *Ledger) expire(now time.Time) {
 	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
-		l.mu.Lock()
-		e := l.expired[o.ID]
-		l.mu.Unlock()
-		if err := l.finish(o, e.entry); err != nil {
+		e := lost(&o.Reservation, now, "nobody renewed it")
+		if err := l.finish(o, e); err != nil {
 			l.options.Logger.LogAttrs(context.Background(), slog.LevelError, "expired call not settled",
 				slog.String("request_id", o.ID.String()), slog.Any("err", err))
 			continue
 		}
 		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call settled that nobody renewed",
-			slog.String("request_id", o.ID.String()), slog.String("cost_usd", e.entry.Cost.String()))
+			slog.String("request_id", o.ID.String()), slog.String("cost_usd", e.Cost.String()))
 	}
 	l.mu.Lock()
 	over := l.books.dropTopUps(now)
@@ -140,11 +139,13 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 	}
 	var out []*open
 	for id, o := range l.open {
-		if o.settling || now.Before(o.until) || len(l.expired) >= maxExpired {
+		if o.settling || now.Before(o.until) {
 			continue
 		}
 		o.settling = true
-		l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "nobody renewed it")}
+		if len(l.expired) < maxExpired {
+			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "")}
+		}
 		l.stats.Expired++
 		out = append(out, o)
 	}

@@ -94,6 +94,7 @@ func (l *Ledger) finish(o *open, e Entry) error {
 	if err != nil && !errors.Is(err, ErrJournal) {
 		l.mu.Lock()
 		o.settling = false
+		delete(l.expired, o.ID)
 		l.mu.Unlock()
 	}
 	return err

@@ -135,14 +135,12 @@ func (l *Ledger) at(now time.Time) time.Time {
 	return l.shared.holder.At(now)
 }
 
-// unshare gives the leases back and disconnects.
-func (l *Ledger) unshare() error {
-	if l.shared == nil {
-		return nil
+// unshare gives the leases back.
+func (l *Ledger) unshare() {
+	if l.shared != nil {
+		l.shared.stop()
+		<-l.shared.done
 	}
-	l.shared.stop()
-	<-l.shared.done
-	return l.options.Shared.Close()
 }
 
 // Shared returns how the leases on shared balances stand, and whether there are any.

@@ -73,6 +73,7 @@ type Figure struct {
 	Mine   pricing.Money // granted to this replica in all grains that count
 	All    pricing.Money // granted to all replicas in all grains that count
 	TopUps pricing.Money // to be added to the limit
+	Wanted bool          // somebody was refused in the last seconds
 }
 
 // TopUp raises the limit of an account until the account expires.

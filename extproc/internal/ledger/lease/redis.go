@@ -178,13 +178,13 @@ func parseReply(fields any, claims int) (Reply, error) {
 	case WrongWindow:
 		return r, p.err
 	}
-	if len(text) != 4+4*claims {
+	if len(text) != 4+5*claims {
 		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
 	}
 	r.Index = int(p.at(3)) - 1
 	r.Figures = make([]Figure, claims)
 	for i := range r.Figures {
-		r.Figures[i] = Figure{Own: p.money(4 + 4*i), Mine: p.money(5 + 4*i), All: p.money(6 + 4*i), TopUps: p.money(7 + 4*i)}
+		r.Figures[i] = p.figure(4 + 5*i)
 	}
 	return r, p.err
 }
@@ -204,3 +204,7 @@ func (n *numbers) at(i int) int64 {
 }
 
 func (n *numbers) money(i int) pricing.Money { return pricing.Money(n.at(i)) }
+
+func (n *numbers) figure(i int) Figure {
+	return Figure{Own: n.money(i), Mine: n.money(i + 1), All: n.money(i + 2), TopUps: n.money(i + 3), Wanted: n.at(i+4) == 1}
+}
