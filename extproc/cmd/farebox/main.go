@@ -35,6 +35,7 @@ usage: farebox COMMAND [flags]
   budgets    show what budgets have spent and left, or top one up
   meter      say what recorded calls cost
   envoy      print an Envoy configuration for a policy
+  ledger     ledger compact: give the space of forgotten entries back
   prices     list the prices that the catalogue knows
   version    print the version
 
@@ -62,7 +63,7 @@ func run(ctx context.Context, args []string, e env) int {
 	}
 	commands := map[string]func(context.Context, []string, env) int{
 		"serve": runServe, "check": runCheck, "explain": runExplain, "policy": runPolicy, "envoy": runEnvoy,
-		"prices": runPrices, "version": runVersion, "budgets": runBudgets, "meter": runMeter,
+		"prices": runPrices, "version": runVersion, "budgets": runBudgets, "meter": runMeter, "ledger": runLedger,
 	}
 	switch name := args[0]; name {
 	case "help", "-h", "--help":

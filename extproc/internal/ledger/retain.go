@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -47,6 +49,9 @@ func (st *store) Forget(ctx context.Context, before time.Time) (bool, error) {
 // copying what is left, needs as much space meanwhile, and the folder to itself. Errors wrap ErrInUse where that is
 // the cause.
 func Compact(ctx context.Context, dir string, now time.Time) (err error) {
+	if _, err := os.Stat(filepath.Join(dir, "ledger.db")); err != nil {
+		return fmt.Errorf("compact ledger: %w", err)
+	}
 	lock, err := lockDir(dir, now)
 	if err != nil {
 		return fmt.Errorf("compact ledger: %w", err)
