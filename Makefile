@@ -6,15 +6,17 @@ PYTHON ?= python3
 LINT_VERSION := v2.15.0
 LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 VENV         := .cache/venv/stamp
+NODE         := .cache/node/stamp
 TESTFLAGS    ?=
 WASM_FLAGS   := -trimpath -buildvcs=false -buildmode=c-shared -ldflags="-s -w"
 
-# The end-to-end tests drive Envoy with the official SDKs in this environment.
+# The end-to-end tests drive Envoy with the official SDKs in these environments.
 export FAREBOX_PYTHON := $(CURDIR)/.cache/venv/bin/python
+export FAREBOX_NODE   := $(CURDIR)/.cache/node
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test check bench clean go python format docs vet lint generated cross
+.PHONY: help build demo test check bench clean go python node servers format docs vet lint generated cross
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
@@ -27,12 +29,12 @@ build: go ## build bin/farebox, bin/farebox.wasm and bin/provider
 demo: build ## watch customer-service traffic get cheaper through a real Envoy
 	@FAREBOX_ENVOY="$$($(GO) run ./envoy/install)" && export FAREBOX_ENVOY && $(GO) run ./examples/customer-service
 
-test: build $(VENV) ## run all tests: unit, vectors, end to end
+test: build servers $(VENV) $(NODE) ## run all tests: unit, vectors, end to end
 	@$(GO) run ./envoy/install -pinned >/dev/null
 	@$(GO) run ./envoy/install -oldest >/dev/null
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
-check: go python format docs vet lint generated cross ## what CI runs: format, docs, vet, lint, builds, then all tests
+check: go python node servers format docs vet lint generated cross ## what CI runs: format, docs, vet, lint, builds, then all tests
 	@$(MAKE) --no-print-directory test TESTFLAGS=-shuffle=on
 
 bench: build ## measure: parts by themselves, then end to end through Envoy
@@ -56,6 +58,21 @@ $(VENV): e2e/requirements.txt | python
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+node:
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "make: node or npm is missing: apt-get install nodejs npm"; exit 1; } >&2
+
+# The tests start both themselves. Debian has PostgreSQL's programs in a folder of each version.
+servers:
+	@command -v redis-server >/dev/null || { echo "make: redis-server is missing: apt-get install redis-server"; exit 1; } >&2
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || \
+		{ echo "make: postgres is missing: apt-get install postgresql"; exit 1; } >&2
+
+$(NODE): e2e/node/package.json e2e/node/package-lock.json | node
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 $(LINT):

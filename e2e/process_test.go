@@ -49,9 +49,15 @@ func (o *output) tail() string {
 // start runs a program until the end of the test, and prints its log if the test failed.
 func start(t *testing.T, name, path string, args ...string) *process {
 	t.Helper()
+	return startAs(t, nil, name, path, args...)
+}
+
+// startAs is start as another user, who may be nil for the own.
+func startAs(t *testing.T, user *syscall.Credential, name, path string, args ...string) *process {
+	t.Helper()
 	p := &process{name: name, cmd: exec.Command(path, args...), out: &output{}, log: &output{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: user}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}

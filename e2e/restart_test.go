@@ -48,10 +48,12 @@ func TestRestartsUnderTrafficLoseAndDoubleNothing(t *testing.T) {
 	}
 }
 
+// callers is how many send calls at a time.
+const callers = 8
+
 // traffic sends calls until the returned function is called, which says how many were answered and refused.
 func (s *stack) traffic(t *testing.T) (end func() (answered, refused int64)) {
 	t.Helper()
-	const callers = 8
 	var stop atomic.Bool
 	var good, bad atomic.Int64
 	var wait sync.WaitGroup

@@ -1,7 +1,7 @@
 """Calls gateways with the official SDKs: sdk.py GROUP=URL...
 
 Each check is a function. The group "served" has those of a gateway that serves and caches, "refused" those of one
-whose budget is spent. What came of a check is printed as a line of JSON: url, name, and error if it failed.
+whose budget is spent, "stopped" those of one whose budget ends streams. What came of a check is printed as a line of JSON: url, name, and error if it failed.
 """
 
 import json
@@ -10,6 +10,7 @@ import traceback
 
 import anthropic
 import openai
+from google import genai
 
 OPENAI = openai.OpenAI(api_key="sk-caller", timeout=30)
 ANTHROPIC = anthropic.Anthropic(api_key="sk-ant-caller", timeout=30)
@@ -31,6 +32,11 @@ def chat():
 def chat_stream():
     chunks = list(OPENAI.chat.completions.create(model="gpt-4o", stream=True, stream_options={"include_usage": True}, **ask("Hello")))
     assert chat_text(chunks) and chunks[-1].usage.total_tokens > 0, chunks[-1]
+
+
+def chat_stream_that_does_not_ask():
+    chunks = list(OPENAI.chat.completions.create(model="gpt-4o", stream=True, **ask("Hello")))
+    assert all(len(c.choices) == 1 and not c.usage for c in chunks), "a chunk that nobody asked for"
 
 
 def responses():
@@ -171,6 +177,33 @@ def refused_messages_stream():
     refused(anthropic.RateLimitError, ANTHROPIC.messages.create, model="claude-sonnet-5", max_tokens=300, stream=True, **ask("Hello"))
 
 
+# The provider goes on beyond the cap that was reserved for, as some do with reasoning.
+LONG = "[[tokens=3000]]"
+BEYOND = {"x-test-overshoot": "1"}
+
+
+def stopped_chat():
+    chunks = list(OPENAI.chat.completions.create(model="gpt-4o", stream=True, max_tokens=100, extra_headers=BEYOND, **ask(LONG)))
+    assert chunks[-1].choices[0].finish_reason == "length" and chat_text(chunks), chunks[-1]
+
+
+def stopped_responses():
+    events = list(OPENAI.responses.create(model="gpt-4.1", input=LONG, stream=True, max_output_tokens=100, extra_headers=BEYOND))
+    assert events[-1].type == "response.incomplete" and events[-1].response.output_text, events[-1]
+
+
+def stopped_messages():
+    with ANTHROPIC.messages.stream(model="claude-sonnet-5", max_tokens=100, extra_headers=BEYOND, **ask(LONG)) as stream:
+        answer = stream.get_final_message()
+    assert answer.stop_reason == "max_tokens" and answer.content[0].text, answer
+
+
+def stopped_gemini():
+    client = genai.Client(api_key="AIza-caller", http_options={"base_url": str(ANTHROPIC.base_url), "headers": BEYOND})
+    chunks = list(client.models.generate_content_stream(model="gemini-2.5-flash", contents=LONG, config={"max_output_tokens": 100}))
+    assert chunks[-1].candidates[0].finish_reason.name == "MAX_TOKENS" and any(c.text for c in chunks), chunks[-1]
+
+
 def malformed():
     try:
         OPENAI.chat.completions.create(model="gpt-4o", extra_body={"Model": "gpt-4o"}, **ask("Hello"))
@@ -181,11 +214,12 @@ def malformed():
 
 CHECKS = {
     "served": [
-        chat, chat_stream, responses, responses_stream, messages, messages_stream, models, token_count, tools,
+        chat, chat_stream, chat_stream_that_does_not_ask, responses, responses_stream, messages, messages_stream, models, token_count, tools,
         cached_chat, cached_chat_stream, cached_responses, cached_responses_stream, cached_messages, cached_messages_stream,
         rewritten_chat, rewritten_chat_stream, rewritten_messages, malformed,
     ],
     "refused": [refused_chat, refused_chat_stream, refused_responses, refused_messages, refused_messages_stream],
+    "stopped": [stopped_chat, stopped_responses, stopped_messages, stopped_gemini],
 }
 
 

@@ -34,7 +34,7 @@ func TestTheOfficialSDKsAreServedAndRefused(t *testing.T) {
 		refused[r] = newStack(t, setup{envoy: r, policy: limitedTo(1)})
 		groups = append(groups, "served="+served[r].url, "refused="+refused[r].url)
 	}
-	checks := sdk(t, python, groups)
+	checks := sdk(t, python, "sdk.py", groups)
 	eachEnvoy(t, func(t *testing.T, r release) {
 		t.Run("served", func(t *testing.T) {
 			s := served[r]
@@ -47,18 +47,23 @@ func TestTheOfficialSDKsAreServedAndRefused(t *testing.T) {
 			s.quiet(t)
 		})
 		t.Run("refused at once, without retries", func(t *testing.T) {
-			s := refused[r]
-			n := passed(t, checks, s)
-			// The probe shows that no retry is on its way to the log any more.
-			s.send(t, call{method: "GET", path: "/v1/models"}.with("authorization", "Bearer probe"))
-			if lines := s.logged(t, n+1); len(lines) != n+1 {
-				t.Errorf("%d requests for %d checks and a probe: %v", len(lines), n, lines)
-			}
+			refusedOnce(t, checks, refused[r])
 		})
 	})
 }
 
-// check is what came of one function of sdk.py.
+// refusedOnce fails the test if the checks sent more requests than there were calls.
+func refusedOnce(t *testing.T, checks []check, s *stack) {
+	t.Helper()
+	n := passed(t, checks, s)
+	// The probe shows that no retry is on its way to the log any more.
+	s.send(t, call{method: "GET", path: "/v1/models"}.with("authorization", "Bearer probe"))
+	if lines := s.logged(t, n+1); len(lines) != n+1 {
+		t.Errorf("%d requests for %d checks and a probe: %v", len(lines), n, lines)
+	}
+}
+
+// check is what came of one function of sdk.py or sdk.mjs.
 type check struct{ URL, Name, Error string }
 
 // passed fails the test if a check against the stack failed, and returns how many there were.
@@ -85,23 +90,29 @@ func sdkPython(t *testing.T) string {
 	t.Helper()
 	python := os.Getenv("FAREBOX_PYTHON")
 	if python == "" {
-		const missing = "FAREBOX_PYTHON is not set: make test sets it, or name a Python that has e2e/requirements.txt installed"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
+		missing(t, "FAREBOX_PYTHON is not set: make test sets it, or name a Python that has e2e/requirements.txt installed")
 	}
 	return python
 }
 
-func sdk(t *testing.T, python string, groups []string) []check {
+// missing skips a test for want of what it says, and fails it in CI.
+func missing(t *testing.T, what string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), python, append([]string{"sdk.py"}, groups...)...)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// sdk runs a script that checks with the SDKs of its language.
+func sdk(t *testing.T, language, script string, groups []string) []check {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), language, append([]string{script}, groups...)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("sdk.py: %v\n%s", err, said.Bytes())
+		t.Fatalf("%s: %v\n%s", script, err, said.Bytes())
 	}
 	return lines[check](t, bytes.NewReader(out))
 }

@@ -22,6 +22,7 @@ type setup struct {
 	envoy    release
 	policy   string
 	provider []string                   // flags
+	houses   []string                   // of the provider, each a route at an address of its own
 	pool     bool                       // an own pool, "gpu"
 	serve    []string                   // further flags of farebox serve
 	routes   []string                   // further routes to the provider
@@ -48,22 +49,29 @@ type stack struct {
 	reports  [3]report
 }
 
-// newStack starts everything; it stops at the end of the test.
+// newStack starts everything; it stops at the end of the test, which runs beside others.
 func newStack(t *testing.T, c setup) *stack {
 	t.Helper()
+	beside(t)
 	if c.envoy == "" {
 		c.envoy = pinned
 	}
-	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: [3]report{{name: "hour"}, {name: "day"}, {name: "month"}}}
+	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: newReports()}
 	if s.listen == "" {
 		s.listen = "unix:" + filepath.Join(s.dir, "extproc.sock")
 	}
 	s.policy = filepath.Join(s.dir, "policy.yaml")
 	s.setPolicy(t, c.policy)
+	if len(c.houses) > 0 {
+		c.provider = append([]string{"-houses", strings.Join(c.houses, ",")}, c.provider...)
+	}
 	s.provider = startVendor(t, "provider", c.provider...)
 	upstreams := []string{}
 	for _, name := range append([]string{"openai", "anthropic", "google"}, c.routes...) {
 		upstreams = append(upstreams, "--upstream", name+"="+s.provider.url)
+	}
+	for name, url := range s.provider.houses {
+		upstreams = append(upstreams, "--upstream", name+"="+url)
 	}
 	for name, url := range c.replace {
 		upstreams = append(upstreams, "--upstream", name+"="+url)

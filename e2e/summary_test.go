@@ -115,6 +115,8 @@ type report struct {
 	at   time.Time
 }
 
+func newReports() [3]report { return [3]report{{name: "hour"}, {name: "day"}, {name: "month"}} }
+
 // shownAgainFor is how long a report stays as it is: a second, and a little for the way.
 const shownAgainFor = 1050 * time.Millisecond
 

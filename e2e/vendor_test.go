@@ -15,7 +15,8 @@ import (
 // vendor is a running provider, or own pool, of examples/provider.
 type vendor struct {
 	*process
-	url string
+	url    string
+	houses map[string]string // URLs by the names of those that have an address of their own
 }
 
 // bill is a line of a vendor's invoice.
@@ -23,6 +24,16 @@ type bill struct {
 	Model     string `json:"model"`
 	CostNanos nanos  `json:"cost_nanos"`
 	Cancelled bool   `json:"cancelled"`
+	RequestID string `json:"request_id"`
+
+	Usage json.RawMessage `json:"usage"`
+}
+
+// usage is the part of a bill's usage that the tests look at.
+func (b bill) usage(t *testing.T) (u struct{ Input, Output nanos }) {
+	t.Helper()
+	decode(t, string(b.Usage), &u)
+	return u
 }
 
 // invoice is the sum of a vendor's bills.
@@ -44,7 +55,8 @@ func startVendor(t *testing.T, name string, flags ...string) *vendor {
 	t.Helper()
 	p := start(t, name, filepath.Join(bin, "provider"), flags...)
 	var hello struct {
-		Listening string `json:"listening"`
+		Listening string            `json:"listening"`
+		Houses    map[string]string `json:"houses"`
 	}
 	eventually(t, name+" says where it listens", func() bool {
 		if p.ended() {
@@ -52,7 +64,11 @@ func startVendor(t *testing.T, name string, flags ...string) *vendor {
 		}
 		return json.Unmarshal([]byte(p.out.String()), &hello) == nil
 	})
-	return &vendor{p, "http://" + hello.Listening}
+	v := &vendor{p, "http://" + hello.Listening, map[string]string{}}
+	for name, address := range hello.Houses {
+		v.houses[name] = "http://" + address
+	}
+	return v
 }
 
 // control calls one of the endpoints by which a test steers a vendor, and returns the lines of the answer.

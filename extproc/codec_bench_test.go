@@ -91,7 +91,7 @@ func BenchmarkMarshal(b *testing.B) {
 		{"decision", bodyReply(&decided)},
 		{"decision with a body of 8 KB", bodyReply(&rewritten)},
 		{"pass", pass},
-		{"settlement", pieceReply(settled)},
+		{"settlement", pieceReply(&exchange.Piece{Metadata: settled})},
 	} {
 		for _, c := range codecs {
 			b.Run(tt.name+"/"+c.name, func(b *testing.B) {

@@ -331,11 +331,12 @@ func FuzzUnmarshal(f *testing.F) {
 // replies are of every form that messages.go builds.
 func replies() []*extprocv3.ProcessingResponse {
 	list := []exchange.Header{{Name: "route", Value: "openai"}, {Name: "empty"}, {Name: "not text", Value: "a\xff"}}
-	out := []*extprocv3.ProcessingResponse{pass, pieceReply(list), requestTrailersReply(), responseHeadersReply(nil),
+	out := []*extprocv3.ProcessingResponse{pass, pieceReply(&exchange.Piece{Edited: true}), pieceReply(&exchange.Piece{Metadata: list}), requestTrailersReply(), responseHeadersReply(nil),
 		responseHeadersReply(list), responseTrailersReply(nil), responseTrailersReply(list)}
 	for _, r := range []exchange.Reply{
 		{},
-		{Metered: true},
+		{Metered: true, Headers: true},
+		{Fetched: true},
 		{Reroute: true, Metadata: list},
 		{Set: []exchange.Header{{Name: "a", Value: "1"}, {Name: "b"}, {Name: "a", Value: "\xff"}}, Remove: []string{"c", "d"}, Metadata: list},
 		{Body: []byte{}},
@@ -350,7 +351,7 @@ func replies() []*extprocv3.ProcessingResponse {
 		out = append(out,
 			bodyReply(&exchange.Reply{Body: []byte(text), Metadata: list, Reroute: true}),
 			bodyReply(&exchange.Reply{Body: []byte(text)}),
-			pieceReply([]exchange.Header{{Name: "usage", Value: text}}),
+			pieceReply(&exchange.Piece{Edited: true, Body: []byte(text), Metadata: []exchange.Header{{Name: "usage", Value: text}}}),
 			bodyReply(&exchange.Reply{Set: []exchange.Header{{Name: text, Value: text}}}))
 	}
 	return out
@@ -516,7 +517,7 @@ func TestCodecOnAConnection(t *testing.T) {
 
 	g.client = extprocv3.NewExternalProcessorClient(conn)
 	e := g.open(t, t.Context())
-	if r := e.ask(headers()); r.ModeOverride.String() != profile(true).String() {
+	if r := e.ask(headers()); r.ModeOverride.String() != profile(&exchange.Reply{Metered: true}).String() {
 		t.Errorf("headers answered with %v", r)
 	}
 	// The body comes in many frames.

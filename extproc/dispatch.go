@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -19,7 +20,7 @@ func (s *Server) dispatch(st stream, x *exchange.Exchange, m *extprocv3.Processi
 		if err != nil {
 			return true, err
 		}
-		return !reply.Metered, ended(st.Send(headersReply(&reply)))
+		return !reply.Metered && !reply.Fetched, ended(st.Send(headersReply(&reply)))
 	case *extprocv3.ProcessingRequest_RequestBody:
 		return requestBody(st, x, r.RequestBody.Body)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
@@ -29,11 +30,12 @@ func (s *Server) dispatch(st stream, x *exchange.Exchange, m *extprocv3.Processi
 	case *extprocv3.ProcessingRequest_ResponseBody:
 		return s.responseBody(st, x, m, r.ResponseBody)
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
-		metadata, err := x.ResponseBody(nil, true)
+		// What an edit still held back cannot follow the body: Envoy sends a body that ends before its trailers as it is.
+		piece, err := x.ResponseBody(nil, true)
 		if err != nil {
 			return true, err
 		}
-		return true, ended(st.Send(responseTrailersReply(metadata)))
+		return true, ended(st.Send(responseTrailersReply(piece.Metadata)))
 	}
 	return true, status.Errorf(codes.FailedPrecondition, "message of unknown kind %T", m.Request)
 }
@@ -80,40 +82,48 @@ func requestBody(st stream, x *exchange.Exchange, body []byte) (done bool, err e
 	return reply.Answer != nil, nil
 }
 
-// responseHeaders hears what the headers say, though it did not ask for them: they are the whole of a response
-// without a body.
+// responseHeaders hears what the headers say: where a provider states usage in them, or though it did not ask for
+// them, as they are the whole of a response without a body.
 func responseHeaders(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) (done bool, err error) {
 	told, _ := responseStatus(m)
 	if told.Code == 0 {
 		told.Code = statusOf(h)
 	}
 	x.ResponseStatus(told)
+	for _, f := range h.GetHeaders().GetHeaders() {
+		x.ResponseHeader(f.Key, cmp.Or(string(f.RawValue), f.Value))
+	}
 	if !h.EndOfStream {
 		return false, ended(st.Send(responseHeadersReply(nil)))
 	}
-	metadata, err := x.ResponseBody(nil, true)
+	piece, err := x.ResponseBody(nil, true)
 	if err != nil {
 		return true, err
 	}
-	return true, ended(st.Send(responseHeadersReply(metadata)))
+	return true, ended(st.Send(responseHeadersReply(piece.Metadata)))
 }
 
 // responseBody lets every piece but the last pass first and reads it afterwards; the last one waits for its
-// settlement to be journalled.
+// settlement to be journalled. Of a response that is edited every piece is read first.
 func (s *Server) responseBody(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, b *extprocv3.HttpBody) (done bool, err error) {
 	if told, ok := responseStatus(m); ok {
 		x.ResponseStatus(told)
 	}
-	if b.EndOfStream {
-		metadata, err := x.ResponseBody(b.Body, true)
+	leaving := s.leaving.Load()
+	if leaving {
+		x.StopEditing()
+	}
+	if b.EndOfStream || x.Edits() {
+		piece, err := x.ResponseBody(b.Body, b.EndOfStream)
 		if err != nil {
 			return true, err
 		}
-		return true, ended(st.Send(pieceReply(metadata)))
+		sent := st.Send(pieceReply(&piece))
+		return b.EndOfStream || sent != nil || leaving, ended(sent)
 	}
 	sent := st.Send(pass)
 	if _, err := x.ResponseBody(b.Body, false); err != nil {
 		return true, err
 	}
-	return sent != nil || s.leaving.Load(), ended(sent)
+	return sent != nil || leaving, ended(sent)
 }

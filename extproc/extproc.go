@@ -143,8 +143,8 @@ func abandon(st stream, x *exchange.Exchange, m *extprocv3.ProcessingRequest, ca
 	case *extprocv3.ProcessingRequest_RequestBody:
 		return ended(st.Send(bodyReply(&reply)))
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		if r.ResponseBody.EndOfStream {
-			return ended(st.Send(pieceReply(nil)))
+		if r.ResponseBody.EndOfStream || x.Edits() {
+			return ended(st.Send(pass))
 		}
 	}
 	return nil

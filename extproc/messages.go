@@ -22,6 +22,8 @@ const (
 	metadataNamespace = "farebox"
 	// attributesKey is where Envoy puts the attributes that its configuration asks for.
 	attributesKey = "envoy.filters.http.ext_proc"
+	// unsentRetries starts the names of routes that retry only what was never sent, as the shipped ones do.
+	unsentRetries = "unsent-retries:"
 	// jwtNamespace is where Envoy's jwt_authn filter leaves the claims of a token that it verified.
 	jwtNamespace = "envoy.filters.http.jwt_authn"
 )
@@ -110,11 +112,13 @@ func responseStatus(m *extprocv3.ProcessingRequest) (exchange.Status, bool) {
 	if len(m.GetAttributes()) == 0 {
 		return exchange.Status{}, false
 	}
-	return exchange.Status{
+	told := exchange.Status{
 		Code:     int(number(attribute(m, "response.code"))),
 		Details:  attribute(m, "response.code_details").GetStringValue(),
 		Attempts: int(number(attribute(m, "upstream.request_attempt_count"))),
-	}, true
+	}
+	told.Unsent = strings.HasPrefix(attribute(m, "xds.route_name").GetStringValue(), unsentRetries)
+	return told, true
 }
 
 // number reads a numeric attribute, which releases of Envoy state as a number or as text.
@@ -127,13 +131,19 @@ func number(v *structpb.Value) float64 {
 }
 
 // profile names both body modes, as Envoy takes an omitted one for NONE.
-func profile(metered bool) *filterv3.ProcessingMode {
+func profile(r *exchange.Reply) *filterv3.ProcessingMode {
 	p := &filterv3.ProcessingMode{
 		RequestBodyMode: filterv3.ProcessingMode_NONE, ResponseBodyMode: filterv3.ProcessingMode_NONE,
 		ResponseHeaderMode: filterv3.ProcessingMode_SKIP, ResponseTrailerMode: filterv3.ProcessingMode_SKIP,
 	}
-	if metered {
+	if r.Metered {
 		p.RequestBodyMode, p.ResponseBodyMode = filterv3.ProcessingMode_BUFFERED, filterv3.ProcessingMode_STREAMED
+	}
+	if r.Fetched {
+		p.ResponseBodyMode = filterv3.ProcessingMode_STREAMED
+	}
+	if r.Headers {
+		p.ResponseHeaderMode = filterv3.ProcessingMode_SEND
 	}
 	return p
 }
@@ -155,7 +165,7 @@ func headersReply(r *exchange.Reply) *extprocv3.ProcessingResponse {
 		Response: &extprocv3.ProcessingResponse_RequestHeaders{
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common(r)},
 		},
-		ModeOverride:    profile(r.Metered),
+		ModeOverride:    profile(r),
 		DynamicMetadata: metadata(r.Metadata),
 	}
 }
@@ -188,16 +198,22 @@ func common(r *exchange.Reply) *extprocv3.CommonResponse {
 }
 
 // pass lets a piece of a response through. It is never changed, so streams share it.
-var pass = pieceReply(nil)
+var pass = pieceReply(&exchange.Piece{})
 
 // moreTime asks Envoy to wait longer for the reply that follows.
 var moreTime = &extprocv3.ProcessingResponse{OverrideMessageTimeout: durationpb.New(slowTimeout)}
 
-// pieceReply lets a piece of a response pass.
-func pieceReply(m []exchange.Header) *extprocv3.ProcessingResponse {
+// pieceReply lets a piece of a response pass, or what an edit made of it.
+func pieceReply(p *exchange.Piece) *extprocv3.ProcessingResponse {
+	body := &extprocv3.BodyResponse{}
+	if p.Edited {
+		body.Response = &extprocv3.CommonResponse{
+			BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: p.Body}},
+		}
+	}
 	return &extprocv3.ProcessingResponse{
-		Response:        &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: &extprocv3.BodyResponse{}},
-		DynamicMetadata: metadata(m),
+		Response:        &extprocv3.ProcessingResponse_ResponseBody{ResponseBody: body},
+		DynamicMetadata: metadata(p.Metadata),
 	}
 }
 

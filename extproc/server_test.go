@@ -215,7 +215,7 @@ func TestACallFromHeadersToCost(t *testing.T) {
 		g := newGateway(t, policy, nil)
 		e := g.open(t, t.Context())
 		r := e.ask(headers())
-		want := profile(true)
+		want := profile(&exchange.Reply{Metered: true})
 		if r.ModeOverride.String() != want.String() || r.GetRequestHeaders() == nil {
 			t.Errorf("headers answered with %v", r)
 		}
@@ -244,7 +244,7 @@ func TestAnUncoveredRequestCostsOneMessage(t *testing.T) {
 	g := newGateway(t, enforcing, nil)
 	e := g.open(t, t.Context())
 	r := e.ask(headers(":method", "GET", ":path", "/v1/models", "x-farebox-route", "gpu"))
-	if m := noted(r); r.ModeOverride.String() != profile(false).String() || m["route"] != "openai" {
+	if m := noted(r); r.ModeOverride.String() != profile(&exchange.Reply{}).String() || m["route"] != "openai" {
 		t.Errorf("answered with %v", r)
 	}
 	if got := r.GetRequestHeaders().Response.HeaderMutation.RemoveHeaders; len(got) != 1 || got[0] != "x-farebox-route" {

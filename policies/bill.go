@@ -12,7 +12,6 @@ import (
 type Charge struct {
 	Listing *pricing.Listing // of the model that answered; nil: the option's own price stands
 	Terms   pricing.Terms    // under which the provider bills the call
-	Told    bool             // the response says so; else Terms are those that the call asked for
 	Stated  *pricing.Money   // what the response says it cost, from a provider whose word is taken; nil: nothing
 }
 
@@ -45,6 +44,15 @@ func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
 	if o.Kind == Pooled {
 		return c
 	}
+	if r.HasTerms {
+		c.Terms.Service = r.Service
+	}
+	if r.Region != "" {
+		c.Terms.Region = r.Region
+	}
+	if r.HasStated && s.trusted(o) {
+		c.Stated = &r.Stated
+	}
 	if r.Model != "" {
 		c.Listing = s.Lookup(o.Vendor, r.Model, at)
 	}
@@ -68,7 +76,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.unsure(&c))}
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.openModel && c.Listing == nil)}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err
@@ -78,11 +86,6 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 		b.restate(*c.Stated, o.Kind == Asked || d.Asked.Listing == nil)
 	}
 	return b, nil
-}
-
-// unsure reports whether the price of what the call asked for is not known, and the response does not tell it either.
-func (d *Decision) unsure(c *Charge) bool {
-	return d.openService && !c.Told || d.openModel && c.Listing == nil
 }
 
 // compare walks from what was asked to what was charged.
@@ -100,14 +103,14 @@ func (b *Bill) compare(d *Decision, o, served *Option, u pricing.Usage) error {
 	}
 	asked.Terms = served.Terms
 	var err error
-	if b.Baseline, err = asked.atList(unmarked); err != nil {
+	if b.Baseline, err = asked.Cost(unmarked); err != nil {
 		return err
 	}
-	plain, err := api.atList(unmarked)
+	plain, err := api.Cost(unmarked)
 	if err != nil {
 		return err
 	}
-	cached, err := api.atList(u)
+	cached, err := api.Cost(u)
 	if err != nil {
 		return err
 	}
@@ -115,16 +118,6 @@ func (b *Bill) compare(d *Decision, o, served *Option, u pricing.Usage) error {
 	b.Savings[pricing.LeverPromptCache] = plain - cached
 	b.Savings[pricing.LeverSelfHosting] = cached - b.Cost
 	return nil
-}
-
-// atList prices a usage under the option's terms, or where no listing has them as the standard class of service: an
-// unknown class saves nothing.
-func (o *Option) atList(u pricing.Usage) (pricing.Money, error) {
-	price, known := o.price(o.Terms)
-	if !known && o.Listing != nil {
-		price = o.Listing.Price
-	}
-	return price.Cost(u)
 }
 
 // restate puts the provider's own charge in the place of the list's.

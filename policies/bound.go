@@ -29,16 +29,17 @@ func (s *Set) finish(r *Request, o *Option, most int64, st State) {
 func (s *Set) bound(call *provider.Request, o *Option, st State) {
 	o.cap = s.outputCap(call, o)
 	o.Output, o.Bound, o.Unbounded = s.most(call, o, o.cap)
-	output := st.ExpectedOutput(o.Route, o.Model)
-	if output <= 0 {
-		output = usualOutput
+	u := call.Pieces
+	u.Input, u.Output = call.InputEstimate(), st.ExpectedOutput(o.Route, o.Model)
+	if u.Output <= 0 {
+		u.Output = usualOutput
 	}
-	if o.Output > 0 {
-		output = min(output, o.Output)
+	if o.Output > 0 || call.NoOutput {
+		u.Output = min(u.Output, o.Output)
 	}
 	price, _ := o.price(o.Terms)
 	var err error
-	o.Expected, err = price.Cost(pricing.Usage{Input: call.InputEstimate(), Output: output})
+	o.Expected, err = price.Cost(u)
 	if err != nil || (!o.Unbounded && o.Expected > o.Bound) {
 		o.Expected = o.Bound
 	}
@@ -57,6 +58,9 @@ func (s *Set) context(o *Option) int64 {
 
 // outputCap is the most that one answer can have in tokens: the cap in force, else the model's own; 0 if unknown.
 func (s *Set) outputCap(call *provider.Request, o *Option) int64 {
+	if call.NoOutput {
+		return 0
+	}
 	most := call.MaxOutput
 	if o.Edit.MaxOutput > 0 {
 		most = call.CapWritten(o.Edit)
@@ -79,21 +83,33 @@ func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, 
 		input = s.context(o)
 	}
 	all, ok := generated(call, output)
-	if input == 0 || output == 0 || !ok {
+	pieces, counted := pieces(call)
+	if input == 0 || (output == 0 && !call.NoOutput) || !ok {
 		return 0, 0, true
 	}
 	price, known := s.dearestPrice(call, o)
-	bound, err := price.Bound(exposure(call, input, all))
-	return all, bound, err != nil || !known
+	bound, err := price.Bound(pricing.Exposure{
+		Input: input, Output: all, LongWrites: call.Facts.Has(provider.LongCacheWrites),
+		InputMedia: call.InputMedia, OutputMedia: call.OutputMedia, Pieces: pieces,
+	})
+	return all, bound, err != nil || !known || !counted
 }
 
-// exposure is what a call may use besides tokens of text.
-func exposure(call *provider.Request, input, output int64) pricing.Exposure {
-	media := call.Facts.Any(provider.Images | provider.Audio)
-	return pricing.Exposure{
-		Input: input, Output: output, LongWrites: call.Facts.Has(provider.LongCacheWrites),
-		InputMedia: media, OutputMedia: call.Facts.Has(provider.Audio),
+// usualTools is how often the provider's tools are taken to run where the call does not limit them: as often as
+// Anthropic samples before it asks the client whether to go on.
+// Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools, "The server-side loop", as read in November 2026.
+const usualTools = 10
+
+// pieces is the most of what the call may be billed for by the piece. It returns false where nothing bounds that.
+func pieces(call *provider.Request) (pricing.Usage, bool) {
+	u := call.Pieces
+	if !call.OpenPieces {
+		return u, true
 	}
+	for _, n := range [...]*int64{&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.Images} {
+		*n = max(*n, usualTools)
+	}
+	return u, call.Facts.Has(provider.ServerTools)
 }
 
 // generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected

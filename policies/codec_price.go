@@ -11,6 +11,7 @@ func (w *encoder) listing(l *pricing.Listing) {
 	w.text("provider", string(l.Provider))
 	w.text("model", string(l.Model))
 	writeTexts(w, "aliases", l.Aliases)
+	w.flag("unpriced", l.Unpriced)
 	w.price(&l.Price)
 	objects(w, "variants", l.Variants, func(v *pricing.Variant) {
 		w.text("service", string(v.Service))
@@ -94,6 +95,8 @@ func (d *decoder) listing(l *pricing.Listing, key string, v jsonscan.Token) bool
 		l.Model = pricing.ModelName(d.text(v))
 	case "aliases":
 		l.Aliases = readTexts[pricing.ModelName](d, v)
+	case "unpriced":
+		l.Unpriced = d.flag(v)
 	case "variants":
 		l.Variants = list(d, v, d.variant)
 	case "uplifts":

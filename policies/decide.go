@@ -17,7 +17,7 @@ const defaultCacheMinimum = 4096
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	d := Decision{Asked: s.asked(&r, st, now)}
 	d.longWrites = r.Call.API.Vendor() == provider.OpenAI && r.Call.Facts.Has(provider.LongCacheWrites)
-	d.openService, d.openModel = r.Call.Facts.Has(provider.ServiceTier), r.Call.Facts.Has(provider.Fallbacks)
+	d.openModel = r.Call.Facts.Has(provider.Fallbacks)
 	c := choice{preferred: d.Asked, pool: Option{Kind: Refuse}, api: d.Asked}
 	at, most := -1, int64(0)
 	for i := range s.policy.Rules {
@@ -126,7 +126,7 @@ func (s *Set) tierOf(r *Request) int {
 // dearer reports whether a costs more than b for the same answer.
 func dearer(call *provider.Request, a, b *Option) bool {
 	u := pricing.Usage{Input: call.InputEstimate(), Output: usualOutput}
-	if call.MaxOutput > 0 {
+	if call.MaxOutput > 0 || call.NoOutput {
 		u.Output = min(u.Output, call.MaxOutput)
 	}
 	return a.freeOr(u) > b.freeOr(u)

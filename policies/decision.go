@@ -100,8 +100,7 @@ type Decision struct {
 	API   Option // the call as it would be served without the pool; equal to Asked where no tier applies
 	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
 	longWrites bool
-	// The class of service, or the model, that is billed is known from the response alone.
-	openService, openModel bool
+	openModel  bool // which model answers is known from the response alone
 
 	options [maxOptions]Option
 	n       int

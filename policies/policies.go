@@ -5,11 +5,12 @@
 // the most that it can cost, and the caller takes the first one that its budgets can reserve. The ext_proc
 // server, the proxy-wasm filter, farebox explain and the tests all call it.
 //
-// Bounds and bills are tokens at listed prices. Calls of another class of service (service_tier, speed, inference_geo)
-// and calls that name several models for the provider to choose from have rates that no price list here has. They are
-// unbounded, so that a policy with budgets refuses them as unpriced; elsewhere they are billed for their tokens, and
-// the bill is an estimate. Calls with tools that the provider runs reserve the context window, as each turn of a tool
-// reads the prompt again; the fee for each use of a tool is not in bounds and bills.
+// Bounds are at the dearest that a call can be billed: of the class of service that it asks for, with media and long
+// cache writes if it may have them, and with the fees of the provider's tools. Calls whose prompt the body does not
+// bound, as the provider adds to it (held state, remote files, its own tools), reserve the context window once; tools
+// without a limit count as usualTools. What is billed beyond that is an overrun, which the ledger counts. A class of
+// service that no listing prices, and a choice of several models, have no bound: a hard budget refuses them as
+// unpriced; elsewhere they are billed at the dearest class that is listed, and the bill is an estimate.
 //
 // The package reads no clock, file, environment or network.
 package policies
@@ -199,7 +200,7 @@ const (
 
 // Dimensions that every call has, besides those that the policy declares. Nobody but the proxy and farebox sets them.
 const (
-	DimKey       DimensionName = "key"       // the account whose credential the caller sent: a hash of it
+	DimKey       DimensionName = "key"       // the account whose credential the caller sent: a hash of it; unless declared
 	DimNamespace DimensionName = "namespace" // of the caller's certificate, unless declared
 	DimWorkload  DimensionName = "workload"  // of the caller's certificate, unless declared
 	DimModel     DimensionName = "model"     // that serves the call

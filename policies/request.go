@@ -42,7 +42,7 @@ func (r *Request) header(name string) string {
 // State is what a decision depends on besides the request and the policy. Its methods must be pure for the
 // time of a decision.
 type State interface {
-	// Cheaper reports whether a pool with use: when cheaper is to be used.
+	// Cheaper reports whether a pool with use: when cheaper, or above a volume, is to be used.
 	Cheaper(pool RouteName) bool
 	// PrefixSeen reports whether a model saw the prefix within the lifetime of its prompt cache.
 	PrefixSeen(route RouteName, model pricing.ModelName, p provider.Prefix) bool

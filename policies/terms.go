@@ -18,19 +18,22 @@ func (o *Option) price(t pricing.Terms) (pricing.Price, bool) {
 }
 
 // dearestPrice returns the most that the option's tokens can cost each: the price of the class of service that the
-// call asks for, or the dearest class where the provider chooses. It returns false where no listing says.
+// call asks for, or of the dearest class where the account's settings choose one. It returns false where no listing
+// says, as of further models that the provider may answer with.
 func (s *Set) dearestPrice(call *provider.Request, o *Option) (pricing.Price, bool) {
-	if !call.Facts.Any(provider.ServiceTier | provider.Fallbacks) {
-		return o.price(o.Terms)
+	if call.AutoService && o.Listing != nil && len(o.Listing.Variants) > 0 {
+		dear := *o.Listing
+		dear.Price, dear.Variants = dear.Dearest(), nil
+		return dear.PriceFor(pricing.Terms{Region: o.Terms.Region})
 	}
-	price, _ := o.price(o.Terms)
-	return price, false
+	price, known := o.price(o.Terms)
+	return price, known && !call.Facts.Has(provider.Fallbacks)
 }
 
 // terms are those that a call asks for at a provider.
-func (s *Set) terms(_ *provider.Request, at RouteName) pricing.Terms {
-	var t pricing.Terms
-	if p := s.places[at].provider; p != nil {
+func (s *Set) terms(call *provider.Request, at RouteName) pricing.Terms {
+	t := pricing.Terms{Service: call.Service, Region: call.Region}
+	if p := s.places[at].provider; p != nil && t.Region == "" {
 		t.Region = p.Region
 	}
 	return t

@@ -102,14 +102,12 @@ func cutVersion(model ModelName, endings ...string) ModelName {
 	return model
 }
 
-// cutRevision removes Bedrock's revision of a model: "-v1" or "-v1:0".
+// cutRevision removes Bedrock's revision of a model, "-v1" or "-v1:0", behind a name that says itself which model it
+// is: "anthropic.claude-v2" does not, nor does "mistral.mistral-7b-instruct-v0:2".
 func cutRevision(model ModelName) ModelName {
 	i := strings.LastIndex(string(model), "-v")
-	if i <= 0 {
-		return model
-	}
-	digits := strings.Trim(string(model[i+2:]), "0123456789")
-	if len(model) == i+2 || (digits != "" && digits != ":") {
+	if i <= 0 || len(model) < i+3 || model[i+2] == '0' || !strings.ContainsAny(string(model[:i]), "0123456789") ||
+		strings.Trim(string(model[i+2:]), "0123456789:") != "" {
 		return model
 	}
 	return model[:i]

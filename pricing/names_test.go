@@ -30,8 +30,13 @@ func TestSpellings(t *testing.T) {
 		}},
 		{"aws_bedrock", "arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0", []ModelName{
 			"arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0",
-			"eu.amazon.nova-pro-v1:0", "eu.amazon.nova-pro", "amazon.nova-pro-v1:0", "amazon.nova-pro",
+			"eu.amazon.nova-pro-v1:0", "amazon.nova-pro-v1:0",
 		}},
+		{"aws_bedrock", "us.meta.llama3-3-70b-instruct-v1:0", []ModelName{
+			"us.meta.llama3-3-70b-instruct-v1:0", "us.meta.llama3-3-70b-instruct", "meta.llama3-3-70b-instruct-v1:0", "meta.llama3-3-70b-instruct",
+		}},
+		{"aws_bedrock", "anthropic.claude-v2:1", []ModelName{"anthropic.claude-v2:1"}},
+		{"aws_bedrock", "mistral.mistral-7b-instruct-v0:2", []ModelName{"mistral.mistral-7b-instruct-v0:2"}},
 		{"aws_bedrock", "meta.llama3-vision", []ModelName{"meta.llama3-vision"}},
 		{"openrouter", "openai/gpt-5:nitro", []ModelName{"openai/gpt-5:nitro", "openai/gpt-5"}},
 		{"openrouter", "openai/gpt-5:free", []ModelName{"openai/gpt-5:free"}},

@@ -26,9 +26,12 @@ type Variant struct {
 
 // Uplift is what processing in a region adds to the price of tokens.
 type Uplift struct {
-	Region string // as requests and responses name it: "us", "eu"
+	Region string // as requests and responses name it: "us", "eu"; AnyRegion: every one that no other uplift names
 	PPM    int64  // factor on every token rate in parts per million: 1100000 adds a tenth
 }
+
+// AnyRegion is the uplift of processing in one place rather than anywhere: of all regions but "global".
+const AnyRegion = "*"
 
 // Terms is how a call was served, as far as its price depends on that. The zero value is the standard service
 // anywhere.
@@ -50,20 +53,30 @@ func (l *Listing) PriceFor(t Terms) (Price, bool) {
 			price = l.Dearest()
 		}
 	}
-	if t.Region == "" {
+	ppm := l.uplift(t.Region)
+	if ppm == 0 {
 		return price, known
 	}
-	for _, u := range l.Uplifts {
-		if u.Region != t.Region {
-			continue
-		}
-		scaled, err := price.Scaled(u.PPM)
-		if err != nil {
-			return price, false
-		}
-		return scaled, known
+	scaled, err := price.Scaled(ppm)
+	if err != nil {
+		return price, false
 	}
-	return price, known
+	return scaled, known
+}
+
+// uplift returns the factor of a region in parts per million, 0 for none.
+func (l *Listing) uplift(region string) int64 {
+	var anywhere int64
+	for _, u := range l.Uplifts {
+		switch {
+		case region == "" || region == "global":
+		case u.Region == region:
+			return u.PPM
+		case u.Region == AnyRegion:
+			anywhere = u.PPM
+		}
+	}
+	return anywhere
 }
 
 // Dearest returns the highest rate of every kind over all classes of service, for a call whose class is not known

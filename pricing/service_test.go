@@ -45,6 +45,15 @@ func TestPriceFor(t *testing.T) {
 	}
 }
 
+func TestUpliftOfAnyRegion(t *testing.T) {
+	l := Listing{Price: Flat(100), Uplifts: []Uplift{{AnyRegion, 1_100_000}, {"us", 1_200_000}}}
+	for region, want := range map[string]Rate{"": 100, "global": 100, "us": 120, "europe-west1": 110} {
+		if got, known := l.PriceFor(Terms{Region: region}); !known || got.Input != want {
+			t.Errorf("in %q: %s, %t, want %s", region, got.Input, known, want)
+		}
+	}
+}
+
 func TestPriceForDoesNotChangeTheListing(t *testing.T) {
 	l := Listing{Price: tiered, Uplifts: []Uplift{{"us", 1_100_000}}}
 	if scaled, _ := l.PriceFor(Terms{Region: "us"}); scaled.Brackets[0].Input != 4_400_000_000 {

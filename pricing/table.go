@@ -130,6 +130,18 @@ func (t *Table) Lookup(provider ProviderName, model ModelName, at time.Time) *Li
 	return nil
 }
 
+// Rows implements Base: the table's own listings of a name before those of its base. A table is a Base for others.
+func (t *Table) Rows(provider ProviderName, model ModelName) []*Listing {
+	own, below := t.byName[tableKey{provider, model}], t.below(provider, model)
+	switch {
+	case len(own) == 0:
+		return below
+	case len(below) == 0:
+		return own
+	}
+	return slices.Concat(own, below)
+}
+
 // below returns the rows of the base.
 func (t *Table) below(provider ProviderName, name ModelName) []*Listing {
 	if t.base == nil {

@@ -61,6 +61,9 @@ func (s *server) newCall(in *inbound, d draft) *call {
 	}
 	c.setTerms(s, &d)
 	d.ask.limit = d.outputLimit()
+	if in.r.Header.Get("x-test-overshoot") == "1" {
+		d.ask.limit = -1
+	}
 	sum := d.prompt.whole()
 	for i := range max(1, d.choices) {
 		c.answers = append(c.answers, d.ask.generate(s.cfg.seed, d.model, sum, i))

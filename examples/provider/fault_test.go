@@ -162,3 +162,14 @@ func TestManyStreams(t *testing.T) {
 		t.Errorf("total %+v of %d lines costing %d, want %d calls of %d", sum, len(calls), cost, n, calls[0].CostNanos)
 	}
 }
+
+func TestOvershootIgnoresTheCap(t *testing.T) {
+	b := newBench(t, config{})
+	const body = `{"model":"gpt-4o","max_tokens":5,"messages":[{"role":"user","content":"[[tokens=50]]"}]}`
+	if got := b.bill(t, "/v1/chat/completions", body, "x-test-overshoot", "1").Usage.Output; got != 50 {
+		t.Errorf("%d tokens of output, want 50", got)
+	}
+	if got := b.bill(t, "/v1/chat/completions", body).Usage.Output; got != 5 {
+		t.Errorf("without the header %d tokens of output, want 5", got)
+	}
+}

@@ -22,13 +22,15 @@ var (
 	laterConditions = []string{"difficulty", "task", "keywords", "classifier", "language", "time"}
 )
 
-// The values of "api": those that farebox reads, and those that pass untouched.
-var (
-	apis = []string{string(provider.OpenAIChat), string(provider.OpenAIResponses), string(provider.AnthropicMessages),
-		string(provider.GeminiGenerate)}
-	laterAPIs = []string{"openai_completions", "openai_embeddings", "bedrock_converse", "bedrock_invoke", "cohere_chat",
-		"cohere_embed", "ollama_chat", "ollama_generate"}
-)
+// apis are the values of "api": the formats that farebox reads.
+var apis = []string{
+	string(provider.OpenAIChat), string(provider.OpenAIResponses), string(provider.OpenAICompletions),
+	string(provider.OpenAIEmbeddings), string(provider.OpenAIImages), string(provider.OpenAISpeech),
+	string(provider.OpenAITranscription), string(provider.AnthropicMessages), string(provider.GeminiGenerate),
+	string(provider.GeminiEmbed), string(provider.BedrockConverse), string(provider.BedrockInvoke),
+	string(provider.CohereChat), string(provider.CohereEmbed), string(provider.CohereRerank),
+	string(provider.OllamaChat), string(provider.OllamaGenerate), string(provider.OllamaEmbed), string(provider.TGIGenerate),
+}
 
 func (p *parser) rule(index int, n *yaml.Node) {
 	what := fmt.Sprintf("rule %d", index+1)
@@ -151,14 +153,11 @@ func (p *parser) paths(e entry) []string {
 func (p *parser) apis(e entry) []string {
 	var list []string
 	for _, v := range p.texts(e.value, e.name) {
-		switch {
-		case slices.Contains(apis, v.name):
-			list = append(list, v.name)
-		case slices.Contains(laterAPIs, v.name):
-			p.reportLater(v.value, fmt.Sprintf("API %q", v.name))
-		default:
+		if !slices.Contains(apis, v.name) {
 			p.report(v.value, UnknownAPI, "unknown API %q", oneOf(v.name, apis), v.name)
+			continue
 		}
+		list = append(list, v.name)
 	}
 	return list
 }

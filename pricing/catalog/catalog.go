@@ -1,66 +1,101 @@
 // Package catalog holds published prices: what vendors charge per model, with the source and the day of reading.
 //
-// One JSON file per provider lists its hosts and its prices:
+// A curated layer, one JSON file per provider in this folder in the syntax of package pricefile, lies over what two
+// community lists say of further models: LiteLLM's and that of genai-prices, whose licence is in NOTICE. Where these
+// two disagree the price is disputed: the dearer rate of every kind counts, and the listing shows both. Where sources
+// leave a curated price a choice, the dearer reading is taken and the note says so.
 //
-//	{
-//	  "provider": "deepseek",             // the file's name without .json
-//	  "hosts": ["api.deepseek.com"],      // "*" stands for characters without a dot: "*.openai.azure.com"
-//	  "listings": [{
-//	    "model": "deepseek-flash",
-//	    "aliases": ["deepseek-v4-flash"], // other names that are billed as this model
-//	    "input": "0.3",                   // dollars per million tokens, as decimal text
-//	    "cache_read": "0.006",
-//	    "cache_write_short": "0.3", "cache_write_long": "0.3",
-//	    "output": "1.2",
-//	    "long": {"above": 200000, ...},   // the same rates for requests of more input than that
-//	    "context": 1000000, "max_output": 384000, "cache_minimum": 64, // tokens
-//	    "from": "2026-08-16T16:00:00Z", "until": "...", // RFC 3339; until is the first moment after
-//	    "windows": [{"days": ["mon"], "start": "01:00", "end": "04:00"}], // UTC, end exclusive, at most "24:00"
-//	    "source": "...", "as_of": "2026-10", "note": "..."
-//	  }]
-//	}
-//
-// Model, input, output, source and as_of are required, and above, input and output of a long tier. What an absent
-// rate or limit means is stated at rates.parse and entry.limits; "0" is a stated zero. Rates are those of standard
-// service: batch, priority and regional variants, audio input, cache storage and fees per tool call are not listed.
-// Where sources leave a choice, the dearer reading is taken and the note says so.
+// Both layers are packed into one embedded string that is searched as it is. Nothing is parsed at start; a listing is
+// decoded when it is first asked for. After a change to a curated file run go generate in this folder.
 package catalog
 
 import (
-	"embed"
-	"io/fs"
+	_ "embed" // of the packed catalogue
+	"errors"
+	"io"
 	"sync"
 
 	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/catalog/internal/packed"
+	"github.com/farebox-mesh/farebox/pricing/catalog/pricefile"
 )
 
-//go:embed *.json
-var files embed.FS
+//go:generate go run ./gen -o catalog.bin
 
-var embedded = sync.OnceValue(func() *catalogue { return mustLoad(files) })
+//go:embed catalog.bin
+var data string
 
-// catalogue is what all files together say.
+// catalogue is what is embedded.
 type catalogue struct {
-	table *pricing.Table
-	hosts hosts
+	packed *packed.Catalogue
+	table  *pricing.Table
 }
 
-// Listings returns every published price, by provider and then as the files have them. The caller must not
-// change them.
-func Listings() []pricing.Listing { return embedded().table.Listings() }
+var embedded = sync.OnceValue(func() catalogue {
+	c := mustOpen(data)
+	return catalogue{c, pricing.NewTableOver(nil, c)}
+})
 
-// Table returns the index of Listings. It is built at the first call and shared by all.
-func Table() *pricing.Table { return embedded().table }
+// knownHosts are the hosts of providers, read when one is first asked for.
+var knownHosts = sync.OnceValue(func() *hosts {
+	var h hosts
+	for host, provider := range embedded().packed.Hosts() {
+		if err := h.add(host, provider); err != nil {
+			panic("internal error: embedded prices: " + err.Error())
+		}
+	}
+	return &h
+})
 
-// ProviderOf returns the provider that serves a host, such as the value of an :authority or Host header. Case,
-// a port and a trailing dot do not count. It knows no host by its parent domain alone.
-func ProviderOf(host string) (pricing.ProviderName, bool) { return embedded().hosts.find(host) }
-
-// mustLoad reads the embedded files. A bad one is a bug in this program, not something that a user can mend.
-func mustLoad(fsys fs.FS) *catalogue {
-	c, err := load(fsys)
+// mustOpen opens the embedded catalogue. A bad one is a bug in this program, not something that a user can mend.
+func mustOpen(data string) *packed.Catalogue {
+	c, err := packed.Open(data)
 	if err != nil {
 		panic("internal error: embedded prices: " + err.Error())
 	}
 	return c
 }
+
+// Listings returns every published price: the curated ones by provider, then the others by provider, model and time.
+// It decodes all of them. The caller must not change what they point to.
+func Listings() []pricing.Listing { return embedded().table.Listings() }
+
+// Curated returns the listings of the curated layer, by provider and then as its files have them. The caller must not
+// change what they point to.
+func Curated() []pricing.Listing { return embedded().packed.Layer(0) }
+
+// Table returns the index of all published prices, shared by all callers.
+func Table() *pricing.Table { return embedded().table }
+
+// With returns a table in which the listings of overlays, the later before the earlier, stand before the published
+// ones of the same provider and model, as long as they hold. Without any it is Table.
+func With(overlays ...[]pricing.Listing) *pricing.Table {
+	t := Table()
+	for _, overlay := range overlays {
+		t = pricing.NewTableOver(overlay, t)
+	}
+	return t
+}
+
+// LoadOverlay reads listings in the syntax of package pricefile, for With. Errors name the listing.
+func LoadOverlay(r io.Reader) ([]pricing.Listing, error) {
+	f, err := pricefile.Parse(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Hosts) > 0 {
+		return nil, errors.New("hosts belong to the providers of a policy: an overlay has prices alone")
+	}
+	return f.Listings, nil
+}
+
+// WriteOverlay prints listings so that LoadOverlay reads the same ones. The same listings always give the same bytes.
+func WriteOverlay(w io.Writer, listings []pricing.Listing) error { return pricefile.Write(w, listings) }
+
+// Needed returns the published listings that price the given models and their snapshots, whatever the moment: what a
+// compiled policy has to carry. It is Needed of Table.
+func Needed(models ...pricing.Model) []pricing.Listing { return Table().Needed(models) }
+
+// ProviderOf returns the provider that serves a host, such as the value of an :authority or Host header. Case,
+// a port and a trailing dot do not count. It knows no host by its parent domain alone.
+func ProviderOf(host string) (pricing.ProviderName, bool) { return knownHosts().find(host) }

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestListingIsAsReviewed(t *testing.T) {
 	var got bytes.Buffer
-	for _, l := range Listings() {
+	for _, l := range Curated() {
 		printListing(&got, l)
 	}
 	golden := filepath.Join("testdata", "listing.txt")
@@ -36,11 +36,29 @@ func TestListingIsAsReviewed(t *testing.T) {
 	}
 }
 
-// printListing writes one line: names, rates as input/read/short write/long write/output, limits, time, source.
+// printListing writes one line: names, rates as input/read/short write/long write/output, what else is charged, limits,
+// time, source.
 func printListing(w *bytes.Buffer, l pricing.Listing) {
 	fmt.Fprintf(w, "%s %s  %s", l.Provider, l.Model, printRates(l.Price.Rates))
 	for _, b := range l.Price.Brackets {
 		fmt.Fprintf(w, "  >%d %s", b.Above, printRates(b.Rates))
+	}
+	if r := l.Price.Rates; r != (pricing.Rates{
+		Input: r.Input, CacheRead: r.CacheRead, CacheWriteShort: r.CacheWriteShort, CacheWriteLong: r.CacheWriteLong, Output: r.Output,
+	}).WithText() {
+		fmt.Fprintf(w, "  media %s/%s/%s/%s/%s", r.InputAudio, r.InputImage, r.CacheReadAudio, r.OutputAudio, r.OutputImage)
+	}
+	if f := l.Price.Fees; f != (pricing.Fees{}) {
+		fmt.Fprintf(w, "  fees %s/%s/%s", f.WebSearch, f.FileSearch, f.CodeRun)
+	}
+	for _, v := range l.Variants {
+		fmt.Fprintf(w, "  %s %s", v.Service, printRates(v.Price.Rates))
+		for _, b := range v.Price.Brackets {
+			fmt.Fprintf(w, " >%d %s", b.Above, printRates(b.Rates))
+		}
+	}
+	for _, u := range l.Uplifts {
+		fmt.Fprintf(w, "  %s %d", u.Region, u.PPM)
 	}
 	fmt.Fprintf(w, "  %d %d %d", l.Limits.Context, l.Limits.MaxOutput, l.Limits.CacheMinimum)
 	if !l.From.IsZero() {
@@ -50,7 +68,7 @@ func printListing(w *bytes.Buffer, l pricing.Listing) {
 		fmt.Fprintf(w, "  until %s", l.Until.Format(time.RFC3339))
 	}
 	for _, win := range l.Windows {
-		fmt.Fprintf(w, "  %07b %s-%s", win.Weekdays, win.Start, win.End)
+		fmt.Fprintf(w, "  %07b %s-%s but %d days", win.Weekdays, win.Start, win.End, len(win.Except))
 	}
 	if len(l.Aliases) > 0 {
 		fmt.Fprintf(w, "  aka %s", l.Aliases)
@@ -63,7 +81,7 @@ func printRates(r pricing.Rates) string {
 }
 
 func TestListingsAreSound(t *testing.T) {
-	for _, l := range Listings() {
+	for _, l := range Curated() {
 		p := l.Price
 		if l.Source == "" || l.AsOf == "" {
 			t.Errorf("%s %s: no source or day of reading", l.Provider, l.Model)
@@ -96,7 +114,7 @@ func TestNamesAreUnambiguous(t *testing.T) {
 		hours    bool
 	}
 	seen := map[key][]pricing.Listing{}
-	for _, l := range Listings() {
+	for _, l := range Curated() {
 		for _, name := range append([]pricing.ModelName{l.Model}, l.Aliases...) {
 			k := key{l.Provider, name, len(l.Windows) > 0}
 			for _, other := range seen[k] {
@@ -119,13 +137,13 @@ func TestPricesThatAreEasilyConfused(t *testing.T) {
 		{"openai", "gpt-4o", "2026-11-22", "2.5/1.25/2.5/2.5/10"},
 		{"openai", "gpt-4o-2024-08-06", "2026-11-22", "2.5/1.25/2.5/2.5/10"},
 		{"openai", "gpt-4o-2024-05-13", "2026-11-22", "5/5/5/5/15"},
-		{"openai", "gpt-4o-audio-preview-2024-12-17", "2026-11-22", ""},
+		{"openai", "gpt-4o-audio-preview-2024-12-17", "2026-11-22", "2.5/2.5/2.5/2.5/10"},
 		{"openai", "gpt-5", "2026-11-22", "1.25/0.125/1.25/1.25/10"},
 		{"openai", "gpt-5-pro", "2026-11-22", "15/15/15/15/120"},
 		{"openai", "gpt-5-ultra", "2026-11-22", ""},
 		{"openai", "gpt-4-0613", "2026-11-22", "30/30/30/30/60"},
 		{"openai", "gpt-3.5-turbo-0125", "2026-11-22", "0.5/0.5/0.5/0.5/1.5"},
-		{"openai", "gpt-3.5-turbo-1106", "2026-11-22", ""},
+		{"openai", "gpt-3.5-turbo-1106", "2026-11-22", "1/1/1/1/2"},
 		{"openai", "o3", "2025-06-09", "10/2.5/10/10/40"},
 		{"openai", "o3-2025-04-16", "2025-06-10", "2/0.5/2/2/8"},
 		{"openai", "gpt-5.6-sol", "2026-08-20", "5/0.5/6.25/6.25/30"},
@@ -188,7 +206,10 @@ func TestBrackets(t *testing.T) {
 		{"openai", "gpt-6.2-sol", 272_001, "4/0.2/5/10/15"},
 		{"xai", "grok-4-0709", 128_001, "6/6/6/6/30"},
 		{"alibaba", "qwen3.7-plus", 256_001, "1.2/0.24/1.2/1.2/4.8"},
-		{"alibaba", "qwen3-coder-plus", 32_001, "6/6/6/6/60"},
+		{"alibaba", "qwen3-coder-plus", 32_000, "1/0.1/1/1/5"},
+		{"alibaba", "qwen3-coder-plus", 32_001, "1.8/0.18/1.8/1.8/9"},
+		{"alibaba", "qwen3-coder-plus", 128_001, "3/0.3/3/3/15"},
+		{"alibaba", "qwen3-coder-plus", 256_001, "6/0.6/6/6/60"},
 		{"aws_bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", 200_001, "6.6/0.66/8.25/13.2/24.75"},
 	} {
 		p := Table().Lookup(tt.provider, tt.model, at).Price
@@ -211,6 +232,13 @@ func TestDeepSeekHours(t *testing.T) {
 		"2026-11-21T02:00:00Z":      off, // a Saturday
 		"2026-11-22T02:00:00Z":      off,
 		"2026-11-23T02:00:00Z":      peak,
+		"2026-09-25T02:00:00Z":      off, // a Friday, Mid-Autumn
+		"2026-09-30T02:00:00Z":      peak,
+		"2026-10-01T02:00:00Z":      off, // a Thursday, National Day
+		"2026-10-07T09:59:59Z":      off,
+		"2026-10-08T02:00:00Z":      peak,
+		"2026-10-10T02:00:00Z":      off, // a Saturday on which China works
+		"2027-10-01T02:00:00Z":      off,
 		"2026-08-16T15:59:59Z":      140_000_000, // deepseek-v4-flash's own price
 	} {
 		moment, err := time.Parse(time.RFC3339, at)

@@ -53,7 +53,7 @@ func (r *Request) shapingMembers(dst []memberSpans) []memberSpans {
 func (r *Request) shapes(key []byte) bool {
 	switch string(key) {
 	case "model", "stream", "stream_options", "store", "cache_control", "service_tier", "serviceTier",
-		"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options":
+		"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "requestMetadata", "keep_alive":
 		return false
 	case "user", "metadata", "safety_identifier", "labels":
 		return r.API == OpenAIResponses

@@ -40,6 +40,9 @@ func CapabilityOf(vendor pricing.ProviderName, model pricing.ModelName) Capabili
 	case Anthropic:
 		return Capability{Rejects: claudeRejects(name), CacheMarks: true}
 	case Google:
+		if strings.HasPrefix(name, "claude-") { // on Vertex
+			return Capability{Rejects: claudeRejects(name), CacheMarks: true}
+		}
 		return Capability{Rejects: geminiRejects(name)}
 	case "":
 		return Capability{Rejects: doubtful &^ (Sampling | Penalties | Prefill | ForcedTool | StructuredOutput |

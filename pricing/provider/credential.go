@@ -54,14 +54,14 @@ func Account(header func(name string) string) string {
 
 // Authorize returns the header in which a vendor takes its key for a call of the API. Where Anthropic and Google serve
 // OpenAI's format they document the key that OpenAI's clients send. Azure takes keys as api-key, and tokens of Entra as
-// Bearer.
+// Bearer; Google takes keys for Gemini, and tokens as Bearer for what else Vertex serves.
 func Authorize(vendor pricing.ProviderName, api API, key string) (name, value string) {
 	switch {
 	case vendor == azureOpenAI:
 		return "api-key", key
 	case vendor == Anthropic && api != OpenAIChat:
 		return "x-api-key", key
-	case vendor == Google && api != OpenAIChat:
+	case vendor == Google && (api == GeminiGenerate || api == GeminiEmbed || api == ""):
 		return "x-goog-api-key", key
 	}
 	return "authorization", "Bearer " + key

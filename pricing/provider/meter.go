@@ -46,6 +46,7 @@ type statement struct {
 	id      string
 	model   pricing.ModelName
 	service pricing.Service
+	tiered  bool // service was stated
 	region  string
 	cost    charge
 	usage   pricing.Usage // what was stated last, normalised
@@ -142,6 +143,7 @@ func (m *Meter) Reading() Reading {
 		Model:     m.model,
 		Usage:     m.usage,
 		Service:   m.service,
+		HasTerms:  m.tiered,
 		Region:    m.region,
 		HasUsage:  m.stated && !m.half && m.settled(),
 		Complete:  m.complete(),

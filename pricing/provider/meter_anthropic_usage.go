@@ -141,7 +141,7 @@ func (m *Meter) anthropicUsage(s *jsonscan.Scanner, o jsonscan.Token) bool {
 	}
 	m.said = t
 	m.setUsage(t.anthropicUsage())
-	if m.service = t.service; t.fast {
+	if m.service, m.tiered = t.service, t.tiered || t.fast; t.fast {
 		m.service = pricing.Fast
 	}
 	if m.region = t.region; t.cost.set {

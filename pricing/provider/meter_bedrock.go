@@ -68,7 +68,7 @@ func (m *Meter) Header(name, value string) {
 	case counts:
 		m.headers.n[to].parse([]byte(value))
 	case name == "x-amzn-bedrock-service-tier", name == "x-gemini-service-tier":
-		m.service = serviceOf([]byte(value))
+		m.service, m.tiered = serviceOf([]byte(value)), true
 	}
 }
 

@@ -111,14 +111,14 @@ func (m *Meter) line(data []byte) {
 // readEvent reads what a stream carries at a time, under the name of the event if it has one, and reports whether it
 // is valid. What is cut, perhaps before the usage that goes with the ending, has ended nothing.
 func (m *Meter) readEvent(data, name []byte) bool {
-	switch {
-	case m.api == AnthropicMessages:
+	switch m.api {
+	case AnthropicMessages:
 		m.anthropicEvent(data, name)
 		return true
-	case m.api == OpenAIResponses:
+	case OpenAIResponses:
 		m.responsesEvent(data, name)
 		return true
-	case m.api == BedrockInvoke:
+	case BedrockInvoke:
 		look := jsonscan.New(data)
 		if shapeOf(&look, look.Next()) == AnthropicMessages {
 			m.claude = true
@@ -185,7 +185,7 @@ func (m *Meter) setModel(s *jsonscan.Scanner) {
 // setService reads the class of service that a call was billed under.
 func (m *Meter) setService(s *jsonscan.Scanner) {
 	if t := s.Next(); t.Kind == jsonscan.String {
-		m.service = serviceOf(s.Text(t))
+		m.service, m.tiered = serviceOf(s.Text(t)), true
 		if m.service == pricing.Flex && m.vendor == Groq {
 			m.service = pricing.Standard // dearer is only what waits less: https://console.groq.com/docs/service-tiers
 		}

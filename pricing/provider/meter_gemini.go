@@ -161,7 +161,7 @@ func readMode(s *jsonscan.Scanner, o jsonscan.Token) (mode []byte, n count) {
 func (m *Meter) readGemini(s *jsonscan.Scanner) bool {
 	t := readTally(s, geminiTable)
 	if t.tiered {
-		m.service = t.service
+		m.service, m.tiered = t.service, true
 	}
 	if t.n == [lastTallied]count{} {
 		return false

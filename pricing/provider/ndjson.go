@@ -29,8 +29,8 @@ func (r *objectReader) feed(p []byte, emit func([]byte)) {
 				start = i
 			}
 			r.depth++
-		case c == '}', c == ']':
-			if r.depth = max(0, r.depth-1); r.depth == 0 {
+		case r.depth > 0 && (c == '}' || c == ']'):
+			if r.depth--; r.depth == 0 {
 				r.end(p[start:i+1], emit)
 				start = i + 1
 			}

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -218,31 +217,6 @@ func PathAt(vendor pricing.ProviderName, api API, path string) string {
 	}
 	return base + end
 }
-
-// FreeProbe reports whether a request is one that providers answer at no charge: HEAD and OPTIONS, GET of the root,
-// of model lists, of a server's state and of answers held by the provider, and token counts.
-func FreeProbe(method, path string) bool {
-	raw, _ := cutQuery(path)
-	plain := strings.TrimRight(unescape(raw), "/")
-	switch method {
-	case "HEAD", "OPTIONS":
-		return true
-	case "GET":
-		_, held, ok := strings.Cut(plain, "/responses/")
-		return slices.Contains(freeGets, plain[strings.LastIndexByte(plain, '/')+1:]) || strings.Contains(plain, "/models/") ||
-			(ok && held != "")
-	case "POST":
-		return strings.HasSuffix(plain, "/messages/count_tokens") ||
-			strings.HasSuffix(plain, "/responses/input_tokens") ||
-			(strings.Contains(plain, "/model/") && strings.HasSuffix(plain, "/count-tokens")) ||
-			(strings.Contains(plain, "/models/") && (strings.HasSuffix(plain, ":countTokens") || strings.HasSuffix(plain, "/"+countTokens+":rawPredict")))
-	}
-	return false
-}
-
-// freeGets are the last words of paths that only tell of a server: the root, lists of models, and the state of
-// Ollama, vLLM, SGLang, TGI and llama.cpp.
-var freeGets = []string{"", "models", "tags", "ps", "version", "health", "ping", "info", "props"}
 
 func cutQuery(path string) (raw, query string) {
 	path, _, _ = strings.Cut(path, "#")

@@ -4,6 +4,10 @@
 // strictly where money is at stake, and keeps the spans that matter. A Meter reads the response as it passes,
 // split at any byte, and says what the provider counted.
 //
+// What farebox changes on the way is done by a Rewrite of the request; by a UsageStripper, which hides from a client the
+// usage that only farebox asked for; and by a Stopper, which ends a stream that must not go on. Refuse answers in a
+// vendor's place.
+//
 // Nothing is ever decoded and encoded again: an edit is a span of the original bytes and its replacement, so
 // key order, white space, unknown fields and the spelling of numbers survive. Provider prompt caches key on them.
 //
@@ -92,10 +96,10 @@ type Facts uint32
 
 // Each fact names the request fields that state it. A field that is null states nothing.
 const (
-	HeldState        Facts = 1 << iota // previous_response_id, conversation, prompt, item references, cachedContent, container, audio ids: the prompt is larger than the body
+	HeldState        Facts = 1 << iota // previous_response_id, conversation, prompt, item references, cachedContent, container, audio ids, conversation_id, Bedrock's managed prompts: the prompt is larger than the body
 	SignedReasoning                    // thinking blocks, encrypted reasoning items, thought signatures, results of the provider's own tools
 	OpenToolResults                    // the last turn carries tool results
-	ServerTools                        // tools that the provider runs: web search, code execution, file search, MCP
+	ServerTools                        // tools that the provider runs, if only by the model's name: web search, code execution, file search, MCP, Azure's data sources
 	RemoteContent                      // images or files by URL or id
 	Images                             // images, documents and videos, inline or remote
 	Audio                              // audio parts or audio output

@@ -14,9 +14,11 @@ type Reading struct {
 	Pending  bool              // the provider goes on making the answer, to be fetched by its ID: nothing is final yet
 
 	// Service and Region are the terms that the provider says it billed under, the zero values where it says nothing.
-	// A Service that no vendor documents, or that is paid in advance, is in the response's own word.
-	Service pricing.Service
-	Region  string
+	// A Service that no vendor documents, or that is paid in advance, is in the response's own word. HasTerms says that
+	// the Service was stated, if only as the standard one.
+	Service  pricing.Service
+	HasTerms bool
+	Region   string
 
 	// Stated is what the call cost, as the response says, if HasStated. Anybody can write a number into a response:
 	// whether the host is a provider that states its charge is the caller's decision.

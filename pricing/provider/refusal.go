@@ -198,7 +198,15 @@ func openAIFields(body []byte, f *Fault) []byte {
 }
 
 func anthropicError(f *Fault) []byte {
-	body := jsonscan.AppendString([]byte(`{"type":"error","error":{"type":`), errorShapes[f.Kind].anthropic)
+	kind := errorShapes[f.Kind].anthropic
+	switch {
+	case f.Kind != BudgetExhausted:
+	case f.Status == 402:
+		kind = "billing_error"
+	case f.Status == 403:
+		kind = "permission_error"
+	}
+	body := jsonscan.AppendString([]byte(`{"type":"error","error":{"type":`), kind)
 	body = jsonscan.AppendString(append(body, `,"message":`...), f.Message)
 	return append(appendStringOrNull(append(body, `},"request_id":`...), f.ID), '}')
 }

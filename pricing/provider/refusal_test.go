@@ -57,7 +57,8 @@ func TestErrorBody(t *testing.T) {
 
 func TestErrorBodyIsReadAsAnError(t *testing.T) {
 	hostile := "\"},\\\x00\xff\u2028\x7f" + strings.Repeat("é", maxMessage)
-	for _, api := range []API{"", OpenAIChat, OpenAIResponses, AnthropicMessages, GeminiGenerate} {
+	for _, api := range []API{"", OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, AnthropicMessages, GeminiGenerate, GeminiEmbed,
+		BedrockConverse, BedrockInvoke, CohereChat, CohereRerank, OllamaChat, OllamaGenerate, TGIGenerate} {
 		for kind := range ErrorKind(len(errorShapes)) {
 			status, _, body := ErrorBody(api, kind, hostile, hostile[:20])
 			if !json.Valid(body) || !utf8.Valid(body) || len(body) > 4*maxMessage+1000 {

@@ -1,6 +1,9 @@
 package provider
 
-import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+import (
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
 
 // Request is what a call asks for, as far as prices, rules, rewrites and caches depend on it. It keeps the body and
 // the path by reference. ParseRequest is the only way to make one; it is not changed afterwards, so it may be read
@@ -13,6 +16,25 @@ type Request struct {
 	PredictedBytes int64   // bytes of a predicted output: what of it is rejected is billed as output beyond the cap
 	Temperature    float64 // as stated, if HasTemperature
 	HasTemperature bool
+	NoOutput       bool // the answer has no tokens: embeddings and rankings
+
+	// Rounds is how often the provider reads the prompt at most, as its own tools make it read it again with what they
+	// found; 0 if the body does not bound that.
+	Rounds int64
+
+	// Pieces is the most of what is billed by the piece: searches and runs of the provider's tools, pictures, characters
+	// to be spoken, search units of a ranking. OpenPieces says that the body does not bound all of it.
+	Pieces     pricing.Usage
+	OpenPieces bool
+
+	InputMedia  bool // the prompt may hold pictures or sound
+	OutputMedia bool // the answer may
+
+	Service     pricing.Service // the class of service asked for; what is not known by a name of ours has the caller's
+	AutoService bool            // "auto" was asked for: the account's settings choose. OpenAI takes silence for the same
+	Region      string          // where the call must be processed (inference_geo), "" for anywhere
+	Size        string          // of pictures to be made, as stated
+	Quality     string          // likewise
 
 	Messages   int // entries of the conversation, whatever the API calls them
 	Tools      int
@@ -28,7 +50,9 @@ type Request struct {
 	model    Span // the value
 	cap      limit
 	otherCap limit // chat: max_completion_tokens, where both are present
-	config   Span  // Gemini: generationConfig, whole, if present
+	config   Span  // what holds the cap, whole, if present: generationConfig, Ollama's options, TGI's parameters
+	options  Span  // stream_options, whole, if present
+	include  Span  // the value of include_usage in them
 
 	lastTool  Span // Anthropic: the last tool that can carry a mark
 	system    Span // Anthropic: a system prompt that is a string
@@ -44,6 +68,9 @@ type Request struct {
 	keyPresent bool  // prompt_cache_key is present, if only as null
 	unbounded  bool  // holds documents, audio or video, of which bytes say little
 	bodyMarks  bool  // cache options other than prompt_cache_key
+	ownData    bool  // Azure: data sources are asked first
+	tokenIDs   bool  // the prompt consists of token ids, which belong to a model
+	extraInput int64 // tokens that are counted more than once
 }
 
 // maxMarks is the number of cache marks whose places are kept: a fifth one is refused by the provider.
@@ -94,7 +121,7 @@ func (e *RequestError) Kind() ErrorKind {
 // Time is linear in the length of the body; the caller limits that.
 func ParseRequest(ep Endpoint, path string, body []byte) (Request, error) {
 	p := requestParser{s: jsonscan.New(body), body: body}
-	p.r = Request{Endpoint: ep, Choices: 1, body: body, path: path}
+	p.r = Request{Endpoint: ep, Choices: 1, Rounds: 1, body: body, path: path}
 	root := p.s.Next()
 	if root.Kind != jsonscan.Object {
 		p.invalid(p.s.Err())
@@ -123,13 +150,15 @@ const (
 )
 
 // InputBound returns a number of tokens that the prompt does not exceed, whichever model reads it, as no token is
-// shorter than a byte; -1 if the body does not bound it, as the provider adds to it (HeldState, RemoteContent,
-// ServerTools) or unpacks it (documents, audio, video).
+// shorter than a byte and an inline image costs at most what its API's dearest model takes for one; -1 if the body does
+// not bound it, as the provider adds to it (HeldState, RemoteContent, ServerTools) or unpacks it (documents, audio,
+// video, which are billed by pages and seconds that hostile or silent data holds in almost no bytes). Then the context
+// window does, Rounds times over.
 func (r *Request) InputBound() int64 {
 	if r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools) {
 		return -1
 	}
-	bound := int64(len(r.body)) + r.imageFloor + tokensPerCall + tokensPerMessage*int64(r.Messages)
+	bound := int64(len(r.body)) + r.imageFloor + r.extraInput + tokensPerCall + tokensPerMessage*int64(r.Messages)
 	if r.Tools > 0 {
 		bound += tokensForTools + tokensPerBuiltin*int64(r.builtins)
 	}

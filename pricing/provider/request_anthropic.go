@@ -5,7 +5,7 @@ import "github.com/farebox-mesh/farebox/pricing/jsonscan"
 var (
 	anthropicFields = setOf(fModel, fMessages, fSystem, fTools, fMaxTokens, fStream, fTemperature, fTopP, fTopK,
 		fStopSequences, fThinking, fOutputConfig, fOutputFormat, fToolChoice, fCacheControl, fContainer, fMCPServers,
-		fServiceTier, fSpeed, fInferenceGeo)
+		fServiceTier, fSpeed, fInferenceGeo, fFallbacks)
 	thinkingFields     = setOf(fType, fBudgetTokens)
 	outputConfigFields = setOf(fEffort, fFormat)
 	systemFields       = setOf(fType, fText, fCacheControl)
@@ -15,36 +15,42 @@ var (
 func (p *requestParser) anthropic(root jsonscan.Token) {
 	o := object{start: root, acts: &anthropicFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
-		switch f {
-		case fMessages:
-			p.messages()
-		case fSystem:
-			p.systemPrompt()
-		case fTools:
-			p.toolList()
-		case fMaxTokens:
-			p.r.cap = p.limit()
-		case fThinking:
-			p.thinking()
-		case fOutputConfig:
-			p.outputConfig()
-		case fOutputFormat:
-			p.format()
-		case fToolChoice:
-			p.toolChoice()
-		case fContainer:
-			p.mark(HeldState)
-		case fMCPServers:
-			p.mark(ServerTools)
-		case fSpeed:
-			p.serviceTier()
-		case fInferenceGeo:
-			if v := p.s.Next(); v.Kind != jsonscan.Null && string(p.text(v)) != "global" {
-				p.r.Facts |= ServiceTier
-			}
-		default:
-			p.common(f)
+		p.anthropicField(f)
+	}
+}
+
+func (p *requestParser) anthropicField(f field) {
+	switch f {
+	case fMessages:
+		p.messages()
+	case fSystem:
+		p.systemPrompt()
+	case fTools:
+		p.toolList()
+	case fMaxTokens:
+		p.r.cap = p.limit()
+	case fThinking:
+		p.thinking()
+	case fOutputConfig:
+		p.outputConfig()
+	case fOutputFormat:
+		p.format()
+	case fToolChoice:
+		p.toolChoice()
+	case fContainer:
+		p.mark(HeldState)
+	case fMCPServers:
+		if p.stated() {
+			p.serverTool("mcp", -1)
 		}
+	case fSpeed:
+		p.speed()
+	case fInferenceGeo:
+		p.region()
+	case fFallbacks:
+		p.mark(Fallbacks)
+	default:
+		p.common(f)
 	}
 }
 

@@ -7,7 +7,7 @@ var (
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
-		fWebSearchOptions, fPlugins, fSearchParameters, fModels)
+		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels)
 	streamOptionFields = setOf(fIncludeUsage)
 )
 
@@ -34,12 +34,22 @@ func (p *requestParser) chat(root jsonscan.Token) {
 		case fModalities:
 			p.modalities()
 		case fAudio:
-			p.mark(Audio)
+			if p.stated() {
+				p.r.Facts |= Audio
+				p.r.OutputMedia = true
+			}
 		case fPrediction:
 			v := p.s.Skip()
 			p.r.PredictedBytes = int64(v.End - v.Start)
 		case fWebSearchOptions, fPlugins, fSearchParameters:
-			p.mark(ServerTools)
+			if p.stated() {
+				p.serverTool("web_search", -1)
+			}
+		case fDataSources: // Azure's, which puts what it finds into the prompt
+			if p.stated() {
+				p.serverTool("mcp", -1)
+				p.r.ownData = true
+			}
 		default:
 			p.openAI(f)
 		}
@@ -76,7 +86,7 @@ func (p *requestParser) common(f field) {
 	case fModel:
 		p.modelName()
 	case fStream:
-		p.r.Stream = p.flag()
+		p.r.Stream = p.flag() || p.r.Stream // which the path may say
 	case fTemperature:
 		p.temperature()
 	case fTopP:
@@ -101,10 +111,17 @@ func (p *requestParser) streamOptions() {
 	}
 	o := object{start: v, acts: &streamOptionFields}
 	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
-		if p.flag() {
+		v := p.s.Next()
+		switch v.Kind {
+		case jsonscan.True:
 			p.r.Facts |= IncludeUsage
+		case jsonscan.False, jsonscan.Null:
+		default:
+			p.mistyped("a boolean")
 		}
+		p.r.include = spanOf(v)
 	}
+	p.r.options = spanOf(p.s.Whole(v))
 }
 
 // modalities reads the kinds of output that are wanted.
@@ -114,6 +131,9 @@ func (p *requestParser) modalities() {
 		switch string(p.text(v)) {
 		case "audio", "AUDIO":
 			p.r.Facts |= Audio
+			p.r.OutputMedia = true
+		case "image", "IMAGE", "video", "VIDEO":
+			p.r.OutputMedia = true
 		}
 	}
 }

@@ -7,28 +7,40 @@ import (
 )
 
 // field is a key that farebox acts on, at the levels where it does.
-type field uint8
+type field uint16
 
 // The fields by their names; Gemini's camel case is a second spelling of the same field.
 const (
 	fNone field = iota
+	fAdditionalFields
+	fAnthropicVersion
+	fAny
 	fAudio
 	fBackground
 	fBestOf
 	fBreakpoint
 	fBudgetTokens
+	fBytes
 	fCacheControl
 	fCachedContent
+	fCachePoint
 	fCandidateCount
+	fChatHistory
+	fConnectors
 	fContainer
 	fContent
 	fContents
 	fConversation
+	fConversationID
 	fData
+	fDataSources
 	fDeferLoading
+	fDocument
+	fDocuments
 	fEffort
 	fEncryptedContent
 	fExtraContent
+	fFallbacks
 	fFile
 	fFileData
 	fFileID
@@ -40,21 +52,34 @@ const (
 	fFunctionResponse
 	fFunctions
 	fGenerationConfig
+	fImage
+	fImages
+	fImageURL
 	fInclude
 	fIncludeUsage
+	fInferenceConfig
 	fInferenceGeo
 	fInlineData
 	fInput
 	fInputAudio
+	fInputs
+	fInputText
 	fInstructions
-	fImageURL
+	fLatency
 	fLogitBias
 	fLogprobs
 	fMaxCompletionTokens
+	fMaxGenLen
+	fMaxNewTokens
 	fMaxOutputTokens
+	fMaxTokenCount
 	fMaxTokens
+	fMaxTokensCamel
+	fMaxToolCalls
+	fMaxUses
 	fMCPServers
 	fMediaType
+	fMessage
 	fMessages
 	fMIMEType
 	fModalities
@@ -62,11 +87,18 @@ const (
 	fModel
 	fModels
 	fN
+	fNumGenerations
+	fNumPredict
+	fOptions
 	fOutput
 	fOutputConfig
 	fOutputFormat
+	fParameters
+	fPartialImages
 	fParts
+	fPerformanceConfig
 	fPlugins
+	fPreamble
 	fPrediction
 	fPresencePenalty
 	fPreviousResponseID
@@ -74,9 +106,13 @@ const (
 	fPromptCacheKey
 	fPromptCacheOptions
 	fPromptCacheRetention
+	fQuality
+	fQuery
 	fReasoning
+	fReasoningContent
 	fReasoningDetails
 	fReasoningEffort
+	fRequests
 	fResponseFormat
 	fResponseJSONSchema
 	fResponseLogprobs
@@ -86,6 +122,7 @@ const (
 	fRole
 	fSearchParameters
 	fServiceTier
+	fSize
 	fSource
 	fSpeechConfig
 	fSpeed
@@ -99,16 +136,21 @@ const (
 	fSystemInstruction
 	fTemperature
 	fText
+	fTextGenerationConfig
+	fTexts
 	fThinking
 	fThinkingBlocks
 	fThinkingBudget
 	fThinkingConfig
 	fThinkingLevel
 	fThoughtSignature
+	fTool
 	fToolCalls
 	fToolChoice
 	fToolConfig
+	fToolResult
 	fTools
+	fToolSpec
 	fTopK
 	fTopLogprobs
 	fTopP
@@ -116,6 +158,7 @@ const (
 	fType
 	fURL
 	fVerbosity
+	fVideo
 	fVideoURL
 	fWebSearchOptions
 	fields // how many
@@ -123,23 +166,35 @@ const (
 
 // fieldNames holds each field's name, and Gemini's where it differs.
 var fieldNames = [fields][2]string{
+	fAdditionalFields:     {"additionalModelRequestFields"},
+	fAnthropicVersion:     {"anthropic_version"},
+	fAny:                  {"any"},
 	fAudio:                {"audio"},
 	fBackground:           {"background"},
 	fBestOf:               {"best_of"},
 	fBreakpoint:           {"prompt_cache_breakpoint"},
 	fBudgetTokens:         {"budget_tokens"},
+	fBytes:                {"bytes"},
 	fCacheControl:         {"cache_control"},
 	fCachedContent:        {"cached_content", "cachedContent"},
+	fCachePoint:           {"cachePoint"},
 	fCandidateCount:       {"candidate_count", "candidateCount"},
+	fChatHistory:          {"chat_history"},
+	fConnectors:           {"connectors"},
 	fContainer:            {"container"},
 	fContent:              {"content"},
 	fContents:             {"contents"},
 	fConversation:         {"conversation"},
+	fConversationID:       {"conversation_id"},
 	fData:                 {"data"},
+	fDataSources:          {"data_sources"},
 	fDeferLoading:         {"defer_loading"},
+	fDocument:             {"document"},
+	fDocuments:            {"documents"},
 	fEffort:               {"effort"},
 	fEncryptedContent:     {"encrypted_content"},
 	fExtraContent:         {"extra_content"},
+	fFallbacks:            {"fallbacks"},
 	fFile:                 {"file"},
 	fFileData:             {"file_data", "fileData"},
 	fFileID:               {"file_id"},
@@ -151,21 +206,34 @@ var fieldNames = [fields][2]string{
 	fFunctionResponse:     {"function_response", "functionResponse"},
 	fFunctions:            {"functions"},
 	fGenerationConfig:     {"generation_config", "generationConfig"},
+	fImage:                {"image"},
+	fImages:               {"images"},
+	fImageURL:             {"image_url"},
 	fInclude:              {"include"},
 	fIncludeUsage:         {"include_usage"},
+	fInferenceConfig:      {"inferenceConfig"},
 	fInferenceGeo:         {"inference_geo"},
 	fInlineData:           {"inline_data", "inlineData"},
 	fInput:                {"input"},
 	fInputAudio:           {"input_audio"},
+	fInputs:               {"inputs"},
+	fInputText:            {"inputText"},
 	fInstructions:         {"instructions"},
-	fImageURL:             {"image_url"},
+	fLatency:              {"latency"},
 	fLogitBias:            {"logit_bias"},
 	fLogprobs:             {"logprobs"},
 	fMaxCompletionTokens:  {"max_completion_tokens"},
+	fMaxGenLen:            {"max_gen_len"},
+	fMaxNewTokens:         {"max_new_tokens"},
 	fMaxOutputTokens:      {"max_output_tokens", "maxOutputTokens"},
+	fMaxTokenCount:        {"maxTokenCount"},
 	fMaxTokens:            {"max_tokens"},
+	fMaxTokensCamel:       {"maxTokens"},
+	fMaxToolCalls:         {"max_tool_calls"},
+	fMaxUses:              {"max_uses"},
 	fMCPServers:           {"mcp_servers"},
 	fMediaType:            {"media_type"},
+	fMessage:              {"message"},
 	fMessages:             {"messages"},
 	fMIMEType:             {"mime_type", "mimeType"},
 	fModalities:           {"modalities"},
@@ -173,11 +241,18 @@ var fieldNames = [fields][2]string{
 	fModel:                {"model"},
 	fModels:               {"models"},
 	fN:                    {"n"},
+	fNumGenerations:       {"num_generations"},
+	fNumPredict:           {"num_predict"},
+	fOptions:              {"options"},
 	fOutput:               {"output"},
-	fOutputConfig:         {"output_config"},
+	fOutputConfig:         {"output_config", "outputConfig"},
 	fOutputFormat:         {"output_format"},
+	fParameters:           {"parameters"},
+	fPartialImages:        {"partial_images"},
 	fParts:                {"parts"},
+	fPerformanceConfig:    {"performanceConfig"},
 	fPlugins:              {"plugins"},
+	fPreamble:             {"preamble"},
 	fPrediction:           {"prediction"},
 	fPresencePenalty:      {"presence_penalty", "presencePenalty"},
 	fPreviousResponseID:   {"previous_response_id"},
@@ -185,9 +260,13 @@ var fieldNames = [fields][2]string{
 	fPromptCacheKey:       {"prompt_cache_key"},
 	fPromptCacheOptions:   {"prompt_cache_options"},
 	fPromptCacheRetention: {"prompt_cache_retention"},
+	fQuality:              {"quality"},
+	fQuery:                {"query"},
 	fReasoning:            {"reasoning"},
+	fReasoningContent:     {"reasoningContent"},
 	fReasoningDetails:     {"reasoning_details"},
 	fReasoningEffort:      {"reasoning_effort"},
+	fRequests:             {"requests"},
 	fResponseFormat:       {"response_format", "responseFormat"},
 	fResponseJSONSchema:   {"response_json_schema", "responseJsonSchema"},
 	fResponseLogprobs:     {"response_logprobs", "responseLogprobs"},
@@ -197,6 +276,7 @@ var fieldNames = [fields][2]string{
 	fRole:                 {"role"},
 	fSearchParameters:     {"search_parameters"},
 	fServiceTier:          {"service_tier", "serviceTier"},
+	fSize:                 {"size"},
 	fSource:               {"source"},
 	fSpeechConfig:         {"speech_config", "speechConfig"},
 	fSpeed:                {"speed"},
@@ -210,16 +290,21 @@ var fieldNames = [fields][2]string{
 	fSystemInstruction:    {"system_instruction", "systemInstruction"},
 	fTemperature:          {"temperature"},
 	fText:                 {"text"},
+	fTextGenerationConfig: {"textGenerationConfig"},
+	fTexts:                {"texts"},
 	fThinking:             {"thinking"},
 	fThinkingBlocks:       {"thinking_blocks"},
 	fThinkingBudget:       {"thinking_budget", "thinkingBudget"},
 	fThinkingConfig:       {"thinking_config", "thinkingConfig"},
 	fThinkingLevel:        {"thinking_level", "thinkingLevel"},
 	fThoughtSignature:     {"thought_signature", "thoughtSignature"},
+	fTool:                 {"tool"},
 	fToolCalls:            {"tool_calls"},
-	fToolChoice:           {"tool_choice"},
+	fToolChoice:           {"tool_choice", "toolChoice"},
 	fToolConfig:           {"tool_config", "toolConfig"},
+	fToolResult:           {"toolResult"},
 	fTools:                {"tools"},
+	fToolSpec:             {"toolSpec"},
 	fTopK:                 {"top_k", "topK"},
 	fTopLogprobs:          {"top_logprobs"},
 	fTopP:                 {"top_p", "topP"},
@@ -227,12 +312,13 @@ var fieldNames = [fields][2]string{
 	fType:                 {"type"},
 	fURL:                  {"url"},
 	fVerbosity:            {"verbosity"},
+	fVideo:                {"video"},
 	fVideoURL:             {"video_url"},
 	fWebSearchOptions:     {"web_search_options"},
 }
 
 // fieldSet is a set of fields: those that are acted on at one level, or those seen in one object.
-type fieldSet [2]uint64
+type fieldSet [3]uint64
 
 func setOf(fs ...field) (s fieldSet) {
 	for _, f := range fs {

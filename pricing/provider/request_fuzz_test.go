@@ -10,7 +10,10 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-var fuzzPaths = []string{chatPath, responsesPath, messagesPath, geminiPath, "/openai/deployments/d/chat/completions"}
+var fuzzPaths = []string{chatPath, responsesPath, messagesPath, geminiPath, "/openai/deployments/d/chat/completions",
+	completionsPath, embeddingsPath, imagesPath, speechPath, vertexPath, conversePath, "/model/meta.llama3-8b/invoke",
+	"/model/us.amazon.nova-lite-v1%3A0/invoke", "/v1/chat", "/v2/rerank", "/v2/embed", "/api/chat", "/api/generate", "/generate",
+	"/v1beta/models/gemini-embedding-001:batchEmbedContents"}
 
 func FuzzRewriteChangesNothingElse(f *testing.F) {
 	for _, body := range []string{
@@ -22,6 +25,12 @@ func FuzzRewriteChangesNothingElse(f *testing.F) {
 		`{"model":"c","system":[{"type":"text","text":"s","cache_control":{"ttl":"1h"}}],"thinking":{"budget_tokens":1024}}`,
 		`{"contents":[{"parts":[{"text":"a"}]}],"generation_config":{"max_output_tokens":5}}`,
 		`{}`, `{"model":"a","mod\u0065l":"b"}`, `{"generationConfig":null}`,
+		`{"model":"m","prompt":["a",[1,2]],"n":2,"best_of":3,"stream":true,"stream_options":{"include_usage":null}}`,
+		`{"model":"m","input":["a"],"query":"q","documents":["d"],"texts":["t"],"images":["AA"],"partial_images":2}`,
+		`{"system":[{"text":"s"},{"cachePoint":{"ttl":"1h"}}],"messages":[{"role":"user","content":[{"image":{"source":{"bytes":"A"}}}]}],"inferenceConfig":{"maxTokens":5},"toolConfig":{"tools":[{"toolSpec":{}}]}}`,
+		`{"anthropic_version":"x","max_gen_len":5,"max_tokens":6,"textGenerationConfig":{"maxTokenCount":7}}`,
+		`{"model":"m","options":{"num_predict":-2,"temperature":0},"inputs":"p","parameters":{"max_new_tokens":3}}`,
+		`{"model":"m","tools":[{"type":"web_search_1","max_uses":5}],"max_tool_calls":2,"service_tier":"flex","inference_geo":"us"}`,
 	} {
 		for i := range fuzzPaths {
 			f.Add([]byte(body), i, "gpt-5-mini", int64(10))
@@ -46,7 +55,8 @@ func FuzzRewriteChangesNothingElse(f *testing.F) {
 		}
 		digest(t, &r)
 		target := provider.Target{Vendor: r.API.Vendor(), Model: pricing.ModelName(model), SameHost: true, MaxOutput: most,
-			MarkPrefix: true, CacheKey: true}
+			MarkPrefix: true, CacheKey: true, AddUsage: true}
+		checkNoEdit(t, &r, body)
 		edits, err := r.Rewrite(nil, target)
 		if err != nil {
 			return
@@ -61,13 +71,25 @@ func FuzzRewriteChangesNothingElse(f *testing.F) {
 	})
 }
 
+// checkNoEdit applies the edits of a target that wants nothing.
+func checkNoEdit(t *testing.T, r *provider.Request, body []byte) {
+	t.Helper()
+	edits, err := r.Rewrite(nil, provider.Target{SameHost: true})
+	if err != nil || len(edits) > 0 || !bytes.Equal(provider.Apply(nil, body, edits), body) {
+		t.Fatalf("a target that wants nothing: edits %+v of %s, %v", edits, body, err)
+	}
+	if bound := r.InputBound(); bound < 0 && bound != -1 || bound >= 0 && bound < int64(len(body)) {
+		t.Fatalf("InputBound of %s = %d", body, bound)
+	}
+}
+
 // checkRewritten compares what is read of a request before and after.
 func checkRewritten(t *testing.T, before, after *provider.Request, target provider.Target) {
 	t.Helper()
 	if want := string([]rune(target.Model)); string(after.Model) != want && after.ModelAt.End == 0 {
 		t.Errorf("model %q, want %q", after.Model, want)
 	}
-	edited := provider.LegacyCap | provider.OwnCacheMarks | provider.CacheKey
+	edited := provider.LegacyCap | provider.IncludeUsage | provider.OwnCacheMarks | provider.CacheKey
 	if got, want := after.Facts&^edited, before.Facts&^edited; got != want {
 		t.Errorf("facts %s, want %s", factNames(got), factNames(want))
 	}
@@ -88,7 +110,7 @@ func checkUntouched(t *testing.T, before, after []byte) {
 		t.Fatalf("no objects: %s, %s", before, after)
 	}
 	for _, edited := range []string{"model", "max_tokens", "max_completion_tokens", "max_output_tokens", "generationConfig",
-		"generation_config", "stream_options", "prompt_cache_key", "tools", "system"} {
+		"generation_config", "stream_options", "prompt_cache_key", "tools", "system", "options", "parameters"} {
 		delete(was, edited)
 		delete(is, edited)
 	}

@@ -132,7 +132,9 @@ func (p *requestParser) geminiTools() {
 		for key, ok := p.s.Member(v); ok && p.err == nil; key, ok = p.s.Member(v) {
 			if declarationFields.exact(p.s.Text(key), true) != fFunctionDeclarations {
 				p.r.Tools++
-				p.mark(ServerTools)
+				if name := string(p.s.Text(key)); p.stated() {
+					p.geminiTool(name)
+				}
 				continue
 			}
 			functions := p.s.Next()
@@ -179,7 +181,10 @@ func (p *requestParser) generationConfig() {
 		case fResponseModalities:
 			p.modalities()
 		case fSpeechConfig:
-			p.mark(Audio)
+			if p.stated() {
+				p.r.Facts |= Audio
+				p.r.OutputMedia = true
+			}
 		case fThinkingConfig:
 			p.thinkingConfig()
 		default:

@@ -3,7 +3,7 @@ package provider
 import "github.com/farebox-mesh/farebox/pricing/jsonscan"
 
 var messageFields = setOf(fRole, fType, fContent, fOutput, fEncryptedContent, fToolCalls, fAudio, fReasoningDetails,
-	fThinkingBlocks, fCacheControl)
+	fThinkingBlocks, fCacheControl, fImages)
 
 // message is one entry of a conversation while it is read: its keys may come in any order.
 type message struct {
@@ -51,6 +51,8 @@ func (p *requestParser) message(v jsonscan.Token) (m message) {
 			p.mark(SignedReasoning)
 		case fCacheControl:
 			p.cacheMark()
+		case fImages:
+			p.imageList()
 		}
 	}
 	return m
@@ -65,7 +67,7 @@ func (p *requestParser) role() turn {
 	case "tool", "function":
 		return toolRunner
 	case "system":
-		if p.r.API == AnthropicMessages {
+		if p.anthropicBody() {
 			p.r.Facts |= ModernRoles
 		}
 		return instructor
@@ -79,7 +81,7 @@ func (p *requestParser) role() turn {
 // said adds a message that has been read to the conversation.
 func (p *requestParser) said(m *message) {
 	r := &p.r
-	if m.role == instructor && p.last == nobody && r.API != AnthropicMessages {
+	if m.role == instructor && p.last == nobody && !p.anthropicBody() {
 		p.instructions(m.content)
 	}
 	r.Messages++

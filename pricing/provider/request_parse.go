@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"strings"
+
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
@@ -13,6 +15,14 @@ type requestParser struct {
 	err  *RequestError
 	key  jsonscan.Token // of the field that next returned
 	word [64]byte       // for the meaning of an escaped word
+
+	camel    bool      // the API's keys are in camel case
+	use      serverUse // of the provider's tools
+	partials int64     // pictures that are sent before each is done
+	query    int       // bytes of a ranking's query
+	ranked   int       // bytes of the documents to be ranked
+
+	capElsewhere bool // a cap may stand where it is not read
 
 	last   turn   // who spoke last
 	tools  digest // of the tool definitions
@@ -33,15 +43,36 @@ const (
 // top reads the members of the body.
 func (p *requestParser) top(root jsonscan.Token) {
 	p.r.root.Start = root.End
+	p.camel = p.r.API == GeminiGenerate || p.r.API == GeminiEmbed || p.r.API == BedrockConverse
 	switch p.r.API {
 	case OpenAIChat:
 		p.chat(root)
 	case OpenAIResponses:
 		p.responses(root)
+	case OpenAICompletions:
+		p.completions(root)
+	case OpenAIEmbeddings, OllamaEmbed, CohereEmbed, GeminiEmbed:
+		p.embeddings(root)
+	case OpenAIImages:
+		p.images(root)
+	case OpenAISpeech:
+		p.speech(root)
 	case AnthropicMessages:
 		p.anthropic(root)
 	case GeminiGenerate:
 		p.gemini(root)
+	case BedrockConverse:
+		p.converse(root)
+	case BedrockInvoke:
+		p.invoke(root)
+	case CohereChat:
+		p.cohere(root)
+	case CohereRerank:
+		p.rerank(root)
+	case OllamaChat, OllamaGenerate:
+		p.ollama(root)
+	case TGIGenerate:
+		p.tgi(root)
 	}
 	p.s.Whole(root)
 	p.r.root.End = p.s.Offset() - 1
@@ -50,7 +81,13 @@ func (p *requestParser) top(root jsonscan.Token) {
 // finish derives what only the whole body tells.
 func (p *requestParser) finish() {
 	r := &p.r
-	if r.API != GeminiGenerate {
+	switch r.API {
+	case GeminiGenerate, BedrockConverse, BedrockInvoke: // the path says it
+	case OllamaChat, OllamaGenerate:
+		r.SSE = false
+	case CohereChat:
+		r.SSE = r.Stream && strings.Contains(r.path, "/v2/")
+	default:
 		r.SSE = r.Stream
 	}
 	switch p.last {
@@ -67,6 +104,7 @@ func (p *requestParser) finish() {
 		r.MaxOutput = 0
 	}
 	r.Prefix = prefixOf(r.API, p.tools, p.system)
+	p.finishTerms()
 }
 
 // object is an API's object that is being read.
@@ -79,7 +117,7 @@ type object struct {
 // next returns the next field of o that is acted on; its value is the scanner's next. It refuses a key of o that
 // appears twice or is a look-alike. At the end of o, or if o is no object, it returns false.
 func (p *requestParser) next(o *object) (field, bool) {
-	camel := p.r.API == GeminiGenerate
+	camel := p.camel
 	for p.err == nil {
 		key, ok := p.s.Member(o.start)
 		if !ok {
@@ -247,19 +285,6 @@ func (p *requestParser) verbosity() {
 	}
 }
 
-// serviceTier reads a class of service that may have a price of its own.
-func (p *requestParser) serviceTier() {
-	v := p.s.Next()
-	if v.Kind == jsonscan.Null {
-		return
-	}
-	switch string(p.text(v)) {
-	case "auto", "default", "standard", "standard_only":
-	default:
-		p.r.Facts |= ServiceTier
-	}
-}
-
 // format reads a description of the output's format; free text states nothing.
 func (p *requestParser) format() {
 	v := p.s.Next()
@@ -279,7 +304,7 @@ func (p *requestParser) format() {
 // toolChoice reads tool_choice: a word, or an object whose type is one.
 func (p *requestParser) toolChoice() {
 	v := p.s.Next()
-	forced := v.Kind == jsonscan.Object && p.r.API != AnthropicMessages
+	forced := v.Kind == jsonscan.Object && !p.anthropicBody()
 	switch string(p.text(v)) {
 	case "required", "any":
 		forced = true

@@ -57,7 +57,7 @@ func (p *requestParser) partType(kind []byte, m *message) {
 		p.r.Facts |= RemoteContent
 	default:
 		// web_search_tool_result and others hold content that is encrypted for the provider.
-		if p.r.API == AnthropicMessages && strings.HasSuffix(string(kind), "_tool_result") {
+		if p.anthropicBody() && strings.HasSuffix(string(kind), "_tool_result") {
 			p.r.Facts |= SignedReasoning
 		}
 	}
@@ -140,6 +140,23 @@ func (p *requestParser) image(v jsonscan.Token) {
 	p.r.mediaParts++
 	p.r.mediaBytes += bytes
 	p.r.imageFloor += max(0, mostImageTokens(p.r.API)-bytes)
+}
+
+// imageList reads images, each a string of Base64, a URL or a part.
+func (p *requestParser) imageList() {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		switch {
+		case v.Kind == jsonscan.Object:
+			var inner message
+			p.part(v, &inner)
+		case v.Kind == jsonscan.String && strings.HasPrefix(string(p.s.Text(v)), "http"):
+			p.remote(v)
+			p.r.ImageParts++
+		default:
+			p.image(p.s.Whole(v))
+		}
+	}
 }
 
 // source reads where an Anthropic image or document comes from. The source of a search result is a plain string.

@@ -9,7 +9,7 @@ import (
 var (
 	responsesFields = setOf(fModel, fInput, fInstructions, fStream, fMaxOutputTokens, fTemperature, fTopP, fTopLogprobs,
 		fReasoning, fText, fTools, fToolChoice, fInclude, fServiceTier, fStore, fBackground, fPreviousResponseID,
-		fConversation, fPrompt, fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions)
+		fConversation, fPrompt, fMaxToolCalls, fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions)
 	reasoningFields = setOf(fEffort, fSummary)
 	textFields      = setOf(fFormat, fVerbosity)
 )
@@ -42,8 +42,17 @@ func (p *requestParser) responses(root jsonscan.Token) {
 			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
 				p.r.Facts |= Background
 			}
-		case fPreviousResponseID, fConversation, fPrompt:
+		case fPreviousResponseID, fConversation:
 			p.mark(HeldState)
+		case fPrompt:
+			if p.stated() { // a template, which may bring tools
+				p.r.Facts |= HeldState
+				p.r.OpenPieces = true
+			}
+		case fMaxToolCalls:
+			if n := p.uses(); n >= 0 {
+				p.use.most, p.use.bounded = n, true
+			}
 		default:
 			p.openAI(f)
 		}

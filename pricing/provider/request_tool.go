@@ -6,7 +6,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
-var toolFields = setOf(fType, fCacheControl, fDeferLoading)
+var toolFields = setOf(fType, fCacheControl, fDeferLoading, fMaxUses)
 
 // toolList reads the tool definitions of OpenAI's and Anthropic's formats.
 func (p *requestParser) toolList() {
@@ -26,16 +26,23 @@ func (p *requestParser) toolBytes(list jsonscan.Token) {
 
 func (p *requestParser) tool(v jsonscan.Token) {
 	deferred := false
+	var kind jsonscan.Token
+	uses := int64(-1)
 	o := object{start: v, acts: &toolFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
 		case fType:
-			p.toolType(p.text(p.s.Next()))
+			kind = p.s.Next()
+		case fMaxUses:
+			uses = p.uses()
 		case fCacheControl:
 			p.cacheMark()
 		case fDeferLoading:
 			deferred = p.s.Next().Kind != jsonscan.False
 		}
+	}
+	if kind.Kind != jsonscan.Invalid {
+		p.toolType(p.text(kind), uses)
 	}
 	if v = p.s.Whole(v); v.Kind == jsonscan.Object && !deferred {
 		p.r.lastTool = spanOf(v) // a deferred tool cannot carry a mark
@@ -43,16 +50,16 @@ func (p *requestParser) tool(v jsonscan.Token) {
 }
 
 // toolType sorts a tool by who runs it. What is unknown is taken for the provider's.
-func (p *requestParser) toolType(kind []byte) {
+func (p *requestParser) toolType(kind []byte, uses int64) {
 	k := string(kind)
 	switch {
-	case k == "function", k == "custom" && p.r.API == AnthropicMessages:
+	case k == "function", k == "custom" && p.anthropicBody():
 	case k == "custom", k == "namespace", k == "local_shell", k == "apply_patch", hasAnyPrefix(k, "computer",
 		"bash_", "text_editor_", "memory_"):
 		p.r.Facts |= CustomTools
 		p.r.builtins++
 	default:
-		p.r.Facts |= ServerTools
+		p.serverTool(k, uses)
 	}
 }
 

@@ -17,6 +17,7 @@ func (r *Request) Rewrite(dst []Edit, t Target) ([]Edit, error) {
 	w := rewriter{r: r, t: t, can: CapabilityOf(t.Vendor, t.Model), edits: dst}
 	w.model()
 	w.cap()
+	w.usage()
 	if t.CacheKey && w.can.CacheKey && r.isOpenAI() && !r.keyPresent && r.Prefix.Bytes > 0 {
 		w.member(`"prompt_cache_key":"farebox-` + strconv.FormatUint(r.Prefix.Hash, 36) + `"`)
 	}
@@ -29,8 +30,12 @@ func (r *Request) Rewrite(dst []Edit, t Target) ([]Edit, error) {
 }
 
 // CapWritten is the cap on the output that Rewrite leaves in a request for t: t's, unless the API or the thinking
-// budget wants more. It is for targets that lower the cap.
+// budget wants more, or the request's own where nothing can be edited, 0 if it has none. It is for targets that lower
+// the cap.
 func (r *Request) CapWritten(t Target) int64 {
+	if !r.capEditable() {
+		return r.MaxOutput
+	}
 	w := rewriter{r: r, can: CapabilityOf(t.Vendor, t.Model)}
 	return max(t.MaxOutput, w.least())
 }
@@ -55,6 +60,16 @@ func Apply(dst, body []byte, edits []Edit) []byte {
 		at = e.End
 	}
 	return append(dst, body[at:]...)
+}
+
+// capEditable reports whether the cap on the output can be edited: there is one, and the call is not signed.
+func (r *Request) capEditable() bool {
+	switch r.API {
+	case OpenAIChat, OpenAIResponses, OpenAICompletions, AnthropicMessages, GeminiGenerate, CohereChat, OllamaChat,
+		OllamaGenerate, TGIGenerate:
+		return true
+	}
+	return false
 }
 
 func (r *Request) isOpenAI() bool { return r.API == OpenAIChat || r.API == OpenAIResponses }
@@ -106,7 +121,7 @@ func blankJSON(b []byte) bool {
 
 func (w *rewriter) model() {
 	r := w.r
-	if r.ModelAt.End == 0 && w.t.Model != "" && w.t.Model != r.Model {
+	if r.model.End > 0 && w.t.Model != "" && w.t.Model != r.Model {
 		w.replace(r.model, string(jsonscan.AppendString(nil, string(w.t.Model))))
 	}
 }
@@ -114,6 +129,9 @@ func (w *rewriter) model() {
 // cap lowers the cap, and spells it as the target wants if the call moves.
 func (w *rewriter) cap() {
 	r := w.r
+	if !r.capEditable() {
+		return
+	}
 	if r.otherCap.present() {
 		w.capOfTwo()
 		return
@@ -206,18 +224,23 @@ func (w *rewriter) addCap(value string) {
 		w.member(`"` + string(name) + `":` + value)
 	case OpenAIResponses:
 		w.member(`"max_output_tokens":` + value)
-	case AnthropicMessages:
+	case AnthropicMessages, OpenAICompletions, CohereChat:
 		w.member(`"max_tokens":` + value)
 	case GeminiGenerate:
-		w.geminiCap(`"maxOutputTokens":` + value)
+		w.nestedCap("generationConfig", `"maxOutputTokens":`+value)
+	case OllamaChat, OllamaGenerate:
+		w.nestedCap("options", `"num_predict":`+value)
+	case TGIGenerate:
+		w.nestedCap("parameters", `"max_new_tokens":`+value)
 	}
 }
 
-func (w *rewriter) geminiCap(member string) {
+// nestedCap adds the cap to the object in which it stands.
+func (w *rewriter) nestedCap(object, member string) {
 	config := w.r.config
 	switch {
 	case config.End == 0:
-		w.member(`"generationConfig":{` + member + `}`)
+		w.member(`"` + object + `":{` + member + `}`)
 	case w.r.body[config.Start] == '{':
 		w.insertInto(Span{config.Start + 1, config.End - 1}, member)
 	default: // null

@@ -105,6 +105,82 @@ func TestRewriteAddsACacheKeyOfThePrefix(t *testing.T) {
 	}
 }
 
+func TestRewriteAsksForTheUsageOfAStream(t *testing.T) {
+	azure := provider.Target{Vendor: "azure_openai", SameHost: true, AddUsage: true}
+	openAI := provider.Target{Vendor: provider.OpenAI, SameHost: true, AddUsage: true}
+	const deployment = "/openai/deployments/d/chat/completions?api-version="
+	for _, tt := range []struct {
+		name, path, body string
+		target           provider.Target
+		want             string // "" if nothing is added
+	}{
+		{"no options", chatPath, `{"model":"m","stream":true}`, openAI, `{"stream_options":{"include_usage":true},"model":"m","stream":true}`},
+		{"options of null", chatPath, `{"model":"m","stream_options": null,"stream":true}`, openAI, `{"model":"m","stream_options": {"include_usage":true},"stream":true}`},
+		{"empty options", chatPath, `{"model":"m","stream_options":{ },"stream":true}`, openAI, `{"model":"m","stream_options":{"include_usage":true },"stream":true}`},
+		{"other options", chatPath, `{"model":"m","stream_options":{"include_obfuscation":false},"stream":true}`, openAI, `{"model":"m","stream_options":{"include_usage":true,"include_obfuscation":false},"stream":true}`},
+		{"an option of false", chatPath, `{"model":"m","stream_options":{"include_usage": false},"stream":true}`, openAI, `{"model":"m","stream_options":{"include_usage": true},"stream":true}`},
+		{"an option of null", completionsPath, `{"model":"m","stream_options":{"include_usage":null},"stream":true}`, openAI, `{"model":"m","stream_options":{"include_usage":true},"stream":true}`},
+		{"beside a cap", chatPath, `{"model":"m","stream":true}`, provider.Target{SameHost: true, AddUsage: true, MaxOutput: 5}, `{"max_tokens":5,"stream_options":{"include_usage":true},"model":"m","stream":true}`},
+		{"a pool", completionsPath, `{"model":"m","stream":true}`, provider.Target{SameHost: true, AddUsage: true}, `{"stream_options":{"include_usage":true},"model":"m","stream":true}`},
+		{"Azure", deployment + "2024-09-01-preview", `{"stream":true}`, azure, `{"stream_options":{"include_usage":true},"stream":true}`},
+		{"Azure's newer API", "/openai/v1/chat/completions?api-version=preview", `{"model":"m","stream":true}`, azure, `{"stream_options":{"include_usage":true},"model":"m","stream":true}`},
+		{"an old version of Azure", deployment + "2024-06-01", `{"stream":true}`, azure, ""},
+		{"Azure with data of one's own", deployment + "2025-01-01-preview", `{"stream":true,"data_sources":[{}]}`, azure, ""},
+		{"asked for", chatPath, `{"model":"m","stream":true,"stream_options":{"include_usage":true}}`, openAI, ""},
+		{"no stream", chatPath, `{"model":"m","stream":false}`, openAI, ""},
+		{"not wanted", chatPath, `{"model":"m","stream":true}`, provider.Target{Vendor: provider.OpenAI, SameHost: true}, ""},
+		{"a vendor who states it anyway", chatPath, `{"model":"m","stream":true}`, provider.Target{Vendor: "mistral", SameHost: true, AddUsage: true}, ""},
+		{"an API that states it anyway", responsesPath, `{"model":"m","stream":true}`, openAI, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want, adds := tt.want, tt.want != ""
+			if !adds {
+				want = tt.body
+			}
+			if diff := cmp.Diff(want, rewrite(t, tt.path, tt.body, tt.target)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			r := parse(t, tt.path, tt.body)
+			if got := r.AddsUsage(tt.target); got != adds {
+				t.Errorf("AddsUsage = %v, want %v", got, adds)
+			}
+		})
+	}
+}
+
+func TestRewriteEditsFurtherAPIs(t *testing.T) {
+	at := func(vendor pricing.ProviderName, model pricing.ModelName) provider.Target {
+		return provider.Target{Vendor: vendor, Model: model, SameHost: true, MaxOutput: 10}
+	}
+	for _, tt := range []struct {
+		name, path, body string
+		target           provider.Target
+		want             string
+		written          int64 // CapWritten
+	}{
+		{"a completion", completionsPath, `{"model":"a","prompt":"p"}`, at("", "b"), `{"max_tokens":10,"model":"b","prompt":"p"}`, 10},
+		{"Cohere", "/v2/chat", `{"model":"a","max_tokens":50}`, at(provider.Cohere, "b"), `{"model":"b","max_tokens":10}`, 10},
+		{"Ollama without options", "/api/chat", `{"model":"a"}`, at("", "b"), `{"options":{"num_predict":10},"model":"b"}`, 10},
+		{"Ollama with options", "/api/chat", `{"options":{"seed":1},"model":"a"}`, at("", "b"), `{"options":{"num_predict":10,"seed":1},"model":"b"}`, 10},
+		{"Ollama without an end", "/api/generate", `{"model":"a","options":{"num_predict":-1}}`, at("", "a"), `{"model":"a","options":{"num_predict":10}}`, 10},
+		{"TGI", "/generate", `{"inputs":"p"}`, at("", "tgi"), `{"parameters":{"max_new_tokens":10},"inputs":"p"}`, 10},
+		{"Claude on Vertex", vertexPath, `{"max_tokens":50}`, at(provider.Google, "claude-haiku-4-5@20251001"), `{"max_tokens":10}`, 10},
+		{"Bedrock is signed", conversePath, `{"inferenceConfig":{"maxTokens":50}}`, at(provider.Bedrock, ""), `{"inferenceConfig":{"maxTokens":50}}`, 50},
+		{"Bedrock is signed without a cap too", conversePath, `{}`, at(provider.Bedrock, ""), `{}`, 0},
+		{"embeddings have no cap", embeddingsPath, `{"model":"a"}`, at(provider.OpenAI, "a"), `{"model":"a"}`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, rewrite(t, tt.path, tt.body, tt.target)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			r := parse(t, tt.path, tt.body)
+			if got := r.CapWritten(tt.target); got != tt.written {
+				t.Errorf("CapWritten = %d, want %d", got, tt.written)
+			}
+		})
+	}
+}
+
 func TestRewriteMarksTheStablePrefix(t *testing.T) {
 	const mark = `,"cache_control":{"type":"ephemeral"}`
 	target := provider.Target{Vendor: provider.Anthropic, Model: "c", SameHost: true, MarkPrefix: true}

@@ -14,6 +14,7 @@ type Target struct {
 	MaxOutput  int64 // lowers the cap to this; the caller keeps it within the model's maximum
 	MarkPrefix bool  // Anthropic: mark tools and system prompt for the provider's cache
 	CacheKey   bool  // OpenAI: add a prompt_cache_key made of the prefix
+	AddUsage   bool  // ask for the usage of a stream that would not state it; see AddsUsage
 }
 
 // An UnservableError says why a request cannot become what a Target wants without becoming another one.
@@ -89,11 +90,14 @@ func (r *Request) unservable(t Target) string {
 	if r.stays(t) {
 		return ""
 	}
+	if reason := r.tied(); reason != "" {
+		return reason
+	}
 	if !t.SameHost {
 		if !speaks(t.Vendor, r.API) {
 			return "not the same API"
 		}
-		if r.API == OpenAIChat && r.ModelAt.End > 0 {
+		if r.API != GeminiGenerate && r.ModelAt.End > 0 {
 			return "the model stands in the path of its host"
 		}
 		if reason := hosted.first(r.Facts); reason != "" {
@@ -110,6 +114,25 @@ func (r *Request) unservable(t Target) string {
 		return reason
 	}
 	return r.misfit(t, can)
+}
+
+// tied returns why the API ties a call to its model and host, "" if it does not. Bedrock's calls are signed with the
+// caller's key over path and body, so nothing in them can be edited.
+func (r *Request) tied() string {
+	switch r.API {
+	case BedrockConverse, BedrockInvoke:
+		return "the call is signed as it is"
+	case OpenAIEmbeddings, GeminiEmbed, CohereEmbed, OllamaEmbed:
+		return "embeddings of two models cannot be compared"
+	case OpenAIImages, OpenAISpeech, OpenAITranscription, CohereRerank:
+		return "no other model is known to answer alike"
+	case TGIGenerate:
+		return "the server has one model"
+	}
+	if r.tokenIDs {
+		return "token ids belong to their model"
+	}
+	return ""
 }
 
 // stays reports whether model and host stay what they are.
@@ -146,8 +169,10 @@ func speaks(vendor pricing.ProviderName, a API) bool {
 		return ok
 	case OpenAIResponses:
 		return vendor == OpenAI || vendor == azureOpenAI
+	case AnthropicMessages, GeminiGenerate, CohereChat:
+		return vendor == a.Vendor()
 	}
-	return vendor == a.Vendor()
+	return false
 }
 
 // undated returns a model's name without the date of its snapshot.

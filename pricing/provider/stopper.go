@@ -32,8 +32,9 @@ type ending interface {
 	finish(dst []byte, u *pricing.Usage) (out []byte, ok bool)
 }
 
-// NewStopper returns a Stopper for the answer to a call of the endpoint, nil if that is not a stream with an end that
-// is known. usage says that the client asked for the usage of a chat or text completion (IncludeUsage).
+// NewStopper returns a Stopper for the answer to a call of the endpoint, which is a Request's, nil if that is not a
+// stream with an end that is known. usage says that the client is to see the usage of a chat or text completion: it
+// asked for it (IncludeUsage), or the vendor states it to everybody.
 func NewStopper(ep Endpoint, usage bool) *Stopper {
 	if !ep.Stream {
 		return nil
@@ -140,9 +141,10 @@ func (s *Stopper) Stop(u pricing.Usage) (end []byte, ok bool) {
 	return s.end.finish(nil, &u)
 }
 
-// Close returns what is left when the stream has ended by itself: an event that it cut.
+// Close returns what is left when the stream has ended by itself: an event that it cut. What Write returned last stays
+// valid.
 func (s *Stopper) Close() []byte {
-	s.out = s.out[:0]
+	s.out = nil
 	s.pass()
 	return s.out
 }

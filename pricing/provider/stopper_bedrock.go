@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"hash/crc32"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -11,26 +12,31 @@ import (
 // converseEnding ends a stream of Bedrock's ConverseStream.
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html, read in November 2026.
 type converseEnding struct {
+	reader         frameReader
 	blocks         openParts
 	begun, stopped bool
 	over           bool
 }
 
-func (c *converseEnding) see(frame []byte) {
-	name, exception, payload := cutFrame(frame)
-	if exception {
+func (c *converseEnding) see(message []byte) {
+	c.reader.feed(message, c.seeFrame)
+	c.over = c.over || c.reader.broken
+}
+
+func (c *converseEnding) seeFrame(f frame) {
+	if f.exception {
 		c.over = true
 		return
 	}
 	index := int64(0)
-	s := jsonscan.New(payload)
+	s := jsonscan.New(f.payload)
 	root := s.Next()
 	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
 		if string(s.Text(key)) == "contentBlockIndex" {
 			index, _ = s.Int(s.Next())
 		}
 	}
-	switch name {
+	switch string(f.event) {
 	case "messageStart":
 		c.begun = true
 	case "contentBlockStart", "contentBlockDelta":
@@ -70,16 +76,21 @@ func (c *converseEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 // Base64, in the chunks.
 type invokeEnding struct {
 	anthropicStream
-	data []byte
+	reader frameReader
+	data   []byte
 }
 
-func (v *invokeEnding) see(frame []byte) {
-	_, exception, payload := cutFrame(frame)
-	if exception {
+func (v *invokeEnding) see(message []byte) {
+	v.reader.feed(message, v.seeFrame)
+	v.over = v.over || v.reader.broken
+}
+
+func (v *invokeEnding) seeFrame(f frame) {
+	if f.exception {
 		v.over = true
 		return
 	}
-	s := jsonscan.New(payload)
+	s := jsonscan.New(f.payload)
 	root := s.Next()
 	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
 		if string(s.Text(key)) != "bytes" {
@@ -107,75 +118,18 @@ func (v *invokeEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 // headerString is the type of a header that is a string.
 const headerString = 7
 
-// appendFrame appends a frame that holds an event.
-func appendFrame(dst []byte, name string, payload []byte) []byte {
+// appendFrame appends a message of an AWS event stream that holds an event.
+func appendFrame(dst []byte, event string, payload []byte) []byte {
+	var headers []byte
+	for _, h := range [...][2]string{{":event-type", event}, {":content-type", "application/json"}, {":message-type", "event"}} {
+		headers = append(append(headers, byte(len(h[0]))), h[0]...)
+		headers = binary.BigEndian.AppendUint16(append(headers, headerString), uint16(len(h[1])))
+		headers = append(headers, h[1]...)
+	}
 	start := len(dst)
-	dst = append(dst, make([]byte, framePrelude)...)
-	dst = appendFrameHeader(dst, ":event-type", name)
-	dst = appendFrameHeader(dst, ":content-type", "application/json")
-	dst = appendFrameHeader(dst, ":message-type", "event")
-	headers := len(dst) - start - framePrelude
-	dst = append(dst, payload...)
-	putUint32(dst[start:], uint32(len(dst)-start+frameSum))
-	putUint32(dst[start+4:], uint32(headers))
-	putUint32(dst[start+8:], crc32.ChecksumIEEE(dst[start:start+8]))
-	sum := crc32.ChecksumIEEE(dst[start:])
-	dst = append(dst, 0, 0, 0, 0)
-	putUint32(dst[len(dst)-frameSum:], sum)
-	return dst
-}
-
-func appendFrameHeader(dst []byte, name, value string) []byte {
-	dst = append(append(dst, byte(len(name))), name...)
-	dst = append(dst, headerString, byte(len(value)>>8), byte(len(value)))
-	return append(dst, value...)
-}
-
-// cutFrame takes a frame apart: the name of its event, whether it is an exception instead, and the payload. What is
-// no frame has none of these.
-func cutFrame(frame []byte) (name string, exception bool, payload []byte) {
-	if len(frame) < framePrelude+frameSum {
-		return "", false, nil
-	}
-	headers, end := int(getUint32(frame[4:])), len(frame)-frameSum
-	if headers < 0 || headers > end-framePrelude {
-		return "", false, nil
-	}
-	payload = frame[framePrelude+headers : end]
-	for rest := frame[framePrelude : framePrelude+headers]; ; {
-		var key, value string
-		var ok bool
-		if key, value, rest, ok = cutFrameHeader(rest); !ok {
-			return name, exception, payload
-		}
-		switch key {
-		case ":event-type":
-			name = value
-		case ":message-type":
-			exception = value == "exception" || value == "error"
-		}
-	}
-}
-
-// cutFrameHeader returns the first header, if it is a string, and what follows it. AWS sends no others here.
-func cutFrameHeader(b []byte) (key, value string, rest []byte, ok bool) {
-	if len(b) == 0 || len(b) < int(b[0])+4 {
-		return "", "", nil, false
-	}
-	key, b = string(b[1:1+b[0]]), b[1+b[0]:]
-	length := int(b[1])<<8 | int(b[2])
-	if b[0] != headerString || len(b) < 3+length {
-		return "", "", nil, false
-	}
-	return key, string(b[3 : 3+length]), b[3+length:], true
-}
-
-func getUint32(b []byte) uint32 {
-	_ = b[3]
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-}
-
-func putUint32(b []byte, n uint32) {
-	_ = b[3]
-	b[0], b[1], b[2], b[3] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(framePrelude+len(headers)+len(payload)+frameSum))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(headers)))
+	dst = binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+	dst = append(append(dst, headers...), payload...)
+	return binary.BigEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
 }

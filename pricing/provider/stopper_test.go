@@ -115,6 +115,12 @@ func TestStopperEndsAStreamAsItsAPIEnds(t *testing.T) {
 	for _, tt := range stoppedStreams() {
 		t.Run(tt.name, func(t *testing.T) {
 			want := tt.passed
+			if tt.end != "" {
+				passed, end, _ := stop(t, tt.path, tt.usage, tt.stream, 1<<20)
+				if r := metered(tt.path, passed+end); !r.Complete || r.Failed || !strings.Contains(tt.name, "has finished") && r.Finish != provider.FinishLength {
+					t.Errorf("the stopped stream reads as %+v", r)
+				}
+			}
 			if want == "" {
 				want = tt.stream
 			}
@@ -129,6 +135,21 @@ func TestStopperEndsAStreamAsItsAPIEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestStopperClosesBesideWhatItWrote(t *testing.T) {
+	s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIChat, Stream: true, SSE: true}, false)
+	written := s.Write([]byte(contentChunk + `data: {"id":"a"`))
+	if got, want := string(append(written, s.Close()...)), contentChunk+`data: {"id":"a"`; got != want {
+		t.Errorf("Write and Close return %q, want %q", got, want)
+	}
+}
+
+// metered is what a Meter reads of an answer.
+func metered(path, answer string) provider.Reading {
+	m := provider.NewMeter(provider.ParsePath(path), "")
+	m.Write([]byte(answer))
+	return m.Close()
 }
 
 // frame is what AWS's event stream makes of an event.
@@ -191,9 +212,7 @@ func TestStopperEndsAResponseWhereverItIsCut(t *testing.T) {
 			t.Fatalf("after %d events: passed %q, end %q, %v", n, passed, end, ok)
 		}
 		checkSequence(t, stream+end)
-		m := provider.NewMeter(provider.Endpoint{API: provider.OpenAIResponses}, provider.OpenAI)
-		m.Write([]byte(stream + end))
-		if r := m.Close(); !r.Complete || r.Finish != provider.FinishLength || r.Usage.TotalOutput() != stopUsage.Output {
+		if r := metered(responsesPath, stream+end); !r.Complete || r.Finish != provider.FinishLength || r.Usage.TotalOutput() != stopUsage.Output {
 			t.Errorf("after %d events the end %s reads as %+v", n, end, r)
 		}
 		ends = append(ends, end)

@@ -16,12 +16,16 @@ func VendorOf(path string, header func(name string) string) pricing.ProviderName
 			return Anthropic
 		case header("x-goog-api-key") != "", header("x-goog-api-client") != "":
 			return Google
+		case strings.HasPrefix(header("authorization"), "AWS4-HMAC-SHA256 "):
+			return Bedrock
 		}
 	}
 	raw, query := cutQuery(path)
 	switch {
 	case strings.Contains(raw, "/v1/messages"):
 		return Anthropic
+	case strings.HasPrefix(raw, "/model/"):
+		return Bedrock
 	case strings.Contains(raw, "/v1beta/"), strings.HasPrefix(query, "key="), strings.Contains(query, "&key="):
 		return Google
 	case strings.Contains(raw, "/v1/"):

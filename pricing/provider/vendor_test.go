@@ -26,6 +26,7 @@ func TestVendorOfGoesByHeadersThenByPath(t *testing.T) {
 		{"/healthz", "", ""},
 		{"/healthz?next=/v1/models", "", ""},
 		{"/healthz", "authorization", ""},
+		{"/model/anthropic.claude-haiku-4-5-v1%3A0/count-tokens", "", provider.Bedrock},
 	} {
 		header := func(name string) string {
 			if name == tt.header {
@@ -36,6 +37,15 @@ func TestVendorOfGoesByHeadersThenByPath(t *testing.T) {
 		if got := provider.VendorOf(tt.path, header); got != tt.want {
 			t.Errorf("VendorOf(%q) with header %q = %q, want %q", tt.path, tt.header, got, tt.want)
 		}
+	}
+	signed := func(name string) string {
+		if name == "authorization" {
+			return "AWS4-HMAC-SHA256 Credential=x"
+		}
+		return ""
+	}
+	if got := provider.VendorOf("/foundation-models", signed); got != provider.Bedrock {
+		t.Errorf("VendorOf a call that AWS signs = %q, want %q", got, provider.Bedrock)
 	}
 	if got := provider.VendorOf("/v1/models", nil); got != provider.OpenAI {
 		t.Errorf("VendorOf without headers = %q, want %q", got, provider.OpenAI)

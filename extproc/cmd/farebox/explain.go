@@ -66,7 +66,8 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 	if err != nil {
 		return err
 	}
-	t := newExplanation(set, pools, spent, e)
+	pools.spent = spent
+	t := newExplanation(set, pools, e)
 	endpoint := provider.ParsePath(x.path)
 	if !endpoint.IsCall() {
 		t.uncovered(x.path)

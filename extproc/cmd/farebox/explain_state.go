@@ -56,11 +56,15 @@ func (e *shortError) Error() string {
 		e.budget.Name, usd(e.left), moment(e.refills), usd(e.need))
 }
 
-// bear returns nil if the budgets could reserve an option.
-func (b balances) bear(budgets []policies.Budget, o *policies.Option, now time.Time) *shortError {
+// bear returns nil if the hard budgets that count a call could reserve an option.
+func (b balances) bear(budgets []policies.Budget, r *policies.Request, o *policies.Option, now time.Time) *shortError {
 	var short *shortError
+	value := valuesOf(r, policies.ModelRef{Route: o.Route, Model: o.Model})
 	for i := range budgets {
 		budget := &budgets[i]
+		if budget.Soft || !budget.Covers(value) {
+			continue
+		}
 		left, need := b.left(budget), o.Charge()
 		if ledger.Covers(budget, left, need) {
 			continue
@@ -72,12 +76,41 @@ func (b balances) bear(budgets []policies.Budget, o *policies.Option, now time.T
 	return short
 }
 
-// poolState is the break-even of a server's pools; without a state folder no pool is cheaper yet.
+// valuesOf returns what the dimensions of a call are where it is served at a place.
+func valuesOf(r *policies.Request, at policies.ModelRef) func(policies.DimensionName) (string, bool) {
+	return func(name policies.DimensionName) (string, bool) {
+		for _, v := range r.Dims {
+			if v.Name == name {
+				return v.Value, v.Verified
+			}
+		}
+		switch name {
+		case policies.DimModel:
+			return string(at.Model), true
+		case policies.DimProvider:
+			return string(at.Route), true
+		}
+		return "", false
+	}
+}
+
+// poolState is what decisions depend on: what is spent, and the break-even of a server's pools; without a state folder
+// no pool is cheaper yet.
 type poolState struct {
 	policies.NoState
 	pools *upstream.Pools
+	spent balances
+	value func(policies.DimensionName) (string, bool) // of the call as it was asked; set before a decision
 	now   time.Time
 	seen  bool // the model has seen the prompt before
+}
+
+// Left implements policies.State.
+func (s *poolState) Left(b *policies.Budget) pricing.Money {
+	if !b.Covers(s.value) {
+		return b.Limit
+	}
+	return s.spent.left(b)
 }
 
 // pools reads what a server saved in the --state folder.

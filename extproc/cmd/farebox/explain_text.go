@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
@@ -21,13 +22,12 @@ import (
 type explanation struct {
 	set   *policies.Set
 	pools *poolState
-	spent balances
 	now   time.Time
 	w     *tabwriter.Writer
 }
 
-func newExplanation(set *policies.Set, pools *poolState, spent balances, e env) *explanation {
-	return &explanation{set: set, pools: pools, spent: spent, now: pools.now, w: tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)}
+func newExplanation(set *policies.Set, pools *poolState, e env) *explanation {
+	return &explanation{set: set, pools: pools, now: pools.now, w: tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)}
 }
 
 func (t *explanation) line(head, name, format string, args ...any) {
@@ -36,7 +36,7 @@ func (t *explanation) line(head, name, format string, args ...any) {
 
 // uncovered explains a path of no API.
 func (t *explanation) uncovered(path string) {
-	switch covered := len(t.set.Policy().Budgets) > 0 && !provider.FreeProbe("POST", path); {
+	switch covered := t.set.Limits(nil, policies.ModelRef{}) && !provider.FreeProbe("POST", path); {
 	case covered && t.set.Enforcing():
 		t.line("decision", "refuse", "a budget covers %q, and its calls cannot be priced in advance", path)
 	case covered:
@@ -57,8 +57,9 @@ func (t *explanation) unreadable(err *provider.RequestError) {
 
 // call explains a call that can be read.
 func (t *explanation) call(r *policies.Request, body []byte) {
-	d := t.set.Decide(*r, t.pools, t.now)
 	c := r.Call
+	t.pools.value = valuesOf(r, policies.ModelRef{Route: r.Route, Model: c.Model})
+	d := t.set.Decide(*r, t.pools, t.now)
 	t.line("call", string(c.API), "%s at %s, about %d input tokens, %s, %s",
 		c.Model, r.Route, c.InputEstimate(), capText(c.MaxOutput), streamText(c.Stream))
 	t.payers(r)
@@ -66,9 +67,12 @@ func (t *explanation) call(r *policies.Request, body []byte) {
 	t.poolLines()
 	t.budgets(r)
 	t.line("as asked", "", "%s", priceText(&d.Asked))
-	chosen, short := t.options(&d)
+	if d.Budget != "" {
+		t.line("step", string(d.Budget), "%s", stepText(&d.Step))
+	}
+	chosen, short := t.options(r, &d)
 	if chosen.Kind == policies.Refuse {
-		t.line("decision", "refuse", "%s%s", refusalText(chosen.Refusal, short), t.would())
+		t.line("decision", "refuse", "%s%s", refusalText(chosen.Refusal, &d, short), t.would())
 		return
 	}
 	t.outcome(r, body, chosen)
@@ -110,44 +114,96 @@ func (t *explanation) rules(r *policies.Request, d *policies.Decision) {
 // poolLines say whether the pools are cheaper than the API, as far as a server's state tells.
 func (t *explanation) poolLines() {
 	for _, s := range t.pools.status() {
-		verdict := "dearer than the API"
-		if s.Cheaper {
-			verdict = "cheaper than the API"
-		}
 		t.line("pool", string(s.Name), "use %s: its calls of the last 24 h, %d tokens, cost %s at the API, its GPUs %s: %s",
-			s.Use, s.Tokens24h, usd(s.APICost24h), usd(s.GPUCost24h), verdict)
+			useText(s.Use, s.Above), s.Tokens24h, usd(s.APICost24h), usd(s.GPUCost24h), poolVerdict(&s))
 	}
 	if t.pools.pools != nil {
 		return
 	}
 	for i := range t.set.Policy().Pools {
 		p := &t.set.Policy().Pools[i]
-		text := "use " + string(p.Use)
-		if p.Use == policies.WhenCheaper {
+		text := "use " + useText(p.Use, p.Above)
+		if p.Use == policies.WhenCheaper || p.Use == policies.AboveVolume {
 			text += ": taken not to be; --state DIR reads what a server has seen"
 		}
 		t.line("pool", string(p.Name), "%s", text)
 	}
 }
 
+// useText is a pool's use as a policy says it.
+func useText(u policies.PoolUse, above int64) string {
+	if u == policies.AboveVolume {
+		return fmt.Sprintf("above %d tokens per day", above)
+	}
+	return string(u)
+}
+
+// poolVerdict says whether the pool is in use, as far as that depends on its calls.
+func poolVerdict(s *upstream.PoolStatus) string {
+	switch {
+	case s.Full:
+		return fmt.Sprintf("full, with %d tokens of the %d that its GPUs can make", s.Taken24h, s.Capacity)
+	case s.Use == policies.AboveVolume && s.Cheaper:
+		return "above the volume"
+	case s.Use == policies.AboveVolume:
+		return "below the volume"
+	case s.Cheaper:
+		return "cheaper than the API"
+	}
+	return "dearer than the API"
+}
+
 func (t *explanation) budgets(r *policies.Request) {
 	for i := range t.set.Policy().Budgets {
 		b := &t.set.Policy().Budgets[i]
-		t.line("budget", string(b.Name), "%s per %s for %s: %s spent, %s left, refills %s",
-			usd(b.Limit), b.Window, scopeText(b, r.Dims), usd(t.spent[b.Name]), usd(t.spent.left(b)), moment(b.End(t.now)))
+		if !b.Covers(t.pools.value) {
+			t.line("budget", string(b.Name), "%s: does not count this call", limitText(b))
+			continue
+		}
+		t.line("budget", string(b.Name), "%s for %s: %s spent, %s left, refills %s",
+			limitText(b), scopeText(b, r.Dims), usd(t.pools.spent[b.Name]), usd(t.pools.spent.left(b)), moment(b.End(t.now)))
 	}
 }
 
-// scopeText says for whom a budget counts the call. Only verified values scope money.
+// limitText is a limit as a policy says it.
+func limitText(b *policies.Budget) string {
+	text := fmt.Sprintf("%s per %s", usd(b.Limit), b.Window)
+	if b.Window == policies.Rolling {
+		text += " " + strings.TrimSuffix(strings.TrimSuffix(b.Length.String(), "0s"), "0m")
+	}
+	if b.Soft {
+		text += ", soft,"
+	}
+	return text
+}
+
+// stepText says what a step did to the call.
+func stepText(s *policies.Step) string {
+	text := string(s.Do)
+	if s.Do == policies.StepCapTier {
+		text = "cap at " + string(s.Tier)
+	}
+	if s.Percent == 0 {
+		return text + ": the caller's cap does not fit what is left"
+	}
+	return fmt.Sprintf("%s, from %d%% of the limit on", text, s.Percent)
+}
+
+// scopeText says for whom a budget counts the call. Only verified values scope hard budgets.
 func scopeText(b *policies.Budget, dims []policies.Value) string {
 	if len(b.Per) == 0 {
 		return "everybody"
 	}
 	scope := make([]string, len(b.Per))
 	for i, name := range b.Per {
-		scope[i] = string(name) + " (none)"
+		switch scope[i] = string(name) + " (none)"; name {
+		case policies.DimModel:
+			scope[i] = "each model"
+		case policies.DimProvider:
+			scope[i] = "each provider"
+		}
 		for _, v := range dims {
-			if v.Name == name && v.Verified && v.Value != "" {
+			if v.Name == name && b.Counts(v.Verified) && v.Value != "" {
 				scope[i] = fmt.Sprintf("%s %q", name, v.Value)
 			}
 		}
@@ -157,10 +213,10 @@ func scopeText(b *policies.Budget, dims []policies.Value) string {
 
 // options lists them with the budgets' verdicts. It returns the one that is taken, and for a refusal the verdict on
 // the best one, if there was any.
-func (t *explanation) options(d *policies.Decision) (*policies.Option, error) {
+func (t *explanation) options(r *policies.Request, d *policies.Decision) (*policies.Option, error) {
 	short := map[*policies.Option]*shortError{}
 	chosen, first := d.Choose(func(o *policies.Option) error {
-		if short[o] = t.spent.bear(t.set.Policy().Budgets, o, t.now); short[o] != nil {
+		if short[o] = t.pools.spent.bear(t.set.Policy().Budgets, r, o, t.now); short[o] != nil {
 			return short[o]
 		}
 		return nil
@@ -168,7 +224,7 @@ func (t *explanation) options(d *policies.Decision) (*policies.Option, error) {
 	for i := range d.Options() {
 		switch o := &d.Options()[i]; {
 		case o.Kind == policies.Refuse:
-			t.line("option", o.Kind.String(), "%s", refusalText(o.Refusal, nil))
+			t.line("option", o.Kind.String(), "%s", refusalText(o.Refusal, d, nil))
 		case short[o] != nil:
 			t.line("option", o.Kind.String(), "%s: not with what budget %q has left", priceText(o), short[o].budget.Name)
 		default:
@@ -242,18 +298,24 @@ func keyText(set *policies.Set, r *policies.Request, o *policies.Option) string 
 
 func priceText(o *policies.Option) string {
 	if o.Unbounded {
-		return fmt.Sprintf("%s/%s, cost not bounded in advance", o.Route, o.Model)
+		return fmt.Sprintf("%s/%s, cost not bounded in advance, about %s", o.Route, o.Model, usd(o.Expected))
 	}
-	text := fmt.Sprintf("%s/%s, at most %s", o.Route, o.Model, usd(o.Bound))
-	if o.Listing == nil && o.Kind != policies.Pooled {
+	text := fmt.Sprintf("%s/%s, at most %s, about %s", o.Route, o.Model, usd(o.Bound), usd(o.Expected))
+	switch {
+	case o.Listing != nil || o.Kind == policies.Pooled:
+	case o.Rate == 0:
+		text += " at the dearest rates listed, as the model is unknown"
+	default:
 		text += fmt.Sprintf(" at the rate for unknown models, %s USD per 1M tokens", o.Rate)
 	}
 	return text
 }
 
 // refusalText says why a call is refused. short is the budget's verdict, if one was asked.
-func refusalText(why policies.Refusal, short error) string {
+func refusalText(why policies.Refusal, d *policies.Decision, short error) string {
 	switch why {
+	case policies.RefuseStep:
+		return fmt.Sprintf("budget %q: its step at %d%% keeps the rest in reserve", d.Budget, d.Step.Percent)
 	case policies.RefuseUnknownModel:
 		return "unknown_model: no price is known for the model"
 	case policies.RefuseUnpriced:

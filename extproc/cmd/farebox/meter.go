@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -10,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,55 +28,31 @@ type record struct {
 	URL          string            `json:"url"`
 	Model        pricing.ModelName `json:"model"` // as requested
 	Status       int               `json:"status"`
-	Body         json.RawMessage   `json:"body"` // a string, or the JSON itself
+	Headers      map[string]header `json:"headers"` // of the response
+	Body         json.RawMessage   `json:"body"`    // a string, or the JSON itself
 	BodyEncoding string            `json:"body_encoding"`
 	At           string            `json:"at"` // RFC 3339
 }
 
-// metered is what an exchange cost and why, one line of output.
-type metered struct {
-	ID        json.RawMessage      `json:"id"`
-	Provider  pricing.ProviderName `json:"provider"`
-	API       provider.API         `json:"api"`
-	Model     pricing.ModelName    `json:"model"`
-	Usage     *meteredUsage        `json:"usage"`
-	CostUSD   *string              `json:"cost_usd"` // null: not known
-	Price     *meteredPrice        `json:"price"`
-	Estimated bool                 `json:"estimated,omitempty"`
-	Error     string               `json:"error,omitempty"`
-}
+// header is the value of a header, or a list of them; further values of one header are not looked at.
+type header string
 
-// meteredUsage is pricing.Usage: disjoint kinds, except that reasoning is part of output. The first six are always
-// there, the others where they are not zero.
-type meteredUsage pricing.Usage
-
-// MarshalJSON writes the kinds by name, in their order.
-func (u *meteredUsage) MarshalJSON() ([]byte, error) {
-	const always = 6
-	b, i := []byte{'{'}, 0
-	for kind, count := range pricing.Usage(*u).All() {
-		if i < always || count != 0 {
-			if len(b) > 1 {
-				b = append(b, ',')
-			}
-			b = strconv.AppendInt(append(strconv.AppendQuote(b, kind), ':'), count, 10)
-		}
-		i++
+// UnmarshalJSON reads either.
+func (h *header) UnmarshalJSON(b []byte) error {
+	var values []string
+	if err := json.Unmarshal(b, &values); err == nil && len(values) > 0 {
+		*h = header(values[0])
+		return nil
 	}
-	return append(b, '}'), nil
-}
-
-// meteredPrice is the rates that applied, in dollars per million tokens, and where they were read.
-type meteredPrice struct {
-	Model           pricing.ModelName `json:"model"`
-	Input           string            `json:"input"`
-	CacheRead       string            `json:"cache_read"`
-	CacheWriteShort string            `json:"cache_write_short"`
-	CacheWriteLong  string            `json:"cache_write_long"`
-	Output          string            `json:"output"`
-	LongContext     bool              `json:"long_context,omitempty"` // the rates for long prompts
-	Source          string            `json:"source"`
-	AsOf            string            `json:"as_of"`
+	var value any
+	if err := json.Unmarshal(b, &value); err != nil {
+		return err
+	}
+	switch value.(type) {
+	case string, float64, bool:
+		*h = header(strings.Trim(string(b), `"`))
+	}
+	return nil
 }
 
 // runMeter says for each recorded exchange on stdin what it cost. A record that cannot be read or priced gets a
@@ -150,50 +126,105 @@ func (r *record) meter(now func() time.Time) (metered, error) {
 			return metered{}, fmt.Errorf("at: %w", err)
 		}
 	}
-	vendor, endpoint, err := identify(r.URL)
+	from, err := identify(r.URL)
 	if err != nil {
 		return metered{}, err
 	}
-	m := metered{Provider: vendor, API: endpoint.API}
-	requested := r.Model
-	if requested == "" {
-		requested = endpoint.Model
-	}
-	m.Model = requested
-	if endpoint.API == "" {
+	m := metered{Provider: from.vendor, API: from.API, Model: cmp.Or(r.Model, from.Model)}
+	if from.API == "" {
 		return m, fmt.Errorf("no API that farebox reads at url %q", r.URL)
 	}
 	body, err := r.body()
 	if err != nil {
 		return m, err
 	}
-	meter := provider.NewMeter(endpoint, vendor)
+	meter := provider.NewMeter(from.Endpoint, from.vendor)
+	for name, value := range r.Headers {
+		meter.Header(name, string(value))
+	}
 	meter.Write(body)
 	reading := meter.Close()
-	if reading.Model != "" {
-		m.Model = reading.Model
-	}
-	return m, m.charge(r.Status, reading, requested, at)
+	m.Model = cmp.Or(reading.Model, m.Model)
+	m.Service, m.Region = reading.Service, cmp.Or(reading.Region, from.region)
+	return m, m.charge(r.Status, &reading, from.names(reading.Model, r.Model), at)
 }
 
-// identify says who serves a URL and which API it is. The URL may lack its scheme, and its host.
-func identify(raw string) (pricing.ProviderName, provider.Endpoint, error) {
+// origin is what a URL says of who served a call and how.
+type origin struct {
+	provider.Endpoint
+	vendor pricing.ProviderName
+	region string // where the URL names the place of processing, which some vendors charge for
+}
+
+// furtherHosts serve the models of others, and have no prices of their own in the catalogue.
+var furtherHosts = map[string]pricing.ProviderName{
+	"ai-gateway.vercel.sh":  provider.Vercel,
+	"router.huggingface.co": "huggingface",
+	"api.perplexity.ai":     "perplexity",
+}
+
+// identify reads a URL, which may lack its scheme, and its host.
+func identify(raw string) (origin, error) {
 	if raw == "" {
-		return "", provider.Endpoint{}, errors.New("url is missing")
+		return origin{}, errors.New("url is missing")
 	}
 	if !strings.HasPrefix(raw, "/") && !strings.Contains(raw, "://") {
 		raw = "https://" + raw
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", provider.Endpoint{}, err
+		return origin{}, err
 	}
-	endpoint := provider.ParsePath(u.RequestURI())
-	vendor, ok := catalog.ProviderOf(u.Host)
-	if !ok {
-		vendor = endpoint.API.Vendor()
+	o := origin{Endpoint: provider.ParsePath(u.RequestURI())}
+	vendor, known := catalog.ProviderOf(u.Host)
+	if !known {
+		vendor, known = furtherHosts[strings.ToLower(u.Hostname())]
 	}
-	return vendor, endpoint, nil
+	if !known {
+		vendor = sellerOf(&o.Endpoint)
+	}
+	o.vendor, o.region = vendor, regionOf(vendor, strings.ToLower(u.Hostname()), u.Path)
+	return o, nil
+}
+
+// sellerOf is whose an endpoint must be where the host does not tell: of those with the model in the path Azure's
+// and Vertex AI's, and else the API's own vendor.
+func sellerOf(e *provider.Endpoint) pricing.ProviderName {
+	vendor := e.API.Vendor()
+	switch {
+	case vendor == provider.OpenAI && e.Model != "":
+		return "azure_openai"
+	case vendor == provider.Anthropic && e.Model != "":
+		return provider.Google
+	case vendor == "" && strings.HasPrefix(string(e.API), "ollama"):
+		return "ollama"
+	}
+	return vendor
+}
+
+// regionOf is the place of processing that a URL names: OpenAI's hosts for data residency, and Vertex AI's locations.
+func regionOf(vendor pricing.ProviderName, host, path string) string {
+	switch vendor {
+	case provider.OpenAI:
+		if place, ok := strings.CutSuffix(host, ".api.openai.com"); ok {
+			return place
+		}
+	case provider.Google:
+		if _, rest, ok := strings.Cut(path, "/locations/"); ok {
+			place, _, _ := strings.Cut(rest, "/")
+			return place
+		}
+	}
+	return ""
+}
+
+// names are the models to look for in the price list, the best first: the one that answered, the one that was asked
+// for, and the one in the path. At Bedrock the path says which profile of a model the price is for.
+func (o *origin) names(answered, asked pricing.ModelName) []pricing.ModelName {
+	if o.vendor == provider.Bedrock {
+		return []pricing.ModelName{o.Model, asked, answered}
+	}
+	return []pricing.ModelName{answered, asked, o.Model}
 }
 
 // body returns the bytes of the response as they were on the wire.
@@ -219,64 +250,4 @@ func (r *record) body() ([]byte, error) {
 		return b, nil
 	}
 	return nil, fmt.Errorf("body_encoding %q: want base64 or none", r.BodyEncoding)
-}
-
-// charge sets usage, price and cost. It looks for the price of the model that answered, else of the one that was
-// asked for.
-func (m *metered) charge(status int, reading provider.Reading, requested pricing.ModelName, at time.Time) error {
-	usage := reading.Usage
-	switch {
-	case status >= 400 || (reading.Failed && !reading.HasUsage && !reading.Stream):
-		usage = pricing.Usage{} // errors are not billed
-	case !reading.HasUsage:
-		m.Estimated = true
-		usage.Output = max(usage.Output, provider.EstimateTokens(reading.TextBytes))
-	}
-	m.Usage = (*meteredUsage)(&usage)
-	listing := catalog.Table().Lookup(m.Provider, m.Model, at)
-	if listing == nil {
-		listing = catalog.Table().Lookup(m.Provider, requested, at)
-	}
-	if listing != nil {
-		m.Price = priceOf(listing, usage)
-	}
-	switch {
-	case usage == (pricing.Usage{}) && m.Estimated:
-		return errors.New("the response states no usage, and has no text to estimate from")
-	case listing != nil:
-		cost, err := listing.Price.Cost(usage)
-		if err != nil {
-			return err
-		}
-		m.setCost(cost)
-	case usage == (pricing.Usage{}):
-		m.setCost(0) // whatever the model, nothing was used
-	case m.Model == "":
-		return errors.New("neither the response nor the record names the model")
-	default:
-		return fmt.Errorf("no price for model %q of provider %q", m.Model, m.Provider)
-	}
-	return nil
-}
-
-func (m *metered) setCost(cost pricing.Money) {
-	text := cost.String()
-	m.CostUSD = &text
-}
-
-// priceOf returns the rates of a listing that apply to a call with that usage.
-func priceOf(l *pricing.Listing, u pricing.Usage) *meteredPrice {
-	rates := l.Price.RatesFor(u.Prompt())
-	long := len(l.Price.Brackets) > 0 && u.Prompt() > l.Price.Brackets[0].Above
-	return &meteredPrice{
-		Model:           l.Model,
-		Input:           rates.Input.String(),
-		CacheRead:       rates.CacheRead.String(),
-		CacheWriteShort: rates.CacheWriteShort.String(),
-		CacheWriteLong:  rates.CacheWriteLong.String(),
-		Output:          rates.Output.String(),
-		LongContext:     long,
-		Source:          l.Source,
-		AsOf:            l.AsOf,
-	}
 }

@@ -43,7 +43,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 		return nil, err
 	}
 	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m, steps: metrics.NewSteps(registry)}
-	credentials, err := p.openStores(ctx, s.state, set)
+	credentials, err := p.openStores(ctx, s, set)
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -57,11 +57,21 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 	return p, nil
 }
 
-func (p *parts) openStores(ctx context.Context, dir string, set *policies.Set) (_ *upstream.Credentials, err error) {
-	if p.ledger, err = ledger.Open(dir, ledger.Options{Now: p.now, Logger: p.logger, OnStep: p.stepPassed}); err != nil {
+func (p *parts) openStores(ctx context.Context, s serveFlags, set *policies.Set) (_ *upstream.Credentials, err error) {
+	sinks, err := s.postgres.sinks()
+	if err != nil {
 		return nil, err
 	}
-	p.pools = upstream.Open(dir, p.now(), p.logger)
+	shared, err := s.shared()
+	if err != nil {
+		return nil, err
+	}
+	if p.ledger, err = ledger.Open(s.state, ledger.Options{
+		Now: p.now, Logger: p.logger, OnStep: p.stepPassed, Sinks: sinks, Shared: shared,
+	}); err != nil {
+		return nil, err
+	}
+	p.pools = upstream.Open(s.state, p.now(), p.logger)
 	if p.cache, err = cache.New(cacheSize(set), p.metrics); err != nil {
 		return nil, err
 	}
@@ -78,6 +88,7 @@ func (p *parts) apply(ctx context.Context, set *policies.Set) (*upstream.Credent
 	if err := p.ledger.SetBudgets(ctx, set.Policy().Budgets, p.now()); err != nil {
 		return nil, err
 	}
+	p.ledger.SetKeep(set.Policy().Keep)
 	p.pools.SetPools(set.Policy().Pools)
 	return credentials, nil
 }
@@ -93,13 +104,31 @@ func cacheSize(set *policies.Set) int {
 // observe registers the metrics that are read from the parts.
 func (p *parts) observe() {
 	p.metrics.Reloaded(true, p.now())
-	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewLedger(func() metrics.LedgerState {
+	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewSinks(p.sinks), metrics.NewLedger(func() metrics.LedgerState {
 		s := p.ledger.Stats()
 		return metrics.LedgerState{
 			Open: s.Open, Parked: s.Parked, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost, Expired: s.Expired,
 			Adjusted: s.Adjusted, Bounds: ratios(&s.Bounds), Estimates: ratios(&s.Estimates),
 		}
 	}))
+	if _, ok := p.ledger.Shared(); ok {
+		p.registry.MustRegister(metrics.NewShared(p.leases))
+	}
+}
+
+// leases is how the leases on shared budgets stand.
+func (p *parts) leases() metrics.SharedState {
+	s, _ := p.ledger.Shared()
+	return metrics.SharedState{Trips: s.Trips, Failures: s.Failures, Refusals: s.Refusals, Spare: s.Spare, Down: s.Down}
+}
+
+// sinks is how the databases stand that the journal feeds.
+func (p *parts) sinks() []metrics.SinkState {
+	var states []metrics.SinkState
+	for _, s := range p.ledger.Sinks() {
+		states = append(states, metrics.SinkState{Name: s.Name, Behind: s.Behind, Refused: s.Refused, Failing: s.Err != nil})
+	}
+	return states
 }
 
 // stepPassed counts a step that a budget has passed.

@@ -31,6 +31,8 @@ const gcPercent = 400
 type serveFlags struct {
 	policy, listen, admin, state string
 	token                        string
+	postgres, redis              connection
+	redisReplicas                int
 	access                       access
 	drain                        time.Duration
 	level                        slog.Level
@@ -44,6 +46,9 @@ func runServe(ctx context.Context, args []string, e env) int {
 	f.StringVar(&s.admin, "admin", "127.0.0.1:9902", "`HOST:PORT` of page, metrics and health")
 	f.StringVar(&s.token, "admin-token", "", "file:`PATH` of a token that lets an operator top up budgets; without one nobody can")
 	f.StringVar(&s.state, "state", "/var/lib/farebox", "`DIR` of journal and ledger")
+	f.Var(&s.postgres, "postgres", "PostgreSQL that gets the entries of this and other servers: `URL` or file:PATH; "+postgresEnv+" by default")
+	f.Var(&s.redis, "redis", "Redis or Valkey in which this and other servers share hard budgets: `URL` or file:PATH; "+redisEnv+" by default")
+	f.IntVar(&s.redisReplicas, "redis-replicas", 0, "how many replicas of that Redis must have a grant before it is used: `N`")
 	f.DurationVar(&s.drain, "drain", 10*time.Second, "how long a shutdown waits for answers that are streaming")
 	f.TextVar(&s.level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	s.access.define(f)

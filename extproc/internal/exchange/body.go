@@ -39,11 +39,13 @@ func (x *Exchange) decide(body []byte) Reply {
 	if err != nil {
 		return x.unreadable(err)
 	}
+	x.call.ReadHeaders(x.in.header)
 	x.input = x.call.InputEstimate()
 	path, _, _ := strings.Cut(x.in.Path, "?")
-	x.decision = x.snap.Set.Decide(policies.Request{
+	request := policies.Request{
 		Call: &x.call, Route: x.route, Vendor: x.vendor, Path: path, Dims: x.dims, Header: x.in.header,
-	}, x, x.at)
+	}
+	x.decision = x.snap.Set.Decide(request, x, x.at)
 	hit, found := x.lookUp()
 	if !x.enforcing() {
 		x.intend(found)
@@ -53,10 +55,33 @@ func (x *Exchange) decide(body []byte) Reply {
 	if found {
 		return x.replay(&hit)
 	}
-	if err := x.reserve(); x.served == nil {
+	err = x.reserve()
+	for tries := 1; x.served == nil && x.fits(err) && tries < maxFits; tries++ {
+		x.decision = x.snap.Set.Decide(request, x, x.at)
+		err = x.reserve()
+	}
+	if x.served == nil {
 		return x.refused(err)
 	}
 	return x.forward(plain, decoded)
+}
+
+// maxFits is how often an answer's length is fitted to what calls that came at the same time leave.
+const maxFits = 4
+
+// fits reports whether a call that a budget refused may pass with a shorter answer, as others took what was left when
+// it was decided.
+func (x *Exchange) fits(err error) bool {
+	if !errors.Is(err, ledger.ErrExhausted) {
+		return false
+	}
+	budgets := x.snap.Set.Policy().Budgets
+	for i := range budgets {
+		if budgets[i].FitOutput > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // plain returns the body without its compression, and whether there was any. In observe mode the proxy forwards
@@ -99,11 +124,22 @@ func (x *Exchange) PrefixSeen(route policies.RouteName, model pricing.ModelName,
 }
 
 // Left implements policies.State.
-func (x *Exchange) Left(b *policies.Budget) pricing.Money { return policies.NoState{}.Left(b) }
+func (x *Exchange) Left(b *policies.Budget) pricing.Money {
+	return x.c.ledger.Left(b, &ledger.Call{Dims: x.payers, Model: modelLabel(x.call.Model), Route: x.route}, x.at)
+}
+
+// featureDimension is what calls are told apart by when their answers' length is guessed.
+const featureDimension policies.DimensionName = "feature"
 
 // ExpectedOutput implements policies.State.
 func (x *Exchange) ExpectedOutput(route policies.RouteName, model pricing.ModelName) int64 {
-	return policies.NoState{}.ExpectedOutput(route, model)
+	feature := ""
+	for i := range x.dims {
+		if x.dims[i].Name == featureDimension {
+			feature = x.dims[i].Value
+		}
+	}
+	return x.c.ledger.Expect(route, modelLabel(model), feature)
 }
 
 // account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, or

@@ -20,6 +20,12 @@ type Ledger interface {
 	Reserve(ledger.Reservation, time.Time) error
 	Book(ledger.Reservation, time.Time) (*ledger.LimitError, error)
 	Admit(*ledger.Call, pricing.Money, time.Time) error
+	Renew(ledger.ID, time.Time)
+	Park(id ledger.ID, key string, until time.Time) error
+	Claim(key string) (ledger.ID, bool)
+	Reservation(ledger.ID) (ledger.Reservation, bool)
+	Left(*policies.Budget, *ledger.Call, time.Time) pricing.Money
+	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64
 	Settle(ledger.Entry) error
 	Release(id ledger.ID, reason string, now time.Time) error
 	Record(ledger.Entry, time.Time) error
@@ -44,6 +50,7 @@ type Prefixes interface {
 type Pools interface {
 	Cheaper(policies.RouteName, time.Time) bool
 	Observe(pool policies.RouteName, apiCost pricing.Money, tokens int64, now time.Time)
+	Took(pool policies.RouteName, tokens int64, now time.Time)
 }
 
 // Credentials holds the keys that a policy names. All methods may run together.

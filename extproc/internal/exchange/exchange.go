@@ -80,12 +80,16 @@ type Exchange struct {
 	prefix  cache.PrefixKey // of the call that leaves
 	claimed bool            // the call marks it for the provider's cache
 
-	meter  *provider.Meter
-	status Status
-	begun  bool      // a piece of the answer passed
-	key    cache.Key // where the answer is to be kept, if keep
-	keep   bool
-	answer []byte // the answer so far, while keep
+	fetching bool // the answer to a call that left earlier, whose reservation id names
+
+	meter   *provider.Meter
+	editor  *editor // nil where the response passes as it comes
+	status  Status
+	renewed time.Time // the reservation
+	begun   bool      // a piece of the answer passed
+	key     cache.Key // where the answer is to be kept, if keep
+	keep    bool
+	answer  []byte // the answer so far, while keep
 }
 
 // Begin starts an exchange under the policy in force.

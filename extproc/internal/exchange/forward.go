@@ -20,6 +20,7 @@ func (x *Exchange) forward(plain []byte, decoded bool) Reply {
 		if refusal, ok := x.edit(&reply, plain, decoded); !ok {
 			return refusal
 		}
+		x.editor = x.newEditor()
 	}
 	x.c.prefixes.Sent(x.prefix, x.at)
 	x.left()
@@ -41,6 +42,7 @@ func (x *Exchange) claimPrefix() {
 // edit makes the request what the option wants. If it cannot, it gives the reservation back and returns the
 // answer for the client.
 func (x *Exchange) edit(reply *Reply, plain []byte, decoded bool) (refusal Reply, ok bool) {
+	x.served.Edit.AddUsage = !x.snap.Set.Policy().Passive
 	edits, err := x.call.Rewrite(nil, x.served.Edit)
 	if err != nil {
 		// Decide asked Servable before: a disagreement is a bug, and the call must not leave half edited.

@@ -24,9 +24,11 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	switch {
 	case in.header("upgrade") != "":
 		return x.uncovered("upgrade"), nil
+	case x.endpoint.Fetch != "" && in.Method == "GET":
+		return x.fetch(), nil
 	case !x.endpoint.IsCall() || in.Method != "POST":
 		return x.uncovered("path"), nil
-	case strings.HasPrefix(in.header("content-type"), "multipart/"):
+	case x.takesForms() && strings.HasPrefix(in.header("content-type"), "multipart/"):
 		return x.uncovered("multipart"), nil
 	case in.NoBody && x.enforcing():
 		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed"), nil
@@ -36,7 +38,12 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	if e := x.encoding(); x.enforcing() && e != "" && e != "gzip" {
 		return x.end(x.refuse(provider.Unsupported, "farebox reads plain and gzip request bodies, not "+e, "", "farebox_encoding"), "encoding"), nil
 	}
-	return Reply{Metered: true, Remove: x.forged()}, nil
+	return Reply{Metered: true, Headers: x.endpoint.API == provider.BedrockInvoke, Remove: x.forged()}, nil
+}
+
+// takesForms reports whether the API takes files in forms. Others take JSON whatever a client says it sends.
+func (x *Exchange) takesForms() bool {
+	return x.endpoint.API == provider.OpenAITranscription || x.endpoint.API == provider.OpenAIImages
 }
 
 // encoding is how the request body is compressed, "" if it is not.

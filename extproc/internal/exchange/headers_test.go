@@ -171,8 +171,8 @@ func TestTheProxysOwnAnswerToAnUndecidedRequestIsNotRead(t *testing.T) {
 	must(t, err)
 	x.ResponseStatus(Status{Code: 413, Details: "request_payload_too_large"})
 	for _, last := range []bool{false, true} {
-		if m, err := x.ResponseBody([]byte("too large"), last); err != nil || m != nil {
-			t.Errorf("got %v, %v", m, err)
+		if p, err := x.ResponseBody([]byte("too large"), last); err != nil || p.Edited || p.Metadata != nil {
+			t.Errorf("got %v, %v", p, err)
 		}
 	}
 	x.End(StreamEnded)

@@ -50,12 +50,15 @@ type Status struct {
 	Code     int    // HTTP status; 0 unknown
 	Details  string // who made the response: "via_upstream", or the proxy's own reason
 	Attempts int    // how often the request was sent; 0 unknown
+	Unsent   bool   // the proxy retries only what was never sent: attempts but the last cost nothing
 }
 
 // Reply is what the proxy is to do after a phase. The zero Reply goes on and changes nothing.
 type Reply struct {
 	Answer   *Answer  // answer the client now; all else is ignored
 	Metered  bool     // after the headers: send the request body buffered and the response as it streams
+	Fetched  bool     // after the headers: send the response as it streams; the request has no body
+	Headers  bool     // after the headers: send those of the response too
 	Set      []Header // request headers to set
 	Remove   []string // request headers to remove
 	Body     []byte   // replaces the request body, if not nil

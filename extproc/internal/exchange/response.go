@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"time"
+
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
@@ -11,32 +13,85 @@ const maxKept = 8 << 20
 // ResponseStatus says what the proxy knows of the response. It comes before the first ResponseBody.
 func (x *Exchange) ResponseStatus(s Status) { x.status = s }
 
+// ResponseHeader tells a header of the response, which comes before the first ResponseBody. Some providers state
+// usage there.
+func (x *Exchange) ResponseHeader(name, value string) {
+	if x.phase == atResponse {
+		x.metered().Header(name, value)
+	}
+}
+
+// Piece is what becomes of a piece of the response. The zero Piece passes as it came.
+type Piece struct {
+	Edited   bool
+	Body     []byte   // goes on in its place if Edited; of the exchange, until the next piece
+	Metadata []Header // after the last piece: for the access log
+}
+
+// Edits reports whether the response is edited, so that the transport must not let a piece pass before it was read.
+func (x *Exchange) Edits() bool { return x.editor != nil }
+
+// StopEditing lets what is left of the response pass as it comes, from the next piece on.
+func (x *Exchange) StopEditing() {
+	if x.editor != nil {
+		x.editor.leaving = true
+	}
+}
+
 // ResponseBody reads a piece of the response. The transport lets every piece but the last pass before it calls,
-// so that nobody waits for the reading. After the last piece the call is settled, and the result is metadata
-// for the access log. The answer to a request that was never decided, which is the proxy's own, is not read.
-func (x *Exchange) ResponseBody(piece []byte, last bool) ([]Header, error) {
+// so that nobody waits for the reading, unless the response is edited. After the last piece the call is settled. The
+// answer to a request that was never decided, which is the proxy's own, is not read.
+func (x *Exchange) ResponseBody(piece []byte, last bool) (Piece, error) {
 	switch x.phase {
 	case atBody:
-		return nil, nil
+		return Piece{}, nil
 	case atResponse:
 	default:
-		return nil, ErrOrder
-	}
-	if x.meter == nil {
-		x.meter = provider.NewMeter(x.endpoint, x.vendor)
+		return Piece{}, ErrOrder
 	}
 	if !x.begun {
 		x.begun = true
 		x.keptPrefix()
 	}
-	x.meter.Write(piece)
+	x.metered().Write(piece)
+	out := x.edited(piece, last)
 	if x.keep {
+		if out.Edited {
+			piece = out.Body
+		}
 		x.collect(piece)
 	}
-	if !last {
-		return nil, nil
+	switch {
+	case !last:
+		x.renew()
+	case x.fetching:
+		out.Metadata = x.settleFetched()
+	default:
+		out.Metadata = x.settle(true, ledger.Cut, "")
 	}
-	return x.settle(true, ledger.Cut, ""), nil
+	return out, nil
+}
+
+// metered returns the meter of the response.
+func (x *Exchange) metered() *provider.Meter {
+	if x.meter == nil {
+		x.meter = provider.NewMeter(x.endpoint, x.vendor)
+	}
+	return x.meter
+}
+
+// renewEvery is how often an answer that streams renews its reservation: far more often than it would expire.
+const renewEvery = time.Minute
+
+// renew keeps the reservation of an answer under way.
+func (x *Exchange) renew() {
+	if !x.reserved {
+		return
+	}
+	if now := x.c.now(); now.Sub(x.renewed) >= renewEvery {
+		x.renewed = now
+		x.c.ledger.Renew(x.id, now)
+	}
 }
 
 // keptPrefix notes that the provider keeps the prefix that the call marked: it can be read from the moment at which
@@ -72,14 +127,16 @@ const (
 // End finishes an exchange whose last piece did not come. It may be called in any phase, and does nothing in
 // an exchange that is finished.
 func (x *Exchange) End(why Reason) {
-	switch x.phase {
-	case atResponse:
+	switch {
+	case x.phase == atResponse && x.fetching:
+		x.settleFetched()
+	case x.phase == atResponse:
 		detail := ""
 		if why == Leaving {
 			detail = "farebox shut down before the answer ended"
 		}
 		x.settle(false, ledger.Cancelled, detail)
-	case atBody:
+	case x.phase == atBody:
 		x.release("never sent")
 	}
 	x.phase = atEnd

@@ -39,7 +39,10 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.meter != nil {
 		r = x.meter.Close()
 	}
-	if reason := policies.Unbilled(x.status.Code, x.status.Details); reason != "" && !r.HasUsage {
+	if x.park(&r) {
+		return nil
+	}
+	if reason := x.unbilled(&r); reason != "" && !x.resent() {
 		x.c.metrics.Record(x.measured(&ledger.Entry{Status: x.status.Code}))
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}
@@ -53,7 +56,10 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if e.Outcome = x.outcome(r, otherwise); e.Outcome == otherwise {
 		e.Detail = detail
 	}
-	if e.PriceSource = source(x.served, charged.Listing); e.PriceSource == unknownModel {
+	if x.editor != nil && x.editor.stopped {
+		e.Outcome, e.Detail = ledger.Cut, "ended at the spend limit"
+	}
+	if e.PriceSource = source(x.served, &charged); e.PriceSource == unknownModel {
 		x.c.metrics.UnknownModel()
 	}
 	x.book(e)
@@ -61,9 +67,24 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.decision.Pool != "" {
 		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
 	}
+	if x.served.Kind == policies.Pooled {
+		x.c.pools.Took(x.served.Route, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
+	}
 	x.store(r, whole)
 	return x.costs(&e)
 }
+
+// unbilled says why the answer proves that its attempt is not billed, "" if it does not.
+func (x *Exchange) unbilled(r *provider.Reading) string {
+	if r.HasUsage {
+		return ""
+	}
+	return policies.Unbilled(x.status.Code, x.status.Details)
+}
+
+// resent reports whether the proxy sent the request more than once, so that a provider may have billed more than the
+// attempt that was answered.
+func (x *Exchange) resent() bool { return x.status.Attempts > 1 && !x.status.Unsent }
 
 // settleUnread books a call of which nothing can be said but that it may have been billed.
 func (x *Exchange) settleUnread() {
@@ -84,7 +105,9 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
 		Status: x.status.Code, Attempts: x.status.Attempts,
 	}
-	e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
+	if x.unbilled(&r) == "" {
+		e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
+	}
 	charged := x.snap.Set.Charged(x.served, &r, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, charged)
 	if err != nil {
@@ -92,6 +115,11 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	e.Estimated = e.Estimated || bill.Estimated
+	e.Service, e.Region = charged.Terms.Service, charged.Terms.Region
+	if e.Stated = charged.Stated != nil; e.Stated {
+		e.ListCost = bill.ListCost
+	}
+	x.addAttempts(&e)
 	if x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
 	}
@@ -103,6 +131,22 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 	}
 	return e, charged, err
 }
+
+// addAttempts charges what the proxy sent again as often as it did, each time as an estimate: a provider may have
+// billed all of them. No lever saves anything on these.
+func (x *Exchange) addAttempts(e *ledger.Entry) {
+	if !x.resent() {
+		return
+	}
+	for range min(x.status.Attempts-1, maxAttempts) {
+		e.Cost, e.Extra = pricing.AddCapped(e.Cost, x.expected), pricing.AddCapped(e.Extra, x.expected)
+		e.Baseline = pricing.AddCapped(e.Baseline, x.expected)
+	}
+	e.Estimated = true
+}
+
+// maxAttempts bounds the attempts that are charged: no proxy is configured for more.
+const maxAttempts = 100
 
 // imagine adds what an enforcing policy would have made of the usage of an observed call.
 func (x *Exchange) imagine(e *ledger.Entry) error {
@@ -133,13 +177,18 @@ func (x *Exchange) outcome(r provider.Reading, otherwise ledger.Outcome) ledger.
 // unknownModel is the source of a price that the policy sets for models that nobody listed.
 const unknownModel = "unknown_model"
 
+// statedPrice is the source of a charge that the response states.
+const statedPrice = "stated"
+
 // source is where the price was read that the call is charged at.
-func source(o *policies.Option, charged *pricing.Listing) string {
+func source(o *policies.Option, c *policies.Charge) string {
 	switch {
 	case o.Kind == policies.Pooled:
 		return "gpu"
-	case charged != nil:
-		return charged.Source
+	case c.Stated != nil:
+		return statedPrice
+	case c.Listing != nil:
+		return c.Listing.Source
 	case o.Listing != nil:
 		return o.Listing.Source
 	}
@@ -160,14 +209,8 @@ func (x *Exchange) costs(e *ledger.Entry) []Header {
 // usageText is a usage in the access log: {"input":12,"output":3}, kinds that are zero left out.
 func usageText(u *pricing.Usage) string {
 	b := append(make([]byte, 0, 64), '{')
-	for _, k := range [...]struct {
-		name  string
-		count int64
-	}{
-		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
-		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output}, {"reasoning", u.Reasoning},
-	} {
-		b = appendCount(b, k.name, k.count)
+	for kind, count := range u.All() {
+		b = appendCount(b, kind, count)
 	}
 	return string(append(b, '}'))
 }

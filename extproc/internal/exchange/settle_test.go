@@ -16,6 +16,8 @@ const (
 	bound = (79+64+16)*2500 + 100*10_000
 	// guess is 79 bytes at four to a token.
 	guess = 19 * 2500
+	// expected is that, and the cap of 100 out.
+	expected = guess + 100*10_000
 )
 
 func TestWhatIsReleasedAndWhatIsSettled(t *testing.T) {
@@ -28,28 +30,30 @@ func TestWhatIsReleasedAndWhatIsSettled(t *testing.T) {
 		cost    pricing.Money
 		counted pricing.Money // by a budget
 	}{
-		{"an answer", Status{200, "via_upstream", 1}, said, ledger.OK, whole, whole},
+		{"an answer", Status{Code: 200, Details: "via_upstream", Attempts: 1}, said, ledger.OK, whole, whole},
 		{"an answer of unknown status", Status{}, said, ledger.OK, whole, whole},
-		{"an answer of the second attempt", Status{200, "via_upstream", 2}, said, ledger.OK, whole, whole},
-		{"an error that reports usage", Status{500, "via_upstream", 1}, said, ledger.Failed, whole, whole},
-		{"a bad request", Status{400, "via_upstream", 1}, failed, ledger.Released, 0, 0},
-		{"a rate limit", Status{429, "via_upstream", 1}, failed, ledger.Released, 0, 0},
-		{"a failure of the provider", Status{529, "via_upstream", 1}, failed, ledger.Released, 0, 0},
-		{"an error without details", Status{429, "", 0}, failed, ledger.Released, 0, 0},
-		{"a gateway's error without details", Status{504, "", 0}, failed, ledger.Failed, estimate, bound},
-		{"a timeout without details", Status{408, "", 0}, "", ledger.Failed, estimate, bound},
-		{"no endpoint", Status{503, "no_healthy_upstream", 0}, "down", ledger.Released, 0, 0},
-		{"no connection", Status{503, "upstream_reset_before_response_started{remote_connection_failure|refused}", 1}, "down", ledger.Released, 0, 0},
-		{"no connection in time", Status{503, "upstream_reset_before_response_started{connection_timeout}", 1}, "down", ledger.Released, 0, 0},
-		{"too many waiting", Status{503, "upstream_reset_before_response_started{overflow}", 1}, "down", ledger.Released, 0, 0},
-		{"no cluster", Status{503, "cluster_not_found", 0}, "down", ledger.Released, 0, 0},
-		{"a limit of the proxy", Status{429, "request_rate_limited", 0}, "down", ledger.Released, 0, 0},
-		{"a reset after the call was sent", Status{503, "upstream_reset_before_response_started{connection_termination}", 1}, "down", ledger.Failed, estimate, bound},
-		{"a timeout of the answer", Status{504, "response_timeout", 1}, "late", ledger.Failed, estimate, bound},
-		{"an error in an answer that began well", Status{200, "via_upstream", 1}, failed, ledger.Failed, estimate, bound},
+		{"an answer of the second attempt", Status{Code: 200, Details: "via_upstream", Attempts: 2}, said, ledger.OK, whole + expected, whole + expected},
+		{"an answer of the first attempt that was sent", Status{Code: 200, Details: "via_upstream", Attempts: 2, Unsent: true}, said, ledger.OK, whole, whole},
+		{"a rate limit of the third attempt", Status{Code: 429, Details: "via_upstream", Attempts: 3}, failed, ledger.Failed, 2 * expected, 2 * expected},
+		{"an error that reports usage", Status{Code: 500, Details: "via_upstream", Attempts: 1}, said, ledger.Failed, whole, whole},
+		{"a bad request", Status{Code: 400, Details: "via_upstream", Attempts: 1}, failed, ledger.Released, 0, 0},
+		{"a rate limit", Status{Code: 429, Details: "via_upstream", Attempts: 1}, failed, ledger.Released, 0, 0},
+		{"a failure of the provider", Status{Code: 529, Details: "via_upstream", Attempts: 1}, failed, ledger.Released, 0, 0},
+		{"an error without details", Status{Code: 429, Details: "", Attempts: 0}, failed, ledger.Released, 0, 0},
+		{"a gateway's error without details", Status{Code: 504, Details: "", Attempts: 0}, failed, ledger.Failed, estimate, bound},
+		{"a timeout without details", Status{Code: 408, Details: "", Attempts: 0}, "", ledger.Failed, estimate, bound},
+		{"no endpoint", Status{Code: 503, Details: "no_healthy_upstream", Attempts: 0}, "down", ledger.Released, 0, 0},
+		{"no connection", Status{Code: 503, Details: "upstream_reset_before_response_started{remote_connection_failure|refused}", Attempts: 1}, "down", ledger.Released, 0, 0},
+		{"no connection in time", Status{Code: 503, Details: "upstream_reset_before_response_started{connection_timeout}", Attempts: 1}, "down", ledger.Released, 0, 0},
+		{"too many waiting", Status{Code: 503, Details: "upstream_reset_before_response_started{overflow}", Attempts: 1}, "down", ledger.Released, 0, 0},
+		{"no cluster", Status{Code: 503, Details: "cluster_not_found", Attempts: 0}, "down", ledger.Released, 0, 0},
+		{"a limit of the proxy", Status{Code: 429, Details: "request_rate_limited", Attempts: 0}, "down", ledger.Released, 0, 0},
+		{"a reset after the call was sent", Status{Code: 503, Details: "upstream_reset_before_response_started{connection_termination}", Attempts: 1}, "down", ledger.Failed, estimate, bound},
+		{"a timeout of the answer", Status{Code: 504, Details: "response_timeout", Attempts: 1}, "late", ledger.Failed, estimate, bound},
+		{"an error in an answer that began well", Status{Code: 200, Details: "via_upstream", Attempts: 1}, failed, ledger.Failed, estimate, bound},
 		{"an error of unknown status", Status{}, failed, ledger.Failed, estimate, bound},
-		{"not JSON", Status{200, "via_upstream", 1}, "<html>", ledger.Cut, estimate, bound},
-		{"nothing", Status{200, "via_upstream", 1}, "", ledger.Cut, estimate, bound},
+		{"not JSON", Status{Code: 200, Details: "via_upstream", Attempts: 1}, "<html>", ledger.Cut, estimate, bound},
+		{"nothing", Status{Code: 200, Details: "via_upstream", Attempts: 1}, "", ledger.Cut, estimate, bound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, limited)
@@ -63,7 +67,7 @@ func TestWhatIsReleasedAndWhatIsSettled(t *testing.T) {
 			if e.Outcome != tt.outcome || e.Cost != tt.cost || e.Counted != tt.counted {
 				t.Errorf("%s, %s USD, counted %s; want %s, %s, counted %s", e.Outcome, e.Cost, e.Counted, tt.outcome, tt.cost, tt.counted)
 			}
-			if got := fields(end)["cost_usd"]; got != tt.cost.String() {
+			if got := fields(end.Metadata)["cost_usd"]; got != tt.cost.String() {
 				t.Errorf("cost_usd %s, want %s", got, tt.cost)
 			}
 			b := w.books.Balances(noon)[0]
@@ -86,7 +90,7 @@ func TestAStreamThatIsCutIsSettledAtWhatItSaid(t *testing.T) {
 	for why, detail := range map[Reason]string{StreamEnded: "", Leaving: "farebox shut down before the answer ended"} {
 		w := newWorld(t, limited)
 		x, _ := w.send(t, c)
-		x.ResponseStatus(Status{200, "via_upstream", 1})
+		x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
 		for at := 0; at < len(begun); at += 7 {
 			_, err := x.ResponseBody([]byte(begun[at:min(at+7, len(begun))]), false)
 			must(t, err)
@@ -145,8 +149,8 @@ func TestACallWithoutAPriceOverrunsNothing(t *testing.T) {
 func TestAReservationSaysWhatALostCallIsTakenToHaveCost(t *testing.T) {
 	w := newWorld(t, limited)
 	x, _ := w.send(t, chat(ask))
-	if got := x.reservation(x.served); got.Estimate != guess || got.Bound != bound {
-		t.Errorf("estimate %s USD of at most %s, want %s of %s", got.Estimate, got.Bound, pricing.Money(guess), pricing.Money(bound))
+	if got := x.reservation(x.served); got.Estimate != expected || got.Bound != bound {
+		t.Errorf("estimate %s USD of at most %s, want %s of %s", got.Estimate, got.Bound, pricing.Money(expected), pricing.Money(bound))
 	}
 }
 

@@ -63,12 +63,9 @@ func (x *Exchange) observe() {
 
 // reservation holds the most that an option can cost.
 func (x *Exchange) reservation(o *policies.Option) ledger.Reservation {
-	x.expected = 0
-	if cost, err := o.Cost(pricing.Usage{Input: x.input}); err == nil {
-		x.expected = cost
-		if o.Bound > 0 {
-			x.expected = min(cost, o.Bound)
-		}
+	x.expected = o.Expected
+	if o.Bound > 0 {
+		x.expected = min(x.expected, o.Bound)
 	}
 	return ledger.Reservation{Call: x.ledgerCall(o), Bound: o.Bound, Charge: o.Charge(), Estimate: x.expected}
 }

@@ -132,7 +132,7 @@ func (w *world) answer(t testing.TB, c call, body string) map[string]string {
 	x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
 	end, err := x.ResponseBody([]byte(body), true)
 	must(t, err)
-	return fields(end)
+	return fields(end.Metadata)
 }
 
 // entries are what the ledger holds, newest first.

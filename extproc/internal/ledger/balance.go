@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -17,6 +18,9 @@ type balance struct {
 	reserved pricing.Money // likewise
 	grains   []grain       // of a rolling window, by rising start
 	topUps   []TopUp       // of any budget of the meter; nil for most
+	lease    *lease.Lease  // where the balance is shared, unless the window rolls; nil until it is used
+	others   pricing.Money // where it is shared: granted to other replicas, as last told
+	raised   pricing.Money // likewise: by top-ups of all replicas
 	crossed  map[stepKey]time.Time
 }
 
@@ -24,6 +28,7 @@ type balance struct {
 type grain struct {
 	start           int64 // Unix nanoseconds
 	spent, reserved pricing.Money
+	lease           *lease.Lease // as in balance
 }
 
 // held is what a reservation holds on one balance.
@@ -44,6 +49,14 @@ func (b *balance) taken() pricing.Money {
 	return b.spent + b.reserved
 }
 
+// claimed is what of a limit nobody else can have: with what other replicas hold. A nil balance is untouched.
+func (b *balance) claimed() pricing.Money {
+	if b == nil {
+		return 0
+	}
+	return pricing.AddCapped(b.taken(), b.others)
+}
+
 // fits reports whether the balance can hold that much more without overflow.
 func (b *balance) fits(more pricing.Money) bool { return b.taken() <= math.MaxInt64-more }
 
@@ -56,29 +69,44 @@ func (b *balance) hold(start int64, amount pricing.Money) held {
 	return held{b, start, amount}
 }
 
-// free gives back what a reservation holds. What was held in a grain that counts no more is free already.
-func (h held) free() {
+// free gives back what a reservation holds, and returns the lease that it was held on, nil for none. What was held in
+// a grain that counts no more is free already.
+func (h held) free() *lease.Lease {
+	on := h.balance.lease
 	if h.grain != noGrain {
 		i, ok := h.balance.search(h.grain)
 		if !ok {
-			return
+			return nil
 		}
 		h.balance.grains[i].reserved -= h.amount
+		on = h.balance.grains[i].lease
 	}
 	h.balance.reserved -= h.amount
+	return on
 }
 
-// spend adds to what was spent, up to the largest amount. A correction takes away, down to nothing.
-func (b *balance) spend(start int64, amount pricing.Money) {
+// spend adds to what was spent, up to the largest amount, and returns by how much it changed. A correction takes
+// away, down to nothing.
+func (b *balance) spend(start int64, amount pricing.Money) pricing.Money {
 	amount = min(amount, math.MaxInt64-b.taken())
 	if start == noGrain {
-		b.spent += max(amount, -b.spent)
-		return
+		amount = max(amount, -b.spent)
+		b.spent += amount
+		return amount
 	}
 	g := b.grain(start)
 	amount = max(amount, -g.spent)
 	g.spent += amount
 	b.spent += amount
+	return amount
+}
+
+// leaseAt returns where the lease of the balance, or of a grain of it, is kept.
+func (b *balance) leaseAt(start int64) **lease.Lease {
+	if start == noGrain {
+		return &b.lease
+	}
+	return &b.grain(start).lease
 }
 
 // grain returns the grain that begins at start, which it makes if needed.
@@ -128,5 +156,5 @@ func (b *balance) limitOf(budget *policies.Budget, now time.Time) pricing.Money 
 			limit = pricing.AddCapped(limit, t.Amount)
 		}
 	}
-	return limit
+	return max(limit, pricing.AddCapped(budget.Limit, b.raised))
 }

@@ -16,6 +16,8 @@ type books struct {
 	building []*meter    // being read from the database
 	topUps   []TopUp     // that may still be in force
 	events   []StepEvent // that nobody has been told of
+	shared   sharing     // nil where balances are this process's own
+	moves    []move      // on leases, that they have not been told of
 }
 
 // placed is a budget with the meter that counts for it.
@@ -33,6 +35,7 @@ func (k *books) refusal(r *Reservation, now time.Time) *LimitError {
 		}
 		m.enter(now)
 		b, _ := m.find(&r.Call, now, false)
+		k.look(m, b)
 		e := m.refusal(b, m.need(r), &r.Call, now)
 		if e != nil && (refusal == nil || e.Refills.After(refusal.Refills)) {
 			refusal = e
@@ -59,6 +62,7 @@ func (k *books) hold(r *Reservation, now time.Time, refusable bool) ([]held, *Li
 			return nil, nil, fmt.Errorf("%w: reservation %s: %w", ErrInvalid, r.ID, pricing.ErrOverflow)
 		}
 		holds = append(holds, b.hold(grain, m.need(r)))
+		k.move(m, b, grain, &r.Call, now, m.need(r))
 		k.events = m.crossings(k.events, b, now)
 	}
 	return holds, refusal, nil
@@ -67,30 +71,47 @@ func (k *books) hold(r *Reservation, now time.Time, refusable bool) ([]held, *Li
 // free gives back what a reservation holds.
 func (k *books) free(holds []held) {
 	for _, h := range holds {
-		h.free()
+		if on := h.free(); on != nil {
+			k.moves = append(k.moves, move{on, -h.amount})
+		}
 	}
 }
 
 // spend counts an entry of a journal record in the windows of its reservation.
 func (k *books) spend(e *Entry, seq int64) {
 	for _, m := range k.meters {
-		if b := m.count(e, seq); b != nil {
+		if b := k.count(m, e, seq); b != nil {
 			k.events = m.crossings(k.events, b, e.Settled)
 		}
 	}
-	for _, m := range k.building {
-		m.count(e, seq)
+	for _, m := range k.building { // whose leases are told when it is built
+		if counted := m.counted(e, seq); counted != 0 {
+			m.spend(&e.Call, e.At, counted)
+		}
 	}
 }
 
 // count counts an entry, and returns the balance if that changed.
-func (m *meter) count(e *Entry, seq int64) *balance {
+func (k *books) count(m *meter, e *Entry, seq int64) *balance {
+	counted := m.counted(e, seq)
+	if counted == 0 {
+		return nil
+	}
+	b, grain, change := m.spend(&e.Call, e.At, counted)
+	if b != nil {
+		k.move(m, b, grain, &e.Call, e.At, change)
+	}
+	return b
+}
+
+// counted is what the meter counts of an entry.
+func (m *meter) counted(e *Entry, seq int64) pricing.Money {
 	counted := e.counts(m.key.aborted || m.key.soft)
 	// What the database had when the meter was read from it is not added again.
 	if counted == 0 || seq <= m.base || !m.covers(&e.Call) {
-		return nil
+		return 0
 	}
-	return m.spend(&e.Call, e.At, counted)
+	return counted
 }
 
 // left returns what a budget of the policy has left for a call, its limit where it is unknown or does not cover it.
@@ -101,7 +122,8 @@ func (k *books) left(budget *policies.Budget, c *Call, now time.Time) pricing.Mo
 	}
 	p.meter.enter(now)
 	b, _ := p.meter.find(c, now, false)
-	return max(0, b.limitOf(&p.budget, now)-b.taken())
+	k.look(p.meter, b)
+	return max(0, b.limitOf(&p.budget, now)-b.claimed())
 }
 
 // find returns the budget of a name, nil if there is none.
@@ -139,11 +161,13 @@ type layout struct {
 }
 
 // layOut finds or makes the meter of every budget. Fresh ones count what is settled after the journal record base
-// from now on.
-func (k *books) layOut(budgets []policies.Budget, base int64) *layout {
+// from now on. With anew, all are fresh.
+func (k *books) layOut(budgets []policies.Budget, base int64, anew bool) *layout {
 	known := map[meterKey]*meter{}
 	for _, m := range k.meters {
-		known[m.key] = m
+		if !anew {
+			known[m.key] = m
+		}
 	}
 	out := &layout{limits: map[*meter][]limit{}}
 	for i := range budgets {

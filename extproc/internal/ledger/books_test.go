@@ -15,7 +15,7 @@ import (
 // newBooks returns books with budgets in force.
 func newBooks(budgets ...policies.Budget) *books {
 	k := &books{}
-	k.publish(k.layOut(budgets, 0), noon)
+	k.publish(k.layOut(budgets, 0, false), noon)
 	return k
 }
 

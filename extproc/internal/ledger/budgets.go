@@ -20,8 +20,17 @@ func (l *Ledger) SetBudgets(ctx context.Context, budgets []policies.Budget, now 
 	}
 	l.setting.Lock()
 	defer l.setting.Unlock()
+	return l.setBudgets(ctx, budgets, now)
+}
+
+// setBudgets does it. Where balances are shared, all of them are counted anew when the store's clock, which windows
+// follow, is known for the first time. Its caller has the lock setting.
+func (l *Ledger) setBudgets(ctx context.Context, budgets []policies.Budget, now time.Time) error {
+	reached := l.reached()
+	now = l.at(now)
 	l.mu.Lock()
-	layout := l.books.layOut(budgets, l.journal.end().Seq)
+	joins := reached && l.books.shared == nil
+	layout := l.books.layOut(budgets, l.journal.end().Seq, joins)
 	l.mu.Unlock()
 	err := l.build(ctx, layout.fresh, now)
 	l.mu.Lock()
@@ -30,9 +39,16 @@ func (l *Ledger) SetBudgets(ctx context.Context, budgets []policies.Budget, now 
 	if err != nil {
 		return fmt.Errorf("set budgets: %w", err)
 	}
+	if joins {
+		l.books.shared = l.shared.holder
+	}
 	l.books.publish(layout, now)
 	for _, o := range l.open {
 		o.held = l.books.recount(&o.Reservation)
+	}
+	l.books.lease(now)
+	if joins {
+		l.shared.holder.Open()
 	}
 	l.books.settleIn(now)
 	return nil

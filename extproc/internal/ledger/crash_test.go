@@ -18,6 +18,13 @@ const childDir = "FAREBOX_LEDGER_CHILD_DIR"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
+		if store := os.Getenv(childStore); store != "" {
+			if err := shareAsChild(dir, store); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
 		if err := spendForever(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

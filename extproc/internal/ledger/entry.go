@@ -17,15 +17,15 @@ type Outcome string
 
 // The outcomes.
 const (
-	OK        Outcome = "ok"         // answered in full
-	Failed    Outcome = "error"      // an error of the provider that is billed
-	Cancelled Outcome = "cancelled"  // the client went away
-	Cut       Outcome = "cut"        // the provider stopped before the end
-	Lost      Outcome = "lost"       // farebox died before the end, or its owner forgot it
-	CacheHit  Outcome = "cache_hit"  // answered without a call
-	Released  Outcome = "released"   // proven unbilled
-	Adjusted  Outcome = "adjustment" // no call: a later correction of what another entry came to
-	ToppedUp  Outcome = "top_up"     // no call: a budget was raised for a while
+	OK        Outcome = "ok"        // answered in full
+	Failed    Outcome = "error"     // an error of the provider that is billed
+	Cancelled Outcome = "cancelled" // the client went away
+	Cut       Outcome = "cut"       // the provider stopped before the end
+	Lost      Outcome = "lost"      // farebox died before the end, or its owner forgot it
+	CacheHit  Outcome = "cache_hit" // answered without a call
+	Released  Outcome = "released"  // proven unbilled
+	Adjusted  Outcome = "adjusted"  // no call: what is corrected about the entry that Adjusts names
+	ToppedUp  Outcome = "top_up"    // no call: a budget was raised for a while
 )
 
 // Entry is one call in the ledger.
@@ -76,6 +76,9 @@ func (e *Entry) normalize() {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}
 }
+
+// IsCall reports whether the entry is about a call of its own.
+func (e *Entry) IsCall() bool { return e.Outcome != Adjusted && e.Outcome != ToppedUp }
 
 // counts returns what a budget counts of the entry.
 func (e *Entry) counts(abortedEstimate bool) pricing.Money {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 )
 
@@ -28,7 +27,7 @@ func (l *Ledger) Renew(id ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o := l.open[id]; o != nil && o.key == "" {
-		if until := now.Add(l.options.Lease); until.After(o.until) {
+		if until := l.at(now).Add(l.options.Lease); until.After(o.until) {
 			o.until = until
 		}
 	}
@@ -110,6 +109,7 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 
 // expire settles the reservations whose lease has ended as lost, and forgets top-ups that have.
 func (l *Ledger) expire(now time.Time) {
+	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
 		e := lost(&o.Reservation, now, "nobody renewed it")
 		if err := l.finish(o, e); err != nil {
@@ -156,7 +156,7 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 // of the settlement alone.
 func (l *Ledger) adjust(was expired, e Entry) error {
 	e.bookOn(&was.Reservation)
-	e.Detail = strings.TrimSuffix(string(e.Outcome)+", after its lease: "+e.Detail, ": ")
+	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
 	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
 	e.Cost -= was.entry.Cost
 	e.Baseline -= was.entry.Baseline

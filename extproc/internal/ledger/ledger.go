@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 )
 
 // ErrClosed says that the ledger was closed.
@@ -22,6 +24,7 @@ type Options struct {
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
 	Lease         time.Duration    // how long a reservation stays open without being renewed; 10 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
+	Shared        lease.Store      // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
 	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
@@ -57,6 +60,7 @@ type Ledger struct {
 	store   *store
 	sink    *feed   // of store
 	others  []*feed // of Options.Sinks
+	shared  *shared // nil without Options.Shared
 
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
@@ -115,6 +119,9 @@ func Open(dir string, o Options) (*Ledger, error) {
 	l.stop = stop
 	l.wait.Go(func() { l.keepSynced(ctx) })
 	l.wait.Go(func() { l.keepLeases(ctx) })
+	if l.shared != nil {
+		l.wait.Go(func() { l.keepShared(ctx) })
+	}
 	for _, f := range l.feeds() {
 		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
 	}
@@ -160,7 +167,10 @@ func (l *Ledger) openFiles(dir string) error {
 	if err := l.sink.drain(context.Background()); err != nil {
 		return err
 	}
-	return l.store.learn(context.Background(), &l.learned)
+	if err := l.store.learn(context.Background(), &l.learned); err != nil || l.options.Shared == nil {
+		return err
+	}
+	return l.share(dir, replica)
 }
 
 // feeds returns those of all sinks that were opened.
@@ -242,6 +252,7 @@ func (l *Ledger) Close() error {
 	l.stop()
 	l.wait.Wait()
 	l.retryQueue()
+	l.unshare()
 	err := l.sink.drain(context.Background())
 	l.drainOthers()
 	l.mu.Lock()
@@ -274,6 +285,9 @@ func (l *Ledger) closeFiles() error {
 	var errs []error
 	for _, f := range l.feeds() {
 		f.close()
+	}
+	if l.options.Shared != nil {
+		errs = append(errs, l.options.Shared.Close())
 	}
 	for _, s := range l.options.Sinks {
 		errs = append(errs, s.Close())

@@ -22,10 +22,14 @@ type LimitError struct {
 	Left     pricing.Money // what was free when it was refused; never negative
 	Refills  time.Time     // start of the budget's next window
 	FreeOnly bool          // cache hits and own pools are still served
+	Outage   bool          // nobody knows what is left: shared balances cannot be reached, and the lease is used up
 }
 
 // Error names the budget, what was needed and what is left.
 func (e *LimitError) Error() string {
+	if e.Outage {
+		return fmt.Sprintf("budget %q: need %s USD, shared balances cannot be reached", e.Budget, e.Need)
+	}
 	return fmt.Sprintf("budget %q: need %s USD, %s USD left until %s",
 		e.Budget, e.Need, e.Left, e.Refills.Format(time.RFC3339))
 }

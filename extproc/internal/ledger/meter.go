@@ -141,14 +141,13 @@ func (m *meter) find(c *Call, at time.Time, create bool) (*balance, int64) {
 	return b, grain
 }
 
-// spend adds to what a call's scope has spent. What counts in no window any more is left out.
-func (m *meter) spend(c *Call, at time.Time, amount pricing.Money) *balance {
+// spend adds to what a call's scope has spent, and returns what changed. What counts in no window any more is left out.
+func (m *meter) spend(c *Call, at time.Time, amount pricing.Money) (b *balance, grain int64, change pricing.Money) {
 	if m.rolling() && m.period.Start(at).UnixNano() <= m.cut {
-		return nil
+		return nil, noGrain, 0
 	}
-	b, grain := m.find(c, at, true)
-	b.spend(grain, amount)
-	return b
+	b, grain = m.find(c, at, true)
+	return b, grain, b.spend(grain, amount)
 }
 
 // scopeKey appends the call's values of the meter's dimensions, so that no two combinations look alike.
@@ -257,7 +256,7 @@ func (m *meter) row(budget *policies.Budget, b *balance, now time.Time) Balance 
 	limit := b.limitOf(budget, now)
 	row := Balance{
 		Budget: budget.Name, Scope: b.scope, Limit: limit, Spent: b.spent, Reserved: b.reserved,
-		Left: max(0, limit-b.taken()), Start: m.start, Refills: m.refills(b, 0), FreeOnly: budget.FreeOnly,
+		Left: max(0, limit-b.claimed()), Start: m.start, Refills: m.refills(b, 0), FreeOnly: budget.FreeOnly,
 		Soft: budget.Soft, Steps: budget.Steps,
 	}
 	if m.rolling() {

@@ -191,13 +191,13 @@ type run struct {
 	calls, topUps int // entries of each
 }
 
-// lease is how long reservations of a run last.
-const lease = 3 * time.Hour
+// untouchedFor is how long reservations of a run last.
+const untouchedFor = 3 * time.Hour
 
 func (r *run) options() Options {
 	return Options{
 		Now: func() time.Time { return *r.clock.Load() }, FlushInterval: time.Hour, SyncInterval: time.Hour, SegmentBytes: 8 << 10,
-		Lease: lease,
+		Lease: untouchedFor,
 	}
 }
 
@@ -285,7 +285,7 @@ func (r *run) reserve() {
 			return
 		}
 	}
-	r.m.open[call.ID] = &modelCall{Reservation: model, until: r.now.Add(lease)}
+	r.m.open[call.ID] = &modelCall{Reservation: model, until: r.now.Add(untouchedFor)}
 }
 
 // settle settles a call twice, often one that has expired.
@@ -335,7 +335,7 @@ func (r *run) renew() {
 	if call, ok := r.pick(); ok {
 		r.l.Renew(call.ID, r.now)
 		if call.parked == "" {
-			call.until = r.now.Add(lease)
+			call.until = r.now.Add(untouchedFor)
 		}
 	}
 }

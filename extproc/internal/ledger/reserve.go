@@ -55,6 +55,7 @@ func (l *Ledger) Book(r Reservation, now time.Time) (*LimitError, error) {
 func (l *Ledger) Admit(c *Call, need pricing.Money, now time.Time) error {
 	r := Reservation{Call: *c, Bound: need, Charge: need}
 	r.normalize()
+	now = l.at(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if refusal := l.books.refusal(&r, now); refusal != nil {
@@ -68,6 +69,7 @@ func (l *Ledger) Admit(c *Call, need pricing.Money, now time.Time) error {
 func (l *Ledger) Left(b *policies.Budget, c *Call, now time.Time) pricing.Money {
 	call := *c
 	call.normalize()
+	now = l.at(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.books.left(b, &call, now)
@@ -79,10 +81,14 @@ func (l *Ledger) hold(r Reservation, now time.Time, refusable bool) (*open, *Lim
 		return nil, nil, fmt.Errorf("%w: reservation %s of %s USD, of it charged %s USD, estimated at %s USD",
 			ErrInvalid, r.ID, r.Bound, r.Charge, r.Estimate)
 	}
-	r.At = now
+	r.At = l.at(now)
 	r.normalize()
+	if l.shared != nil && refusable && r.Charge > 0 {
+		return l.holdShared(r, now)
+	}
 	l.mu.Lock()
 	o, refusal, err := l.holdLocked(r, refusable)
+	l.moveLocked()
 	events := l.books.takeEvents()
 	l.mu.Unlock()
 	l.tell(events)
@@ -90,11 +96,8 @@ func (l *Ledger) hold(r Reservation, now time.Time, refusable bool) (*open, *Lim
 }
 
 func (l *Ledger) holdLocked(r Reservation, refusable bool) (*open, *LimitError, error) {
-	if l.closed {
-		return nil, nil, ErrClosed
-	}
-	if l.open[r.ID] != nil {
-		return nil, nil, fmt.Errorf("%w: reservation %s is open already", ErrInvalid, r.ID)
+	if err := l.checkNewLocked(&r); err != nil {
+		return nil, nil, err
 	}
 	holds, refusal, err := l.books.hold(&r, r.At, refusable)
 	if err != nil || (refusal != nil && refusable) {
@@ -103,6 +106,17 @@ func (l *Ledger) holdLocked(r Reservation, refusable bool) (*open, *LimitError, 
 	o := &open{Reservation: r, held: holds, until: r.At.Add(l.options.Lease)}
 	l.open[r.ID] = o
 	return o, refusal, nil
+}
+
+// checkNewLocked returns an error unless the reservation may be opened.
+func (l *Ledger) checkNewLocked(r *Reservation) error {
+	if l.closed {
+		return ErrClosed
+	}
+	if l.open[r.ID] != nil {
+		return fmt.Errorf("%w: reservation %s is open already", ErrInvalid, r.ID)
+	}
+	return nil
 }
 
 // tell passes on what steps were passed.
@@ -140,6 +154,7 @@ func (l *Ledger) forget(o *open) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.freeLocked(o)
+	l.moveLocked()
 }
 
 // freeLocked takes a reservation out of the balances.
@@ -154,6 +169,7 @@ func (l *Ledger) freeLocked(o *open) {
 // Balances returns the state of every budget at a moment, in the order of the policy and then of scopes. A budget
 // with dimensions has a row for every scope that was seen in its window.
 func (l *Ledger) Balances(now time.Time) []Balance {
+	now = l.at(now)
 	l.mu.Lock()
 	rows := l.books.rows(now)
 	l.mu.Unlock()
@@ -176,6 +192,7 @@ func sortBalances(rows []Balance) {
 // Fullest returns for each budget, in the order of the policy, the scope that has taken most in its window.
 // It costs less than Balances where there are many scopes.
 func (l *Ledger) Fullest(now time.Time) []Balance {
+	now = l.at(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rows := make([]Balance, 0, len(l.books.budgets))

@@ -137,6 +137,7 @@ func (l *Ledger) applyLocked(e *Entry, seq int64) {
 		l.freeLocked(o)
 	}
 	l.books.spend(e, seq)
+	l.moveLocked()
 	l.learned.learn(e)
 }
 

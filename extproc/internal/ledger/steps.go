@@ -48,7 +48,7 @@ func (l *limit) room(b *balance, now time.Time) pricing.Money {
 	if l.Soft {
 		return math.MaxInt64
 	}
-	return max(0, percentOf(b.limitOf(&l.Budget, now), l.refuse)-b.taken())
+	return max(0, percentOf(b.limitOf(&l.Budget, now), l.refuse)-b.claimed())
 }
 
 // Passed reports whether what is taken has reached a step.
@@ -77,7 +77,7 @@ func (m *meter) crossings(events []StepEvent, b *balance, now time.Time) []StepE
 		if len(l.alerts) == 0 {
 			continue
 		}
-		whole, taken := b.limitOf(&l.Budget, now), b.taken()
+		whole, taken := b.limitOf(&l.Budget, now), b.claimed()
 		for _, s := range l.alerts {
 			if taken < max(1, percentOf(whole, s.Percent)) {
 				break

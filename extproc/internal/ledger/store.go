@@ -59,20 +59,35 @@ func openStore(dir string) (*store, error) {
 	return st, nil
 }
 
+// common is what all connections are opened with.
+const common = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(0)"
+
 func (st *store) open(path string) error {
-	const common = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(0)"
+	if err := st.openWriter(path); err != nil {
+		return err
+	}
+	if err := st.migrate(); err != nil {
+		return err
+	}
 	var err error
+	if st.insert, err = st.writer.Prepare(insertEntry); err != nil {
+		return err
+	}
+	return st.openReaders(path)
+}
+
+// openWriter opens the one connection that writes.
+func (st *store) openWriter(path string) (err error) {
 	if st.writer, err = sql.Open("sqlite", dsn(path, common+"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")); err != nil {
 		return err
 	}
 	st.writer.SetMaxOpenConns(1)
-	if err := st.migrate(); err != nil {
-		return err
-	}
-	if st.insert, err = st.writer.Prepare(insertEntry); err != nil {
-		return err
-	}
-	if st.reader, err = sql.Open("sqlite", dsn(path, common+"&_pragma=query_only(1)")); err != nil {
+	return nil
+}
+
+// openReaders opens the connections for queries. They do not make a database.
+func (st *store) openReaders(path string) (err error) {
+	if st.reader, err = sql.Open("sqlite", dsn(path, "mode=rw&"+common+"&_pragma=query_only(1)")); err != nil {
 		return err
 	}
 	st.reader.SetMaxOpenConns(4)
@@ -84,9 +99,12 @@ func dsn(path, query string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
 }
 
+// migrationSteps returns the files of the migrations in order.
+func migrationSteps() ([]string, error) { return fs.Glob(migrations, "migrations/*.sql") }
+
 // migrate brings the schema up to date, a version per transaction.
 func (st *store) migrate() error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	steps, err := migrationSteps()
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func (t *tail) after(at Position, limit int, end Position) ([]Numbered, Position
 	for known < len(t.entries) && t.entries[known].After.Seq <= at.Seq {
 		known++
 	}
+	if at.Seq > t.from.Seq {
+		t.from = at
+	}
 	rest := copy(t.entries, t.entries[known:])
 	clear(t.entries[rest:])
 	t.entries = t.entries[:rest]

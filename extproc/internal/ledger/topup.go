@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (t *TopUp) entry() Entry {
 func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	l.setting.Lock() // so that the budget stays in force
 	defer l.setting.Unlock()
-	if err := l.completeTopUp(&t, now); err != nil {
+	if err := l.completeTopUp(&t, l.at(now)); err != nil {
 		return TopUp{}, err
 	}
 	frame, err := encodeRecord(kindTopUp, &t)
@@ -64,6 +65,9 @@ func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	l.books.topUps = append(l.books.topUps, t)
 	l.books.attach(t)
 	l.mu.Unlock()
+	if l.shared != nil {
+		_ = l.shareTopUp(context.Background(), &t) // if that fails, keepShared does it again
+	}
 	if err := l.write(kindEntry, t.entry()); err != nil && !errors.Is(err, ErrJournal) {
 		return TopUp{}, err
 	}

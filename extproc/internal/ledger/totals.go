@@ -54,7 +54,7 @@ func leverColumns() []string {
 
 // add adds an entry.
 func (t *total) add(e *Entry) {
-	if e.Outcome != Adjusted && e.Outcome != ToppedUp {
+	if e.IsCall() {
 		t.calls++
 	}
 	if e.Overrun {

@@ -54,11 +54,15 @@ type Call struct {
 	Usage     pricing.Usage     // zero for a replay or a refusal
 	Cost      pricing.Money     // never negative
 	Baseline  pricing.Money     // never negative
-	Savings   []Saving          // they add up to Baseline minus Cost; not kept
-	Estimated bool              // the provider did not state the usage
-	Overrun   bool              // it cost more than was reserved
-	Took      time.Duration     // from the request to the end of the answer
-	Error     string            // a status code or a constant of the caller, "" for a good answer
+	Bound     pricing.Money     // the most that it could cost; 0 unknown
+	Expected  pricing.Money     // what it was expected to cost; 0 unknown
+	Stated    bool              // Cost is what the answer stated, ListCost what the price list says
+	ListCost  pricing.Money
+	Savings   []Saving      // they add up to Baseline minus Cost; not kept
+	Estimated bool          // the provider did not state the usage
+	Overrun   bool          // it cost more than was reserved
+	Took      time.Duration // from the request to the end of the answer
+	Error     string        // a status code or a constant of the caller, "" for a good answer
 }
 
 // Record counts a call. It is called once per call.
@@ -67,7 +71,8 @@ func (m *Metrics) Record(c *Call) {
 	m.requests.WithLabelValues(route, string(c.API), string(c.Decision), tier).Inc()
 	m.cost.WithLabelValues(route, model, tier).Add(dollars(max(c.Cost, 0)))
 	m.baseline.WithLabelValues(route, model, tier).Add(dollars(max(c.Baseline, 0)))
-	m.countTokens(route, model, c.Usage)
+	m.countUsage(route, model, c.Usage)
+	m.compare(c)
 	for _, s := range c.Savings {
 		m.count(s)
 	}
@@ -82,20 +87,45 @@ func (m *Metrics) Record(c *Call) {
 	}
 }
 
-func (m *Metrics) countTokens(route, model string, u pricing.Usage) {
-	for _, k := range [...]struct {
-		kind  string
-		count int64
-	}{
-		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
-		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output},
-	} {
-		if k.count > 0 {
-			m.tokens.WithLabelValues(route, model, k.kind).Add(float64(k.count))
+func (m *Metrics) countUsage(route, model string, u pricing.Usage) {
+	for kind, count := range u.All() {
+		switch {
+		case count <= 0:
+		case kind == "reasoning":
+			m.reasoning.WithLabelValues(route, model).Add(float64(count))
+		case pieces[kind]:
+			m.pieces.WithLabelValues(route, model, kind).Add(float64(count))
+		default:
+			m.tokens.WithLabelValues(route, model, kind).Add(float64(count))
 		}
 	}
-	if u.Reasoning > 0 {
-		m.reasoning.WithLabelValues(route, model).Add(float64(u.Reasoning))
+}
+
+// pieces are the kinds of usage that are no tokens.
+var pieces = map[string]bool{
+	"web_searches": true, "file_searches": true, "code_runs": true, "search_units": true,
+	"images": true, "seconds": true, "characters": true,
+}
+
+// compare notes how far from the truth was what was known before the call.
+func (m *Metrics) compare(c *Call) {
+	if c.Estimated || c.Cost <= 0 {
+		return
+	}
+	for _, forecast := range [...]struct {
+		kind   string
+		amount pricing.Money
+	}{{"bound", c.Bound}, {"expected", c.Expected}} {
+		if forecast.amount > 0 {
+			m.forecasts.WithLabelValues(forecast.kind).Observe(float64(forecast.amount) / float64(c.Cost))
+		}
+	}
+	switch {
+	case !c.Stated:
+	case c.Cost > c.ListCost:
+		m.stated.WithLabelValues(string(c.Provider), "above").Add(dollars(c.Cost - c.ListCost))
+	default:
+		m.stated.WithLabelValues(string(c.Provider), "below").Add(dollars(c.ListCost - c.Cost))
 	}
 }
 

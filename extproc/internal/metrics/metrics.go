@@ -24,6 +24,10 @@ type Metrics struct {
 	losses       *prometheus.CounterVec
 	tokens       *prometheus.CounterVec
 	reasoning    *prometheus.CounterVec
+	pieces       *prometheus.CounterVec
+	forecasts    *prometheus.HistogramVec
+	stated       *prometheus.CounterVec
+	stopped      prometheus.Counter
 	overruns     prometheus.Counter
 	estimated    prometheus.Counter
 	unknown      prometheus.Counter
@@ -77,6 +81,19 @@ func (m *Metrics) registerMoney(f promauto.Factory) {
 		Name: "farebox_reasoning_tokens_total",
 		Help: "Output tokens that the client does not see. They are part of the output in farebox_tokens_total.",
 	}, []string{"provider", "model"})
+	m.pieces = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "farebox_pieces_total",
+		Help: "What is billed by the piece: searches, code runs, pictures, seconds, characters.",
+	}, []string{"provider", "model", "kind"})
+	m.forecasts = f.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "farebox_forecast_ratio",
+		Help:    "What was known of a call's cost before it was made, over what it came to: its bound and what was expected.",
+		Buckets: []float64{0.25, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 2, 4, 8, 16, 64, 256},
+	}, []string{"forecast"})
+	m.stated = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "farebox_stated_difference_dollars_total",
+		Help: "By how much charges that providers state in their answers are above and below the price list, in US dollars.",
+	}, []string{"provider", "side"})
 	m.overruns = f.NewCounter(prometheus.CounterOpts{
 		Name: "farebox_overruns_total",
 		Help: "Calls that cost more than was reserved for them.",
@@ -100,6 +117,10 @@ func (m *Metrics) registerEvents(f promauto.Factory) {
 		Name: "farebox_uncovered_total",
 		Help: "Requests that passed without being read, by reason.",
 	}, []string{"reason"})
+	m.stopped = f.NewCounter(prometheus.CounterOpts{
+		Name: "farebox_streams_stopped_total",
+		Help: "Streams that were ended as they had used up what a budget held for them.",
+	})
 	m.lookups = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "farebox_cache_lookups_total",
 		Help: "Look-ups in the exact cache, by result.",
@@ -129,6 +150,9 @@ func (m *Metrics) registerEvents(f promauto.Factory) {
 
 // Refused counts a call that was answered with an error of ours. The reason is a constant of the caller.
 func (m *Metrics) Refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
+
+// Stopped counts a stream that was ended as it had used up its reservation.
+func (m *Metrics) Stopped() { m.stopped.Inc() }
 
 // Uncovered counts a request that passed without being read. The reason is a constant of the caller.
 func (m *Metrics) Uncovered(reason string) { m.uncovered.WithLabelValues(reason).Inc() }

@@ -117,6 +117,7 @@ func TestEventsAreCountedUnderTheirNames(t *testing.T) {
 		`farebox_overruns_total 1`,
 		`farebox_refusals_total{reason="budget"} 1`,
 		`farebox_streams_open 1`,
+		`farebox_streams_stopped_total 0`,
 		`farebox_uncovered_total{reason="unknown_path"} 1`,
 		`farebox_unknown_model_total 1`,
 	}

@@ -14,7 +14,8 @@ import (
 // Pools compares own pools with the APIs that they replace. A pool's GPUs cost the same whether they are busy
 // or not, so it is cheaper when the calls that it could have taken in the last 24 hours would have cost more
 // at the API than the GPUs cost in 24 hours. It stays cheaper until they fall below 90% of that, so that
-// traffic does not flap around the break-even point.
+// traffic does not flap around the break-even point. One that is used above a volume looks at the tokens of those calls
+// instead, with the same margin. Neither takes more than its GPUs can do.
 //
 // Open makes one that keeps its state, and Close must follow; Read makes one that does not. Methods may run together.
 type Pools struct {
@@ -32,10 +33,13 @@ type Pools struct {
 
 // pool is the state of one pool.
 type pool struct {
-	use     policies.PoolUse
-	dayCost pricing.Money // of its GPUs
-	history history
-	cheaper bool
+	use      policies.PoolUse
+	dayCost  pricing.Money // of its GPUs
+	above    int64         // tokens a day, where it is used above a volume
+	capacity int64         // tokens that it can make in a day
+	history  history       // of the calls that it could have taken
+	taken    history       // of those that it took; without costs
+	cheaper  bool
 }
 
 // keepAbove is the share of its GPU cost, in per cent, that a pool must replace to stay switched on.
@@ -55,7 +59,22 @@ func (p *Pools) Observe(name policies.RouteName, apiCost pricing.Money, tokens i
 	p.dirty = true
 }
 
-// Cheaper reports whether the pool is cheaper than the API at now. A pool that the policy does not name is not.
+// busy is the share of what its GPUs can do, in per cent, that a pool takes over 24 hours at most: traffic comes in
+// waves, and calls that queue are answered late.
+const busy = 80
+
+// Took notes the tokens of a call that the pool served.
+func (p *Pools) Took(name policies.RouteName, tokens int64, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if q := p.pools[name]; q != nil {
+		q.taken.add(now, 0, max(tokens, 0))
+		p.dirty = true
+	}
+}
+
+// Cheaper reports whether the pool is to be used at now: it is cheaper than the API, or has the volume that the policy
+// wants, and has room for the call. A pool that the policy does not name is not.
 func (p *Pools) Cheaper(name policies.RouteName, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,26 +85,32 @@ func (p *Pools) Cheaper(name policies.RouteName, now time.Time) bool {
 	if q.update(now) {
 		p.dirty = true
 	}
-	return q.cheaper
+	return q.cheaper && !q.full()
 }
 
-// update follows the break-even and reports whether it was crossed.
+// full reports whether the pool takes no more.
+func (q *pool) full() bool { return q.taken.tokens >= percent(q.capacity, busy) }
+
+// update follows the break-even, or the volume, and reports whether it was crossed.
 func (q *pool) update(now time.Time) bool {
 	q.history.advance(now)
-	was, api := q.cheaper, q.history.cost
+	q.taken.advance(now)
+	was := q.cheaper
+	has, wants := int64(q.history.cost), int64(q.dayCost)
+	if q.use == policies.AboveVolume {
+		has, wants = q.history.tokens, q.above
+	}
 	switch {
-	case api > q.dayCost:
+	case has > wants:
 		q.cheaper = true
-	case api < percent(q.dayCost, keepAbove):
+	case has < percent(wants, keepAbove):
 		q.cheaper = false
 	}
 	return q.cheaper != was
 }
 
 // percent returns that share of a sum, rounded down and without overflow.
-func percent(m pricing.Money, share int64) pricing.Money {
-	return m/100*pricing.Money(share) + m%100*pricing.Money(share)/100
-}
+func percent[T ~int64](m T, share int64) T { return m/100*T(share) + m%100*T(share)/100 }
 
 // PoolStatus is how a pool stands at a moment.
 type PoolStatus struct {
@@ -94,7 +119,11 @@ type PoolStatus struct {
 	APICost24h pricing.Money // of the calls that it could have taken in the last 24 hours
 	GPUCost24h pricing.Money // of its GPUs in 24 hours
 	Tokens24h  int64         // of those calls
-	Cheaper    bool
+	Above      int64         // tokens a day from which on it is used, where it is used above a volume
+	Taken24h   int64         // tokens of the calls that it took
+	Capacity   int64         // tokens that its GPUs can make in 24 hours
+	Cheaper    bool          // or has the volume
+	Full       bool          // it takes no more calls until its volume falls
 }
 
 // Status returns how every pool of the policy stands, by name.
@@ -109,6 +138,7 @@ func (p *Pools) Status(now time.Time) []PoolStatus {
 		all = append(all, PoolStatus{
 			Name: name, Use: q.use, APICost24h: q.history.cost, GPUCost24h: q.dayCost,
 			Tokens24h: q.history.tokens, Cheaper: q.cheaper,
+			Above: q.above, Taken24h: q.taken.tokens, Capacity: q.capacity, Full: q.full(),
 		})
 	}
 	slices.SortFunc(all, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })
@@ -123,7 +153,7 @@ func (p *Pools) SetPools(pools []policies.Pool) {
 	next := make(map[policies.RouteName]*pool, len(pools))
 	for _, def := range pools {
 		q := cmp.Or(p.pools[def.Name], p.loaded[def.Name], &pool{})
-		q.use, q.dayCost = def.Use, policies.DayCost(def)
+		q.use, q.dayCost, q.above, q.capacity = def.Use, policies.DayCost(def), def.Above, policies.DayCapacity(def)
 		next[def.Name] = q
 	}
 	p.pools, p.loaded, p.dirty = next, nil, true

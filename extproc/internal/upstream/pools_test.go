@@ -96,8 +96,8 @@ func TestStatus(t *testing.T) {
 	p.Observe("gpu", -5, -5, noon)
 	p.Observe("nowhere", gpuDay, 1, noon)
 	want := []PoolStatus{
-		{Name: "batch", Use: policies.Never, GPUCost24h: 24 * pricing.Dollar},
-		{Name: "gpu", Use: policies.WhenCheaper, APICost24h: 2 * gpuDay, GPUCost24h: gpuDay, Tokens24h: 700, Cheaper: true},
+		{Name: "batch", Use: policies.Never, GPUCost24h: 24 * pricing.Dollar, Capacity: 86_400},
+		{Name: "gpu", Use: policies.WhenCheaper, APICost24h: 2 * gpuDay, GPUCost24h: gpuDay, Tokens24h: 700, Capacity: 216_000_000, Cheaper: true},
 	}
 	if diff := cmp.Diff(want, p.Status(noon)); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -113,7 +113,7 @@ func TestSetPoolsKeepsTheHistoryOfANameThatStays(t *testing.T) {
 	dearer := gpu
 	dearer.GPUs = 20
 	p.SetPools([]policies.Pool{dearer})
-	want := []PoolStatus{{Name: "gpu", Use: gpu.Use, APICost24h: 2 * gpuDay, GPUCost24h: 10 * gpuDay, Tokens24h: 1}}
+	want := []PoolStatus{{Name: "gpu", Use: gpu.Use, APICost24h: 2 * gpuDay, GPUCost24h: 10 * gpuDay, Tokens24h: 1, Capacity: 216_000_000}}
 	if diff := cmp.Diff(want, p.Status(noon)); diff != "" {
 		t.Errorf("status at ten times the GPUs (-want +got):\n%s", diff)
 	}
@@ -203,5 +203,56 @@ func TestPoolsConcurrently(t *testing.T) {
 	wg.Wait()
 	if got := p.Status(noon.Add(time.Hour))[0].Tokens24h; got != 2000 {
 		t.Errorf("tokens = %d, want 2000", got)
+	}
+}
+
+func TestAVolumeSwitchesAPoolOn(t *testing.T) {
+	large := gpu
+	large.Use, large.Above = policies.AboveVolume, 1000
+	p := newPools(t, "", large)
+	for _, step := range []struct {
+		name   string
+		at     time.Duration
+		tokens int64
+		want   bool
+	}{
+		{"nothing yet", 0, 0, false},
+		{"exactly the volume", time.Hour, 1000, false},
+		{"a token more", 2 * time.Hour, 1, true},
+		{"the volume is gone", 30 * time.Hour, 899, false},
+		{"most of it does not switch on", 31 * time.Hour, 50, false},
+		{"more of it does", 32 * time.Hour, 52, true},
+	} {
+		now := noon.Add(step.at)
+		p.Observe("gpu", 1, step.tokens, now)
+		if got := p.Cheaper("gpu", now); got != step.want {
+			t.Errorf("%s: %t, want %t; %+v", step.name, got, step.want, p.Status(now))
+		}
+	}
+}
+
+func TestAFullPoolTakesNoMore(t *testing.T) {
+	dir := t.TempDir()
+	p := newPools(t, dir, gpu)
+	p.Observe("gpu", 2*gpuDay, 1, noon)
+	const full = 2500 * 86_400 * busy / 100
+	p.Took("gpu", full-1, noon)
+	if !p.Cheaper("gpu", noon) {
+		t.Error("a pool with room takes nothing")
+	}
+	p.Took("gpu", 1, noon)
+	if s := p.Status(noon)[0]; p.Cheaper("gpu", noon) || !s.Full || !s.Cheaper || s.Taken24h != full {
+		t.Errorf("a full pool takes more: %+v", s)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s := newPools(t, dir, gpu).Status(noon)[0]; !s.Full {
+		t.Errorf("after a restart the pool is not full: %+v", s)
+	}
+	later := noon.Add(25 * time.Hour)
+	p.Observe("gpu", 2*gpuDay, 1, later)
+	if !p.Cheaper("gpu", later) {
+		t.Error("a day later the pool is still full")
 	}
 }

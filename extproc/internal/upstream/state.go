@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
@@ -33,6 +34,7 @@ type state struct {
 type savedState struct {
 	Cheaper bool     `json:"cheaper"`
 	Buckets []bucket `json:"buckets"`
+	Taken   []bucket `json:"taken,omitempty"`
 }
 
 // Open returns the pools with the state that an earlier process left in dir, to be named by SetPools. The
@@ -115,14 +117,30 @@ func (p *Pools) Close() error {
 // restore leaves out what lies too far ahead, which would hold back every later call.
 func (s savedState) restore(now time.Time) *pool {
 	q := &pool{cheaper: s.Cheaper}
-	q.history.advance(now)
-	for _, b := range s.Buckets {
+	q.history.restore(s.Buckets, now)
+	q.taken.restore(s.Taken, now)
+	return q
+}
+
+func (h *history) restore(saved []bucket, now time.Time) {
+	h.advance(now)
+	for _, b := range saved {
 		if b.Number <= bucketOf(now)+maxFuture {
-			q.history.advance(time.Unix(b.Number*int64(bucketLength/time.Second), 0))
-			q.history.merge(b)
+			h.advance(time.Unix(b.Number*int64(bucketLength/time.Second), 0))
+			h.merge(b)
 		}
 	}
-	return q
+}
+
+// save returns the buckets that hold anything.
+func (h *history) save() []bucket {
+	var saved []bucket
+	for _, b := range h.ring {
+		if b != (bucket{}) {
+			saved = append(saved, b)
+		}
+	}
+	return saved
 }
 
 // save writes the file if the state has changed since it was last written.
@@ -151,13 +169,7 @@ func (p *Pools) save() error {
 func formatState(pools map[policies.RouteName]*pool) []byte {
 	s := state{Version: stateVersion, Pools: map[policies.RouteName]savedState{}}
 	for name, q := range pools {
-		saved := savedState{Cheaper: q.cheaper}
-		for _, b := range q.history.ring {
-			if b != (bucket{}) {
-				saved.Buckets = append(saved.Buckets, b)
-			}
-		}
-		s.Pools[name] = saved
+		s.Pools[name] = savedState{Cheaper: q.cheaper, Buckets: q.history.save(), Taken: q.taken.save()}
 	}
 	body, err := json.Marshal(s)
 	if err != nil {
@@ -183,7 +195,7 @@ func parseState(data []byte) (state, error) {
 		return state{}, fmt.Errorf("version %d, want %d", s.Version, stateVersion)
 	}
 	for name, saved := range s.Pools {
-		for _, b := range saved.Buckets {
+		for _, b := range slices.Concat(saved.Buckets, saved.Taken) {
 			if b.Number < 0 || b.Cost < 0 || b.Tokens < 0 {
 				return state{}, fmt.Errorf("pool %q: negative number", name)
 			}

@@ -102,6 +102,7 @@ func (x *Exchange) decide() Action {
 	if err != nil {
 		return x.unreadable(body, err)
 	}
+	call.ReadHeaders(x.in.header)
 	x.decision = x.f.set.Decide(policies.Request{
 		Call: &call, Route: x.route, Vendor: x.vendor, Path: x.in.pathOnly(), Dims: x.f.set.Payers(signals{x}), Header: x.in.header,
 	}, policies.NoState{}, x.start)

@@ -70,8 +70,10 @@ type Reply struct {
 // Figure is how an account stands after an operation.
 type Figure struct {
 	Own    pricing.Money // granted to this replica in this window or grain
-	All    pricing.Money // granted to all replicas, all grains that count
+	Mine   pricing.Money // granted to this replica in all grains that count
+	All    pricing.Money // granted to all replicas in all grains that count
 	TopUps pricing.Money // to be added to the limit
+	Wanted bool          // somebody was refused in the last seconds
 }
 
 // TopUp raises the limit of an account until the account expires.

@@ -29,12 +29,13 @@ type Lease struct {
 	figure  Figure        // as last told
 	told    bool          // figure is of the present epoch of the store
 
-	dirty   bool  // the store may think otherwise
-	touched bool  // used since the last beat
-	listed  bool  // in book.active
-	used1   int64 // beat in which it was used last
-	checked int64 // beat in which it was claimed last
-	given   int64 // beat in which the rest was given back last
+	rate    pricing.Money // taken since the last beat
+	dirty   bool          // the store may think otherwise
+	touched bool          // used since the last beat
+	listed  bool          // in book.active
+	used1   int64         // beat in which it was used last
+	checked int64         // beat in which it was claimed last
+	given   int64         // beat in which the rest was given back last
 }
 
 // free is what calls can take without asking.
@@ -45,6 +46,17 @@ func (l *Lease) left() pricing.Money { return l.limit + l.figure.TopUps - l.figu
 
 // low reports whether others may need what we do not use.
 func (l *Lease) low() bool { return l.left() < (l.limit+l.figure.TopUps)/lowShare }
+
+// keep is how much of what is free a beat leaves to the calls of the next one.
+func (l *Lease) keep() pricing.Money {
+	switch {
+	case !l.told:
+		return l.free()
+	case l.low() || l.figure.Wanted:
+		return 0
+	}
+	return max(l.left()/exactShare, l.rate)
+}
 
 // Demand is one account that a call is charged to.
 type Demand struct {
@@ -117,6 +129,7 @@ func (b *book) reserve(demands []Demand, amount pricing.Money) int {
 		l := demands[i].Lease
 		l.limit = demands[i].Limit
 		l.used += amount
+		l.rate += amount
 		b.touch(l)
 	}
 	return -1
@@ -204,16 +217,21 @@ func (b *book) startBeat(now time.Time) {
 func (b *book) nextBeat(now time.Time, all bool) Op {
 	op := b.op()
 	for _, l := range b.active {
-		spare := l.given != b.beat && l.free() > 0 &&
-			(all || !now.Before(l.account.End) || b.beat-l.used1 >= idleBeats || l.told && l.low())
+		keep := l.keep()
+		if all || !now.Before(l.account.End) || b.beat-l.used1 >= idleBeats {
+			keep = 0
+		}
+		spare := l.given != b.beat && l.free() > keep
 		ask := l.checked != b.beat && (l.dirty || l.touched || l.free() > 0)
 		if !spare && !ask {
 			continue
 		}
 		if spare {
-			l.granted, l.given = l.used, b.beat
+			l.granted, l.given = l.used+keep, b.beat
 		}
-		l.checked, l.touched = b.beat, false
+		if l.checked != b.beat {
+			l.checked, l.touched, l.rate = b.beat, false, 0
+		}
 		op.Claims = append(op.Claims, l.claim())
 		if len(op.Claims) == maxClaims {
 			break

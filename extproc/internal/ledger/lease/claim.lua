@@ -6,6 +6,8 @@
 -- limit is exact below nine million dollars, and above that it is no close call.
 local grace = 60000 -- in ms: what is kept of the past, should the clock be set back a little
 
+local wants = 3000 -- in ms: how long others are asked for what they do not use after a refusal
+
 local function split(s)
   if #s <= 9 then return 0, tonumber(s) end
   return tonumber(s:sub(1, -10)), tonumber(s:sub(-9))
@@ -67,17 +69,20 @@ end
 
 local status, index = 'done', 0
 for i, c in ipairs(claims) do
-  c.d, c.n, c.topd, c.topn = 0, 0, 0, 0
+  c.d, c.n, c.topd, c.topn, c.mined, c.minen = 0, 0, 0, 0, 0, 0
   local fields = redis.call('HGETALL', c.key)
   for j = 1, #fields, 2 do
     local amount, expires = fields[j + 1]:match('^(%d+):(%d+)')
     local d, n = split(amount)
-    if tonumber(expires) <= now then
+    if fields[j] == '?' then
+      c.wanted = tonumber(expires) > now
+    elseif tonumber(expires) <= now then
       if tonumber(expires) + grace <= now then redis.call('HDEL', c.key, fields[j]) end
     elseif fields[j]:sub(1, 1) == '+' then
       c.topd, c.topn = c.topd + d, c.topn + n
     else
       c.d, c.n = c.d + d, c.n + n
+      if fields[j]:match('/(.*)$') == ARGV[1] then c.mined, c.minen = c.mined + d, c.minen + n end
     end
   end
   local d, n = split(c.limit)
@@ -86,13 +91,16 @@ for i, c in ipairs(claims) do
   if c.need > 0 and c.need > c.left and index == 0 then status, index = 'refused', i end
 end
 if recovering and asks then status, index = 'recovering', 0 end
+if status == 'refused' then
+  redis.call('HSET', claims[index].key, '?', string.format('0:%.0f', now + wants))
+end
 
 local reply = {status, string.format('%.0f', now), run, string.format('%.0f', index)}
 for _, c in ipairs(claims) do
   local grant = 0
   if status == 'done' and c.need > 0 then
     grant = c.need
-    if not c.exact and c.left * 20 > c.whole then
+    if not c.exact and not c.wanted and c.left * 20 > c.whole then
       grant = math.max(grant, math.min(math.floor(c.left / 100), 1e15))
     end
   end
@@ -100,7 +108,9 @@ for _, c in ipairs(claims) do
   local own = join(d, n + grant)
   if grant > 0 then note(c, own) end
   reply[#reply + 1] = own
+  reply[#reply + 1] = join(c.mined, c.minen + grant)
   reply[#reply + 1] = join(c.d, c.n + grant)
   reply[#reply + 1] = join(c.topd, c.topn)
+  reply[#reply + 1] = c.wanted and '1' or '0'
 end
 return reply

@@ -13,8 +13,9 @@
 // A replica that asks gets what the call needs; while more than a twentieth of the limit is left and the call is
 // smaller than a hundredth of it, a hundredth of what is left, so that calls come without a round trip. Near the end
 // of a budget, and for large calls, every call asks for itself and nothing lies about. Every second ([Options.Beat])
-// a replica gives back what it does not use: when little is left, when a window has ended, after a few idle beats.
-// So the last twentieth of a budget may be refused to one replica for up to two beats while another has it spare.
+// a replica gives back what is more than a hundredth of what is left and than it used in that second, and everything
+// when little is left, when somebody was refused, when a window has ended and after a few idle beats.
+// So one replica may be refused for up to two beats what another has spare.
 //
 // A replica that died keeps its grants; they free nothing. When it is back it replays its journal and sets its
 // grants to what it really spent. If it never comes back, the rest of its grants is lost to the others until the
@@ -37,6 +38,7 @@
 //	{farebox:NAME}             hash: run, until
 //	{farebox:NAME}:ACCOUNT     hash: START/REPLICA -> AMOUNT:EXPIRES:INCARNATION:SEQUENCE
 //	                                 +ID -> AMOUNT:EXPIRES, a top-up
+//	                                 ? -> 0:EXPIRES, somebody was refused
 //
 // Amounts are nano-dollars, times milliseconds of Unix time. A window's grants count until they expire, a rolling
 // window's grain by grain, and the key goes with the last of them. Windows follow the clock of the store: a replica keeps

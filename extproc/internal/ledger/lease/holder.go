@@ -89,8 +89,10 @@ func (h *Holder) Reached() <-chan struct{} { return h.reached }
 func (h *Holder) Open() { h.open.Store(true) }
 
 // Now returns the time by the store's clock, by our own until that is known. A step of our own changes nothing.
-func (h *Holder) Now() time.Time {
-	now := h.options.Now()
+func (h *Holder) Now() time.Time { return h.At(h.options.Now()) }
+
+// At returns a moment of our own clock by the store's.
+func (h *Holder) At(now time.Time) time.Time {
 	if r := h.clock.Load(); r != nil {
 		return r.store.Add(now.Sub(r.own))
 	}
@@ -120,12 +122,22 @@ func (h *Holder) Change(l *Lease, delta pricing.Money) {
 	h.book.change(l, delta)
 }
 
-// State returns how an account stands: what this replica has used and may use without asking, and the figure that
-// the store told last.
-func (h *Holder) State(l *Lease) (used, free pricing.Money, f Figure) {
+// Figure returns how an account stood when the store told last. The next beat asks again.
+func (h *Holder) Figure(l *Lease) Figure {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return l.used, l.free(), l.figure
+	if !l.touched {
+		l.touched = true
+		h.book.list(l)
+	}
+	return l.figure
+}
+
+// Used returns what this replica has spent and reserved on a lease, and what it may yet take without asking.
+func (h *Holder) Used(l *Lease) (used, free pricing.Money) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return l.used, l.free()
 }
 
 // Stats returns what is worth watching.

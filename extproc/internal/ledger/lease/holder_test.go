@@ -248,17 +248,17 @@ func TestTwoProcessesWithOneIdAreToldApart(t *testing.T) {
 	}
 }
 
-func TestIdentityLasts(t *testing.T) {
+func TestIncarnationsRise(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
-	id, first, err := Identify(dir, now)
+	first, err := NextIncarnation(dir, now)
 	must(t, err)
-	again, second, err := Identify(dir, now.Add(-time.Hour)) // the clock was set back
+	second, err := NextIncarnation(dir, now.Add(-time.Hour)) // the clock was set back
 	must(t, err)
-	if again != id || second <= first {
-		t.Errorf("second start is %q, %d, first was %q, %d", again, second, id, first)
+	if second <= first {
+		t.Errorf("second start is %d, first was %d", second, first)
 	}
-	must(t, writeDurably(dir+"/replica", "nonsense\n"))
-	if _, _, err := Identify(dir, now); err == nil {
-		t.Error("a damaged identity was taken")
+	must(t, writeDurably(dir+"/incarnation", "nonsense\n"))
+	if _, err := NextIncarnation(dir, now); err == nil {
+		t.Error("a damaged count was taken")
 	}
 }

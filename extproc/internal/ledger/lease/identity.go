@@ -1,8 +1,6 @@
 package lease
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -12,47 +10,32 @@ import (
 	"time"
 )
 
-// identityFile holds a replica's id and the incarnation that started last, in a line.
-const identityFile = "replica"
+// incarnationFile holds the number of the last start.
+const incarnationFile = "incarnation"
 
-// Identify returns who the process is that has taken a state folder: the id that the folder has for ever, and an
-// incarnation above those of all earlier starts, which is on the disk when Identify returns. A folder without an id
-// gets one.
-func Identify(dir string, now time.Time) (replica string, incarnation int64, err error) {
-	path := filepath.Join(dir, identityFile)
-	replica, incarnation, err = readIdentity(path)
-	if errors.Is(err, os.ErrNotExist) {
-		var id [12]byte
-		rand.Read(id[:])
-		replica, err = hex.EncodeToString(id[:]), nil
+// NextIncarnation returns a number for the process that has taken a state folder: above those of all earlier starts,
+// and on the disk.
+func NextIncarnation(dir string, now time.Time) (int64, error) {
+	path := filepath.Join(dir, incarnationFile)
+	var last int64
+	text, err := os.ReadFile(path)
+	if err == nil {
+		last, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
 	}
-	if err != nil {
-		return "", 0, fmt.Errorf("identify replica: %w", err)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, fmt.Errorf("read incarnation: %w", err)
 	}
 	// Of the clock, too, so that two copies of a folder do not count alike.
-	incarnation = max(incarnation+1, now.UnixMicro())
-	if err := writeDurably(path, fmt.Sprintf("%s %d\n", replica, incarnation)); err != nil {
-		return "", 0, fmt.Errorf("identify replica: %w", err)
+	next := max(last+1, now.UnixMicro())
+	if err := writeDurably(path, strconv.FormatInt(next, 10)+"\n"); err != nil {
+		return 0, fmt.Errorf("write incarnation: %w", err)
 	}
-	return replica, incarnation, nil
-}
-
-func readIdentity(path string) (string, int64, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", 0, err
-	}
-	id, count, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-	n, err := strconv.ParseInt(count, 10, 64)
-	if err != nil || n < 0 || id == "" || strings.Contains(id, "/") {
-		return "", 0, fmt.Errorf("%q does not hold a replica id and a count", path)
-	}
-	return id, n, nil
+	return next, nil
 }
 
 // writeDurably replaces a file so that it is old or new after a power cut, and new once this returns.
 func writeDurably(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), identityFile+"-*")
+	f, err := os.CreateTemp(filepath.Dir(path), incarnationFile+"-*")
 	if err != nil {
 		return err
 	}

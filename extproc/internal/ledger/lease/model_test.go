@@ -19,6 +19,7 @@ type model struct {
 type modelAccount struct {
 	grants map[modelField]modelGrant
 	topUps map[string]modelGrant
+	wanted time.Time // until then
 }
 
 type modelField struct {
@@ -40,7 +41,7 @@ func newModel(run string, recovery time.Duration) *model {
 func (m *model) copied(run string) *model {
 	c := &model{run: run, lastRun: m.lastRun, until: m.until, recovery: m.recovery, accounts: map[string]*modelAccount{}}
 	for key, a := range m.accounts {
-		c.accounts[key] = &modelAccount{maps.Clone(a.grants), maps.Clone(a.topUps)}
+		c.accounts[key] = &modelAccount{maps.Clone(a.grants), maps.Clone(a.topUps), a.wanted}
 	}
 	return c
 }
@@ -48,10 +49,20 @@ func (m *model) copied(run string) *model {
 func (m *model) account(key string) *modelAccount {
 	a := m.accounts[key]
 	if a == nil {
-		a = &modelAccount{map[modelField]modelGrant{}, map[string]modelGrant{}}
+		a = &modelAccount{grants: map[modelField]modelGrant{}, topUps: map[string]modelGrant{}}
 		m.accounts[key] = a
 	}
 	return a
+}
+
+// of adds up what one replica has of it.
+func (a *modelAccount) of(replica string, now time.Time) (mine pricing.Money) {
+	for f, g := range a.grants {
+		if f.replica == replica && g.expires.After(now) {
+			mine += g.amount
+		}
+	}
+	return mine
 }
 
 // sums adds up what counts at a moment.
@@ -103,7 +114,7 @@ func (m *model) do(op *Op, now time.Time) Reply {
 	for i := range op.Claims {
 		c := &op.Claims[i]
 		all, topUps := m.account(c.Key).sums(now)
-		r.Figures = append(r.Figures, Figure{Own: c.Have, All: all, TopUps: topUps})
+		r.Figures = append(r.Figures, Figure{c.Have, m.account(c.Key).of(op.Replica, now), all, topUps, m.account(c.Key).wanted.After(now)})
 		left[i] = c.Limit + topUps - all
 		if c.Need > 0 && c.Need > left[i] && r.Status == Done {
 			r.Status, r.Index = Refused, i
@@ -112,14 +123,18 @@ func (m *model) do(op *Op, now time.Time) Reply {
 	if asks && now.Before(m.until) {
 		r.Status, r.Index = Recovering, -1
 	}
+	if r.Status == Refused {
+		m.account(op.Claims[r.Index].Key).wanted = now.Add(3 * time.Second)
+	}
 	for i := range op.Claims {
 		if c := &op.Claims[i]; r.Status == Done && c.Need > 0 {
 			grant := c.Need
-			if !c.Exact && left[i] > (c.Limit+r.Figures[i].TopUps)/20 {
+			if !c.Exact && !r.Figures[i].Wanted && left[i] > (c.Limit+r.Figures[i].TopUps)/20 {
 				grant = max(grant, min(left[i]/100, 1e15))
 			}
 			m.note(op, c, c.Have+grant, now)
 			r.Figures[i].Own += grant
+			r.Figures[i].Mine += grant
 			r.Figures[i].All += grant
 		}
 	}

@@ -178,13 +178,13 @@ func parseReply(fields any, claims int) (Reply, error) {
 	case WrongWindow:
 		return r, p.err
 	}
-	if len(text) != 4+3*claims {
+	if len(text) != 4+5*claims {
 		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
 	}
 	r.Index = int(p.at(3)) - 1
 	r.Figures = make([]Figure, claims)
 	for i := range r.Figures {
-		r.Figures[i] = Figure{pricing.Money(p.at(4 + 3*i)), pricing.Money(p.at(5 + 3*i)), pricing.Money(p.at(6 + 3*i))}
+		r.Figures[i] = p.figure(4 + 5*i)
 	}
 	return r, p.err
 }
@@ -201,4 +201,10 @@ func (n *numbers) at(i int) int64 {
 		n.err = fmt.Errorf("unexpected reply: %v", err)
 	}
 	return v
+}
+
+func (n *numbers) money(i int) pricing.Money { return pricing.Money(n.at(i)) }
+
+func (n *numbers) figure(i int) Figure {
+	return Figure{Own: n.money(i), Mine: n.money(i + 1), All: n.money(i + 2), TopUps: n.money(i + 3), Wanted: n.at(i+4) == 1}
 }

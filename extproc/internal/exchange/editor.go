@@ -1,0 +1,95 @@
+package exchange
+
+import (
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// editor changes an answer as it passes. Each of its parts may be nil.
+type editor struct {
+	usage   *provider.UsageStripper // takes out the usage that farebox asked for and the client did not
+	stop    *provider.Stopper       // can end the stream between two events
+	stopped bool                    // it did: nothing more of the answer goes on
+	leaving bool                    // the rest passes as it comes
+}
+
+// newEditor returns what the answer to the call needs, nil if it passes as it comes. The call must not have left yet:
+// its request says what the client asked for.
+func (x *Exchange) newEditor() *editor {
+	var e editor
+	if x.call.AddsUsage(x.served.Edit) {
+		e.usage = &provider.UsageStripper{}
+	}
+	if x.served.Kind != policies.Pooled && x.stopsOnBudget() {
+		e.stop = provider.NewStopper(x.call.Endpoint, x.call.Facts.Has(provider.IncludeUsage))
+	}
+	if e == (editor{}) {
+		return nil
+	}
+	return &e
+}
+
+// stopsOnBudget reports whether a hard budget ends streams that have used up their reservation.
+func (x *Exchange) stopsOnBudget() bool {
+	budgets := x.snap.Set.Policy().Budgets
+	for i := range budgets {
+		if budgets[i].StopOnBudget && !budgets[i].Soft {
+			return true
+		}
+	}
+	return false
+}
+
+// write returns what goes on in the place of a piece.
+func (e *editor) write(piece []byte, last bool) []byte {
+	if e.stopped {
+		return nil
+	}
+	out, rest := piece, last || e.leaving
+	if e.usage != nil {
+		out = e.usage.Write(out)
+		if rest {
+			out = append(out, e.usage.Close()...)
+		}
+	}
+	if e.stop != nil {
+		out = e.stop.Write(out)
+		if rest {
+			out = append(out, e.stop.Close()...)
+		}
+	}
+	return out
+}
+
+// edited is what becomes of a piece of the response.
+func (x *Exchange) edited(piece []byte, last bool) Piece {
+	e := x.editor
+	if e == nil {
+		return Piece{}
+	}
+	out := Piece{Edited: true, Body: e.write(piece, last)}
+	if !last && !e.stopped && e.stop != nil {
+		out.Body = append(out.Body, x.stopStream()...)
+	}
+	if e.leaving && !e.stopped {
+		x.editor = nil
+	}
+	return out
+}
+
+// stopStream returns the end of a stream that has used up what was reserved for it, nil for one that has not.
+func (x *Exchange) stopStream() []byte {
+	r := x.meter.Reading()
+	u, _ := x.decision.Usage(x.served, &r, x.input)
+	cost, err := x.served.Cost(u)
+	if err == nil && cost <= x.served.Charge() {
+		return nil
+	}
+	end, ok := x.editor.stop.Stop(u)
+	if !ok {
+		return nil // between the last event and the end of the body
+	}
+	x.editor.stopped, x.keep = true, false
+	x.c.metrics.Stopped()
+	return end
+}

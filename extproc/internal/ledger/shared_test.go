@@ -1,0 +1,537 @@
+package ledger
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// recovery is how long the stores of these tests grant nothing after a start.
+const recovery = 300 * time.Millisecond
+
+// redisServer is a redis-server of a test.
+type redisServer struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+// startRedis starts a server on a socket in a folder of its own. It writes everything to its disk.
+func startRedis(tb testing.TB) *redisServer {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "farebox") // tb.TempDir is too long for a socket's path
+	must(tb, err)
+	s := &redisServer{dir: dir}
+	tb.Cleanup(func() {
+		s.kill()
+		os.RemoveAll(dir)
+	})
+	s.start(tb)
+	return s
+}
+
+func (s *redisServer) socket() string { return filepath.Join(s.dir, "redis.sock") }
+
+func (s *redisServer) url() string { return "unix://" + s.socket() }
+
+func (s *redisServer) start(tb testing.TB) {
+	tb.Helper()
+	s.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir,
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always")
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatalf("redis-server is needed: apt-get install redis-server: %v", err)
+	}
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
+	defer c.Close()
+	for range 300 {
+		if c.Ping(context.Background()).Err() == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	tb.Fatal("redis-server does not answer")
+}
+
+// kill ends the server as a crash does.
+func (s *redisServer) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+// openShared opens a ledger that shares its balances, and returns it when the store grants.
+func openShared(tb testing.TB, dir, url string, budgets ...policies.Budget) *Ledger {
+	tb.Helper()
+	l, err := openSharing(dir, url, budgets...)
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, l.Close()) })
+	return l
+}
+
+func openSharing(dir, url string, budgets ...policies.Budget) (*Ledger, error) {
+	store, err := lease.OpenRedis(url, lease.RedisOptions{Recovery: recovery})
+	if err != nil {
+		return nil, err
+	}
+	l, err := Open(dir, Options{Shared: store, SyncInterval: 10 * time.Millisecond})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.SetBudgets(context.Background(), budgets, time.Now()); err != nil {
+		return nil, err
+	}
+	time.Sleep(recovery + 50*time.Millisecond)
+	return l, nil
+}
+
+// reserveNow reserves an amount at the present time.
+func reserveNow(l *Ledger, charge pricing.Money, dims ...Dim) (ID, error) {
+	now := time.Now()
+	r := hold(charge, dims...)
+	r.ID = NewID(now)
+	return r.ID, l.Reserve(r, now)
+}
+
+// admits reserves an amount until that is refused, for as long as a beat or two may bring more, and returns how
+// often it was not.
+func admits(tb testing.TB, charge pricing.Money, ledgers ...*Ledger) int {
+	tb.Helper()
+	n := 0
+	for refusedSince := time.Now(); time.Since(refusedSince) < 2500*time.Millisecond; {
+		for _, l := range ledgers {
+			_, err := reserveNow(l, charge)
+			if err == nil {
+				n++
+				refusedSince = time.Now()
+			} else if !errors.Is(err, ErrExhausted) {
+				tb.Fatal(err)
+			} else {
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	}
+	return n
+}
+
+func TestReplicasShareABudgetToTheLastCall(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	var ledgers []*Ledger
+	for range 3 {
+		ledgers = append(ledgers, openShared(t, t.TempDir(), s.url(), company(1000*cent+1)))
+	}
+	if got := admits(t, 3*cent, ledgers...); got != 333 {
+		t.Errorf("%d calls of 3 cents admitted on 1000 cents, want 333", got)
+	}
+	stats, ok := ledgers[0].Shared()
+	if !ok || stats.Trips == 0 || stats.Down {
+		t.Errorf("stats of leases: %+v, %t", stats, ok)
+	}
+}
+
+func TestSettledMoneyGoesBackToOtherReplicas(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	a, b := openShared(t, t.TempDir(), s.url(), company(100*cent)), openShared(t, t.TempDir(), s.url(), company(100*cent))
+	id, err := reserveNow(a, 90*cent)
+	must(t, err)
+	var limit *LimitError
+	if _, err := reserveNow(b, 20*cent); !errors.As(err, &limit) || limit.Left != 10*cent || limit.Budget != "company" || limit.Outage {
+		t.Fatalf("got %v, want a refusal with 10 cents left", err)
+	}
+	must(t, a.Settle(paid(id, 5*cent)))
+	if got := admits(t, 19*cent, b); got != 5 {
+		t.Errorf("%d calls of 19 cents admitted on 95 cents, want 5", got)
+	}
+}
+
+func TestARestartedReplicaSaysWhatItReallySpent(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	dir := t.TempDir()
+	a := openShared(t, dir, s.url(), company(100*cent))
+	b := openShared(t, t.TempDir(), s.url(), company(100*cent))
+	id, err := reserveNow(a, 60*cent)
+	must(t, err)
+	must(t, a.Settle(paid(id, 10*cent)))
+	_, err = reserveNow(a, 30*cent) // open when it dies: counted as reserved
+	must(t, err)
+	crashed := copyDir(t, dir)
+	must(t, a.Close())
+	if got := admits(t, 10*cent, b); got != 6 {
+		t.Errorf("%d calls of 10 cents admitted on 60 cents, want 6", got)
+	}
+	a = openShared(t, crashed, s.url(), company(100*cent))
+	if _, err := reserveNow(a, cent); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal: 10 and 30 cents here and 60 there are spent", err)
+	}
+	if used := a.Balances(time.Now())[0]; used.Spent != 40*cent {
+		t.Errorf("spent %s here, want 40 cents", used.Spent)
+	}
+}
+
+func TestAnOutageRefusesUnlessTheBudgetSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	lax := company(100 * cent)
+	lax.OpenOnOutage = true
+	strict, open := openShared(t, t.TempDir(), s.url(), company(100*cent)), openShared(t, t.TempDir(), s.url(), lax)
+	s.kill()
+	var limit *LimitError
+	if _, err := reserveNow(strict, cent); !errors.As(err, &limit) || !limit.Outage {
+		t.Errorf("got %v, want a refusal for the outage", err)
+	}
+	id, err := reserveNow(open, cent)
+	must(t, err)
+	must(t, open.Settle(paid(id, cent)))
+	s.start(t)
+	for strict.shared.holder.Stats().Down || open.shared.holder.Stats().Down {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(recovery)
+	if got := admits(t, 10*cent, strict, open); got != 9 {
+		t.Errorf("after the outage %d calls of 10 cents admitted, want 9: one cent was spent in it", got)
+	}
+}
+
+func TestATopUpReachesOtherReplicas(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	a, b := openShared(t, t.TempDir(), s.url(), company(10*cent)), openShared(t, t.TempDir(), s.url(), company(10*cent))
+	_, err := a.TopUp(TopUp{Budget: "company", Amount: 20 * cent, Who: "ann", Reason: "launch"}, time.Now())
+	must(t, err)
+	if got := admits(t, 5*cent, b, a); got != 6 {
+		t.Errorf("%d calls of 5 cents admitted on 30 cents, want 6", got)
+	}
+}
+
+func TestARollingBudgetIsShared(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	rolling := policies.Budget{Name: "rolling", Limit: 100 * cent, Window: policies.Rolling, Length: time.Hour, Zone: time.UTC}
+	a, b := openShared(t, t.TempDir(), s.url(), rolling), openShared(t, t.TempDir(), s.url(), rolling)
+	if got := admits(t, 7*cent, a, b); got != 14 {
+		t.Errorf("%d calls of 7 cents admitted on 100 cents, want 14", got)
+	}
+}
+
+func TestABudgetAddedLaterCountsWhatWasSpent(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	a, b := openShared(t, t.TempDir(), s.url()), openShared(t, t.TempDir(), s.url())
+	for _, l := range []*Ledger{a, b} {
+		id, err := reserveNow(l, 30*cent)
+		must(t, err)
+		must(t, l.Settle(paid(id, 30*cent)))
+	}
+	for _, l := range []*Ledger{a, b} {
+		must(t, l.SetBudgets(t.Context(), []policies.Budget{company(100 * cent)}, time.Now()))
+	}
+	time.Sleep(1500 * time.Millisecond) // a beat
+	if got := admits(t, 10*cent, a, b); got != 4 {
+		t.Errorf("%d calls of 10 cents admitted, want 4: 60 cents were spent before", got)
+	}
+}
+
+// The leases of several ledgers that crash, restart and lose the store never let more through than the limits, and
+// agree with the ledgers when all is quiet.
+func TestSharedLedgersNeverPassALimit(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	budgets := []policies.Budget{company(400 * cent), perTeam(120 * cent)}
+	random := rand.New(rand.NewPCG(7, 7))
+	const replicas = 3
+	var dirs [replicas]string
+	var ledgers [replicas]*Ledger
+	var open [replicas][]Reservation
+	start := func(i int, dir string) {
+		l, err := openSharing(dir, s.url(), budgets...)
+		must(t, err)
+		dirs[i], ledgers[i], open[i] = dir, l, nil
+	}
+	for i := range replicas {
+		start(i, t.TempDir())
+	}
+	defer func() {
+		for _, l := range ledgers {
+			must(t, l.Close())
+		}
+	}()
+	taken := func() (company, search pricing.Money) {
+		for _, l := range ledgers {
+			for _, b := range l.Balances(time.Now()) {
+				if b.Budget == "company" {
+					company += b.Spent + b.Reserved
+				} else if b.Scope[0].Value == "search" {
+					search += b.Spent + b.Reserved
+				}
+			}
+		}
+		return company, search
+	}
+	for step := range 3000 {
+		i := random.IntN(replicas)
+		switch n := random.IntN(1000); {
+		case n < 500:
+			r := hold(pricing.Money(1+random.IntN(4))*cent/4, team([]string{"search", "ads"}[random.IntN(2)])...)
+			if err := ledgers[i].Reserve(r, time.Now()); err == nil {
+				open[i] = append(open[i], r)
+			} else if !errors.Is(err, ErrExhausted) {
+				t.Fatal(err)
+			}
+		case n < 990:
+			if len(open[i]) > 0 {
+				r := open[i][0]
+				open[i] = open[i][1:]
+				must(t, ledgers[i].Settle(paid(r.ID, r.Charge*pricing.Money(random.IntN(3))/2)))
+			}
+		case n < 994:
+			crashed := copyDir(t, dirs[i])
+			must(t, ledgers[i].Close())
+			start(i, crashed)
+		case n < 995:
+			s.kill()
+			s.start(t)
+		}
+		if company, search := taken(); company > 400*cent || search > 120*cent {
+			t.Fatalf("step %d: spent and reserved %s of 4 USD, search %s of 1.20 USD", step, company, search)
+		}
+	}
+	company, _ := taken()
+	left := min(400*cent-company, 120*cent) // the latter is what calls without a team have
+	if rest := admits(t, cent/4, ledgers[:]...); rest != int(left/(cent/4)) {
+		t.Errorf("at rest %d calls of a quarter cent admitted, want what %s leave", rest, left)
+	}
+}
+
+// childStore tells a child to share its balances in the store of that address, and childBurst how many calls to make
+// at once when a line comes on stdin.
+const (
+	childStore = "FAREBOX_LEDGER_CHILD_STORE"
+	childBurst = "FAREBOX_LEDGER_CHILD_BURST"
+)
+
+// shareAsChild is what the child processes of these tests do.
+func shareAsChild(dir, url string) error {
+	limit := 10 * cent
+	burst, _ := strconv.Atoi(os.Getenv(childBurst))
+	if burst == 0 {
+		limit = 2000 * cent
+	}
+	l, err := openSharing(dir, url, company(limit))
+	if err != nil {
+		return err
+	}
+	if burst == 0 {
+		return shareForever(l)
+	}
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	var admitted atomic.Int64
+	together(burst, func() {
+		if _, err := reserveNow(l, cent); err == nil {
+			admitted.Add(1)
+		}
+	})
+	fmt.Println("admitted", admitted.Load())
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// shareForever reserves and settles a cent at a time and says on stdout what was acknowledged.
+func shareForever(l *Ledger) error {
+	var mu sync.Mutex // of stdout
+	say := func(what string, id ID) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Println(what, id)
+	}
+	failed := make(chan error)
+	for range 4 {
+		go func() {
+			for {
+				id, err := reserveNow(l, 2*cent)
+				if errors.Is(err, ErrExhausted) {
+					mu.Lock()
+					fmt.Println("refused")
+					mu.Unlock()
+					time.Sleep(time.Millisecond)
+					continue
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+				say("reserved", id)
+				if err := l.Settle(paid(id, cent)); err != nil {
+					failed <- err
+					return
+				}
+				say("settled", id)
+			}
+		}()
+	}
+	return <-failed
+}
+
+// child is a process that shares balances.
+type child struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines *bufio.Scanner
+}
+
+func startChild(t *testing.T, dir, url string, burst int) *child {
+	t.Helper()
+	exe, err := os.Executable()
+	must(t, err)
+	c := &child{cmd: exec.Command(exe)}
+	c.cmd.Env = append(os.Environ(), childDir+"="+dir, childStore+"="+url, childBurst+"="+strconv.Itoa(burst))
+	c.cmd.Stderr = os.Stderr
+	c.stdin, err = c.cmd.StdinPipe()
+	must(t, err)
+	out, err := c.cmd.StdoutPipe()
+	must(t, err)
+	c.lines = bufio.NewScanner(out)
+	must(t, c.cmd.Start())
+	t.Cleanup(c.kill)
+	return c
+}
+
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+// next returns the next line that the child says.
+func (c *child) next(t *testing.T) string {
+	t.Helper()
+	if !c.lines.Scan() {
+		t.Fatal("a child ended")
+	}
+	return c.lines.Text()
+}
+
+func TestFiveProcessesWithAThousandCallsOnABudgetForTenAdmitTen(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	var children []*child
+	for range 5 {
+		children = append(children, startChild(t, t.TempDir(), s.url(), 200))
+	}
+	for _, c := range children {
+		if got := c.next(t); got != "ready" {
+			t.Fatalf("a child says %q", got)
+		}
+	}
+	for _, c := range children {
+		_, err := io.WriteString(c.stdin, "go\n")
+		must(t, err)
+	}
+	total := 0
+	for _, c := range children {
+		n, err := strconv.Atoi(strings.TrimPrefix(c.next(t), "admitted "))
+		must(t, err)
+		total += n
+	}
+	if total != 10 {
+		t.Errorf("%d calls admitted, want 10", total)
+	}
+}
+
+func TestKilledProcessesThatShareLoseNothing(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	reserved, settled := map[ID]bool{}, map[ID]bool{}
+	for round := range 4 {
+		var wait sync.WaitGroup
+		var mu sync.Mutex
+		for _, dir := range dirs {
+			c := startChild(t, dir, s.url(), 0)
+			wait.Go(func() {
+				for n := 0; c.lines.Scan(); n++ {
+					what, text, _ := strings.Cut(c.lines.Text(), " ")
+					if n == 200+50*round {
+						_ = c.cmd.Process.Kill()
+					}
+					id, err := ParseID(text)
+					if err != nil {
+						continue // refused, or the line that the kill cut
+					}
+					mu.Lock()
+					reserved[id] = true
+					settled[id] = settled[id] || what == "settled"
+					mu.Unlock()
+				}
+			})
+		}
+		if round == 2 {
+			time.Sleep(recovery + 200*time.Millisecond)
+			s.kill()
+			s.start(t)
+		}
+		wait.Wait()
+	}
+	checkKilled(t, s.url(), dirs, reserved, settled)
+}
+
+// checkKilled opens what killed processes left and compares it with what they acknowledged.
+func checkKilled(t *testing.T, url string, dirs []string, reserved, settled map[ID]bool) {
+	t.Helper()
+	seen := map[ID]bool{}
+	var counted, spent pricing.Money
+	var ledgers []*Ledger
+	for _, dir := range dirs {
+		l := openShared(t, dir, url, company(2000*cent))
+		ledgers = append(ledgers, l)
+		entries, err := l.Entries(t.Context(), Filter{}, 1<<20)
+		must(t, err)
+		for _, e := range entries {
+			if seen[e.ID] {
+				t.Errorf("%s is there twice", e.ID)
+			}
+			seen[e.ID] = true
+			counted += e.Counted
+			if settled[e.ID] && (e.Outcome != OK || e.Cost != cent) {
+				t.Errorf("%s was settled at a cent: got %s at %s", e.ID, e.Outcome, e.Cost)
+			}
+		}
+		if n := l.Stats().Open; n != 0 {
+			t.Errorf("%d reservations are still open", n)
+		}
+		spent += l.Balances(time.Now())[0].Spent
+	}
+	for id := range reserved {
+		if !seen[id] {
+			t.Errorf("%s was reserved and is gone", id)
+		}
+	}
+	if spent != counted || counted > 2000*cent {
+		t.Errorf("spent %s, entries count %s, limit 20 USD", spent, counted)
+	}
+	if got, want := admits(t, cent, ledgers...), int((2000*cent-counted)/cent); got != want {
+		t.Errorf("%d calls of a cent admitted, want the %d that are left", got, want)
+	}
+}

@@ -1,0 +1,45 @@
+package policies
+
+import (
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
+
+// Sent is what is remembered of a call that left earlier.
+type Sent struct {
+	Route  RouteName            // that served it
+	Vendor pricing.ProviderName // whose prices apply there; "" for pools
+	Asked  pricing.ModelName    // what the caller asked for
+	Model  pricing.ModelName    // what it was sent to
+	At     time.Time            // when
+}
+
+// Resume is the decision on a call that left earlier, as far as the bill of its answer needs it. Its only option is the
+// one that served the call. What the policy says now counts, at the prices of the call's own time.
+func (s *Set) Resume(c Sent) Decision {
+	served := Option{Kind: Tiered, Route: c.Route, Vendor: c.Vendor, Model: c.Model}
+	pool := s.places[c.Route].pool
+	switch {
+	case pool != nil:
+		served.Kind, served.Rate = Pooled, TokenRate(*pool, c.Model)
+	case c.Asked == c.Model:
+		served.Kind = Asked
+	}
+	asked := served
+	if pool == nil {
+		asked.Model = c.Asked
+		served.Listing = s.Lookup(c.Vendor, c.Model, c.At)
+		asked.Listing = s.Lookup(c.Vendor, c.Asked, c.At)
+		if served.Listing == nil {
+			served = s.quarantined(served)
+		}
+		if asked.Listing == nil {
+			asked = s.quarantined(asked)
+		}
+	}
+	asked.Kind = Asked
+	d := Decision{Asked: asked, API: asked}
+	d.add(served)
+	return d
+}
