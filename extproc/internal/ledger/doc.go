@@ -25,11 +25,23 @@
 // works for a day, in the same process; later, the settlement is a duplicate and the bound stands. A reservation whose
 // answer is fetched later is parked under a key: it stays open until a moment of its own, across restarts.
 //
+// # Replicas
+//
+// With Options.Shared the hard budgets of several ledgers are one: Reserve holds on leases (package lease), most of the
+// time without a round trip, and a LimitError with Outage says that the store is away and the lease used up. Each ledger
+// keeps and counts its own entries; what a balance has left is less what others were granted, as last told. Windows
+// follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are open on
+// outage. Budgets that differ only in name, limit or steps share a lease: the tightest refuses first, a TopUp raises
+// them all. A budget that is new counts what the other replicas spent before it once each of them has it in force.
+// Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to the others.
+//
 // # Journal
 //
 // The state folder holds
 //
 //	lock                 one process at a time; names the one that holds it
+//	replica              the id of the folder
+//	incarnation          with Options.Shared, the number of the last start
 //	journal-NNNNNN.log   segments, numbered from 1, decimal with at least six digits
 //	ledger.db            SQLite, fed from the journal
 //

@@ -36,7 +36,7 @@ type redisServer struct {
 // startRedis starts a server on a socket in a folder of its own. It writes everything to its disk.
 func startRedis(tb testing.TB) *redisServer {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") // tb.TempDir is too long for a socket's path
+	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
 	must(tb, err)
 	s := &redisServer{dir: dir}
 	tb.Cleanup(func() {
@@ -344,7 +344,7 @@ func shareAsChild(dir, url string) error {
 	if burst == 0 {
 		return shareForever(l)
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return err
 	}
@@ -354,7 +354,7 @@ func shareAsChild(dir, url string) error {
 			admitted.Add(1)
 		}
 	})
-	fmt.Println("admitted", admitted.Load())
+	fmt.Fprintln(os.Stdout, "admitted", admitted.Load())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
 }
@@ -365,7 +365,7 @@ func shareForever(l *Ledger) error {
 	say := func(what string, id ID) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Println(what, id)
+		fmt.Fprintln(os.Stdout, what, id)
 	}
 	failed := make(chan error)
 	for range 4 {
@@ -374,7 +374,7 @@ func shareForever(l *Ledger) error {
 				id, err := reserveNow(l, 2*cent)
 				if errors.Is(err, ErrExhausted) {
 					mu.Lock()
-					fmt.Println("refused")
+					fmt.Fprintln(os.Stdout, "refused")
 					mu.Unlock()
 					time.Sleep(time.Millisecond)
 					continue

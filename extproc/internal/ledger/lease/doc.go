@@ -44,6 +44,9 @@
 // window's grain by grain, and the key goes with the last of them. Windows follow the clock of the store: a replica keeps
 // its distance to it, and a claim on a window that is not the present one is turned back with the right time.
 //
+// The user of the store needs EVALSHA, EVAL, TIME, INFO, HGET, HMGET, HSET, HSETNX, HGETALL, HDEL, PTTL, PEXPIREAT and,
+// for [RedisOptions.Replicas], WAIT.
+//
 // # What is not promised
 //
 // The store needs "maxmemory-policy noeviction". When another server answers (fail-over, restart), or the same one

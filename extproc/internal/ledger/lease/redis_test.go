@@ -1,11 +1,9 @@
 package lease
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +29,7 @@ type server struct {
 // startServer starts a server on a socket in a folder of its own.
 func startServer(tb testing.TB, args ...string) *server {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") // tb.TempDir is too long for a socket's path
+	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -233,22 +231,11 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
 	s := startServer(t)
-	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond})
+	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
 	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}}
 	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica: got %v, want an error that says so", err)
 	}
-}
-
-// freePort returns a port of loopback that nobody listens on.
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func TestOpenRedisSaysWhatIsWrongAndNoPassword(t *testing.T) {
@@ -282,10 +269,3 @@ func TestOpenRedisReadsTheAddressFromAFile(t *testing.T) {
 }
 
 var errNoStore = errors.New("no store")
-
-// noStore is a store that never answers.
-type noStore struct{}
-
-func (noStore) Do(context.Context, Op) (Reply, error) { return Reply{}, errNoStore }
-func (noStore) TopUp(context.Context, TopUp) error    { return errNoStore }
-func (noStore) Close() error                          { return nil }
