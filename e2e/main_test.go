@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +18,15 @@ var bin string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// besides is how many tests run at a time: they wait more than they work.
+const besides = 4
+
 func run(m *testing.M) int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(besides, runtime.GOMAXPROCS(0)))); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
 	if bin = os.Getenv("FAREBOX_BIN"); bin != "" {
 		return m.Run()
 	}
@@ -58,8 +69,19 @@ func install(r release) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// parallel has the tests that run beside others.
+var parallel sync.Map
+
+// beside lets a test run beside others. It may be called more than once.
+func beside(t *testing.T) {
+	if _, again := parallel.LoadOrStore(t, true); !again {
+		t.Parallel()
+	}
+}
+
 // eachEnvoy runs a test on the pinned and on the oldest supported release.
 func eachEnvoy(t *testing.T, test func(*testing.T, release)) {
+	beside(t)
 	for _, r := range []release{pinned, oldest} {
 		t.Run("Envoy "+string(r), func(t *testing.T) { test(t, r) })
 	}

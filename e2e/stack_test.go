@@ -49,9 +49,10 @@ type stack struct {
 	reports  [3]report
 }
 
-// newStack starts everything; it stops at the end of the test.
+// newStack starts everything; it stops at the end of the test, which runs beside others.
 func newStack(t *testing.T, c setup) *stack {
 	t.Helper()
+	beside(t)
 	if c.envoy == "" {
 		c.envoy = pinned
 	}

@@ -44,9 +44,9 @@ func TestAStepChangesWhatACallGets(t *testing.T) {
 		decision, model        string // before
 		then, thenModel, after string // after; of calls without a feature: their model
 	}{
-		{"cap the tier", "30%: cap at medium", "heavy", "asked", "gpt-4o", "tier", "gpt-4.1-nano", "gpt-4o"},
+		{"cap the tier", "30%: cap at medium", "heavy", "asked", "gpt-4o", "tier", "gpt-4.1-nano", "gpt-4.1-nano"},
 		{"prefer pools", "30%: prefer pools", "shared", "asked", "gpt-4o", "pool", "pool-model", "gpt-4o"},
-		{"both, the pool first", "25%: cap at medium, 30%: prefer pools", "shared", "asked", "gpt-4o", "pool", "pool-model", "gpt-4o"},
+		{"both, the pool first", "25%: cap at medium, 30%: prefer pools", "shared", "asked", "gpt-4o", "pool", "pool-model", "gpt-4.1-nano"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := chat(ask("gpt-4o", "Hi"))

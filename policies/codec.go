@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"slices"
 	"strconv"
 	"time"
 
@@ -12,10 +11,9 @@ import (
 // codecVersion is the form that AppendJSON writes and DecodeJSON reads. It changes with every key.
 const codecVersion = 1
 
-// AppendJSON appends the canonical form of a policy and of the prices that it needs to dst: the one line that
-// "farebox policy compile" prints and the proxy-wasm filter takes as its configuration. Of the listings it keeps
-// those of the policy's providers, without source, day and note. The same policy and listings always give the same
-// bytes; amounts are integers of nano-dollars, times Unix seconds, and what is zero is left out.
+// AppendJSON appends the canonical form of a policy and of the prices that it needs, see Set.Needed, to dst: the one
+// line that "farebox policy compile" prints and the proxy-wasm filter takes as its configuration. Source, day and note
+// of the listings are left out. The same policy and listings always give the same bytes; amounts are integers of nano-dollars, times Unix seconds, and what is zero is left out.
 //
 // A credential is the path of its file, never what the file holds. Temperatures must be finite.
 func AppendJSON(dst []byte, p *Policy, listings []pricing.Listing) []byte {
@@ -41,22 +39,9 @@ func AppendJSON(dst []byte, p *Policy, listings []pricing.Listing) []byte {
 	objects(&w, "discounts", p.Discounts, w.discount)
 	w.int("keep_ns", int64(p.Keep))
 	w.int("refusal", int64(p.Refusal))
-	objects(&w, "prices", needed(p, listings), w.listing)
+	objects(&w, "prices", listings, w.listing)
 	w.close('}')
 	return w.b
-}
-
-// needed returns the listings of the vendors whose prices a policy's calls have.
-func needed(p *Policy, listings []pricing.Listing) []pricing.Listing {
-	vendors := make(map[pricing.ProviderName]bool, len(p.Providers))
-	for _, q := range p.Providers {
-		if q.Vendor == "" {
-			q.Vendor = pricing.ProviderName(q.Name)
-		}
-		vendors[q.Vendor] = true
-	}
-	foreign := func(l pricing.Listing) bool { return !vendors[l.Provider] }
-	return slices.DeleteFunc(slices.Clone(listings), foreign)
 }
 
 // encoder appends JSON. Methods with a key write a member, and nothing for a zero value.

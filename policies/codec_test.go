@@ -142,19 +142,36 @@ func emptyFields(path string, v reflect.Value) []string {
 	return nil
 }
 
-func TestAppendJSONIsCompactAndKeepsOnlyThePricesItNeeds(t *testing.T) {
+func TestAppendJSONIsCompact(t *testing.T) {
 	p := &Policy{Mode: Observe, Providers: []Provider{{Name: "openai", Credential: Credential{Caller: true}}}}
 	listings := []pricing.Listing{
 		{Provider: "openai", Model: "m", Price: pricing.Price{Rates: pricing.Rates{Input: 2_500_000_000}}, Source: "s", AsOf: "2026-08", Note: "n"},
-		{Provider: "groq", Model: "m"},
 	}
 	want := `{"version":1,"mode":"observe","providers":[{"name":"openai","credential":"caller"}],"unknown":{},` +
 		`"prices":[{"provider":"openai","model":"m","input":2500000000}]}`
 	if got := string(AppendJSON(nil, p, listings)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if len(listings) != 2 || listings[1].Provider != "groq" {
-		t.Errorf("the caller's listings were changed: %v", listings)
+}
+
+func TestACompiledPolicyTakesAlongThePricesThatItNeeds(t *testing.T) {
+	own := []pricing.Listing{{Provider: "openai", Model: "gpt-6-sol", Source: "own"}}
+	known := []pricing.Listing{{Provider: "openai", Model: "gpt-6-sol"}, {Provider: "groq", Model: "llama"}}
+	base := pricing.NewTable(append(slices.Clone(known),
+		pricing.Listing{Provider: "openai", Model: "gpt-6-luna"}, pricing.Listing{Provider: "openai", Model: "gpt-1"},
+		pricing.Listing{Provider: "openai", Model: "gpt-6-sol-2026-01-02"}, pricing.Listing{Provider: "groq", Model: "gpt-6-luna"}))
+	s, err := Compile(testPolicy(), pricing.NewTableOver(own, base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range s.Needed(known, own) {
+		got = append(got, string(l.Provider)+"/"+string(l.Model)+" "+l.Source)
+	}
+	// A tier names gpt-6-luna. The snapshot has a price of its own; the model behind the policy's own price has not.
+	want := []string{"openai/gpt-6-sol own", "openai/gpt-6-luna ", "openai/gpt-6-sol-2026-01-02 "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("listings (-want +got):\n%s", diff)
 	}
 }
 

@@ -385,13 +385,37 @@ func TestChooseTakesTheFirstOptionThatCanBeReserved(t *testing.T) {
 }
 
 func TestDecideDoesNotAllocate(t *testing.T) {
-	p := testPolicy()
-	p.Prompt = true
-	s := mustCompile(t, p)
-	r := request(t, s, messages, "medium", `{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}`)
-	r.Header = func(string) string { return "medium" }
-	if n := testing.AllocsPerRun(100, func() { s.Decide(r, NoState{}, testNow) }); n != 0 {
-		t.Errorf("%.0f allocations, want none", n)
+	plain := testPolicy()
+	plain.Prompt = true
+	busy := stepped(Step{Percent: 80, Do: StepAlert}, Step{Percent: 90, Do: StepCapTier, Tier: "medium"}, Step{Percent: 95, Do: StepPools})
+	busy.Budgets[0].FitOutput = 10
+	busy.Budgets[0].Only = []Condition{{"provider", []string{"anthropic"}}}
+	for name, p := range map[string]Policy{"plain": plain, "steps": busy} {
+		s := mustCompile(t, p)
+		r := request(t, s, messages, "medium", `{"model":"claude-opus-5-5","max_tokens":100,"messages":[{"role":"user","content":"hi"}]}`)
+		r.Header = func(string) string { return "medium" }
+		st := State(fixed(1_000_000)) // boxed once, as an exchange is
+		if n := testing.AllocsPerRun(100, func() { s.Decide(r, st, testNow) }); n != 0 {
+			t.Errorf("%s: %.0f allocations, want none", name, n)
+		}
+	}
+}
+
+// BenchmarkDecideAtAStep lowers the tier and fits the output.
+func BenchmarkDecideAtAStep(b *testing.B) {
+	p := stepped(Step{Percent: 90, Do: StepCapTier, Tier: "medium"})
+	p.Budgets[0].FitOutput = 10
+	s := mustCompile(b, p)
+	r := request(b, s, messages, "", `{"model":"claude-opus-5-5","max_tokens":1000,"messages":[{"role":"user","content":"hi"}]}`)
+	r.Header = func(string) string { return "" }
+	d := s.Decide(r, fixed(1_000_000), testNow)
+	if o := d.First(); o.Kind != Tiered || o.Edit.MaxOutput == 0 {
+		b.Fatalf("decision %s with a cap of %d, want another tier and a cap", describe(d), o.Edit.MaxOutput)
+	}
+	st := State(fixed(1_000_000))
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Decide(r, st, testNow)
 	}
 }
 

@@ -200,7 +200,7 @@ const (
 
 // Dimensions that every call has, besides those that the policy declares. Nobody but the proxy and farebox sets them.
 const (
-	DimKey       DimensionName = "key"       // the account whose credential the caller sent: a hash of it
+	DimKey       DimensionName = "key"       // the account whose credential the caller sent: a hash of it; unless declared
 	DimNamespace DimensionName = "namespace" // of the caller's certificate, unless declared
 	DimWorkload  DimensionName = "workload"  // of the caller's certificate, unless declared
 	DimModel     DimensionName = "model"     // that serves the call

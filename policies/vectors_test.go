@@ -3,6 +3,7 @@ package policies_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,7 +74,7 @@ func compile(t *testing.T, v *policytest.Vector) (written, decoded *policies.Set
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, listings, err := policies.DecodeJSON(policies.AppendJSON(nil, written.Policy(), catalog.Listings()))
+	q, listings, err := policies.DecodeJSON(policies.AppendJSON(nil, written.Policy(), written.Needed(catalog.Curated(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +91,8 @@ type state struct {
 }
 
 func (s state) Cheaper(pool policies.RouteName) bool { return string(pool) == s.Vector.Cheaper }
+
+func (s state) Left(b *policies.Budget) pricing.Money { return b.Limit - s.Spent[string(b.Name)] }
 
 func (s state) PrefixSeen(policies.RouteName, pricing.ModelName, provider.Prefix) bool {
 	return s.Prefix
@@ -111,6 +114,9 @@ func run(t *testing.T, v *policytest.Vector, set *policies.Set, piece int) polic
 	out.Note(policytest.Tier, string(d.Tier))
 	out.Note(policytest.Kept, d.Kept)
 	out.Note(policytest.Pool, string(d.Pool))
+	if d.Budget != "" {
+		out.Note(policytest.Step, strings.TrimSpace(fmt.Sprintf("%s %d%% %s %s", d.Budget, d.Step.Percent, d.Step.Do, d.Step.Tier)))
+	}
 	switch {
 	case v.Answered:
 		replay(t, v, &d, &out)
@@ -143,7 +149,7 @@ func unreadable(t *testing.T, out *policytest.Result, api provider.API, err erro
 // refused is the answer to a call that policy refuses. short is the error of a budget, if one was asked.
 func refused(out *policytest.Result, why policies.Refusal, short error) {
 	status := "403"
-	if short != nil {
+	if short != nil || why == policies.RefuseStep {
 		status = "429"
 	}
 	out.Note(policytest.Decision, "refuse")
@@ -172,6 +178,9 @@ var errSpent = errors.New("the budget is spent")
 // bear stands for the ledger. No budget of the vectors has a scope.
 func bear(v *policytest.Vector, set *policies.Set, o *policies.Option) error {
 	for _, b := range set.Policy().Budgets {
+		if b.Soft {
+			continue
+		}
 		left, need := b.Limit-v.Spent[string(b.Name)], o.Charge()
 		if need > left || (need == 0 && left <= 0 && !b.FreeOnly) {
 			return errSpent
@@ -207,8 +216,8 @@ func forward(t *testing.T, v *policytest.Vector, set *policies.Set, o *policies.
 }
 
 // read meters the response in pieces.
-func read(v *policytest.Vector, api provider.API, piece int) provider.Reading {
-	m := provider.NewMeter(provider.Endpoint{API: api}, "")
+func read(v *policytest.Vector, at provider.Endpoint, vendor pricing.ProviderName, piece int) provider.Reading {
+	m := provider.NewMeter(at, vendor)
 	for part := range slices.Chunk(v.Response.Wire(), piece) {
 		m.Write(part)
 	}
@@ -218,7 +227,7 @@ func read(v *policytest.Vector, api provider.API, piece int) provider.Reading {
 // bill notes what the response came to.
 func bill(t *testing.T, v *policytest.Vector, set *policies.Set, d *policies.Decision, o *policies.Option, call *provider.Request, piece int, out *policytest.Result) {
 	t.Helper()
-	r := read(v, call.API, piece)
+	r := read(v, call.Endpoint, o.Vendor, piece)
 	if v.Response.Status >= 400 && !r.HasUsage {
 		out.Money(pricing.Usage{}, 0, 0, pricing.Savings{}, false)
 		return
@@ -229,13 +238,16 @@ func bill(t *testing.T, v *policytest.Vector, set *policies.Set, d *policies.Dec
 		t.Fatal(err)
 	}
 	out.Money(usage, b.Cost, b.Baseline, b.Savings, estimated || b.Estimated)
+	if b.ListCost != b.Cost {
+		out.Note(policytest.ListCost, b.ListCost.String())
+	}
 }
 
 // replay answers from the exact cache.
 func replay(t *testing.T, v *policytest.Vector, d *policies.Decision, out *policytest.Result) {
 	t.Helper()
 	o := d.First()
-	usage := read(v, provider.ParsePath(v.Request.Path).API, 1<<20).Usage
+	usage := read(v, provider.ParsePath(v.Request.Path), o.Vendor, 1<<20).Usage
 	b, err := d.HitBill(usage)
 	if err != nil {
 		t.Fatal(err)

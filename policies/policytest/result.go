@@ -28,6 +28,7 @@ const (
 	Tier      Fact = "tier"         // of that rule
 	Kept      Fact = "kept"         // why the tier did not change the model; known to the Go API
 	Pool      Fact = "pool"         // that the call is eligible for; not known to the filter
+	Step      Fact = "step"         // of a budget, that made the call what it is; known to the Go API
 	Route     Fact = "route"        // where the call goes
 	Model     Fact = "model"        // as it is sent
 	Bound     Fact = "bound"        // the most that the call's tokens can cost, in dollars; not known to the filter
@@ -37,14 +38,15 @@ const (
 	Status    Fact = "status"       // of the answer in place of the provider's
 	Usage     Fact = "usage"        // disjoint kinds
 	Cost      Fact = "cost_usd"     // what the call came to
+	ListCost  Fact = "list_usd"     // by the price list, where the provider stated another charge; known to the Go API
 	Baseline  Fact = "baseline_usd" // what the call as asked would have come to
 	Savings   Fact = "savings"      // baseline less cost, by lever; not known to the filter
-	Estimated Fact = "estimated"    // true: the provider stated no usage, or charges fees that are not known
+	Estimated Fact = "estimated"    // true: the provider stated no usage, or bills under terms that nobody lists
 )
 
 var factOrder = []Fact{
-	Decision, Would, Refusal, Rule, Tier, Kept, Pool, Route, Model, Bound, Path, Removed, Set, Status, Usage, Cost,
-	Baseline, Savings, Estimated,
+	Decision, Would, Refusal, Rule, Tier, Kept, Pool, Step, Route, Model, Bound, Path, Removed, Set, Status, Usage, Cost,
+	ListCost, Baseline, Savings, Estimated,
 }
 
 // forwarded reports whether a call leaves.

@@ -44,6 +44,9 @@ func TestClassesOfService(t *testing.T) {
 		{"aws_bedrock", "us.meta.llama4-scout-17b-instruct-v1:0", "2026-11-22", pricing.Terms{Service: pricing.Batch}, "0.085/0.085/0.085/0.085/0.33"},
 		{"azure_openai", "gpt-5.4", "2026-11-22", pricing.Terms{Service: pricing.Priority, Region: "eu"}, "5.5/0.55/5.5/5.5/33"},
 		{"deepseek", "deepseek-flash", "2026-11-22", pricing.Terms{Service: pricing.Batch}, ""},
+		{"openai", "gpt-5-codex", "2026-11-22", pricing.Terms{Service: pricing.Batch}, "0.625/0.0625/0.625/0.625/5"},
+		{"openai", "gpt-realtime", "2026-11-22", pricing.Terms{Service: pricing.Batch}, ""},
+		{"azure_openai", "gpt-4.1", "2026-11-22", pricing.Terms{Service: pricing.Fast}, ""},
 	} {
 		at, err := time.Parse(time.DateOnly, tt.at)
 		if err != nil {

@@ -111,14 +111,14 @@ func (m *Meter) line(data []byte) {
 // readEvent reads what a stream carries at a time, under the name of the event if it has one, and reports whether it
 // is valid. What is cut, perhaps before the usage that goes with the ending, has ended nothing.
 func (m *Meter) readEvent(data, name []byte) bool {
-	switch {
-	case m.api == AnthropicMessages:
+	switch m.api {
+	case AnthropicMessages:
 		m.anthropicEvent(data, name)
 		return true
-	case m.api == OpenAIResponses:
+	case OpenAIResponses:
 		m.responsesEvent(data, name)
 		return true
-	case m.api == BedrockInvoke:
+	case BedrockInvoke:
 		look := jsonscan.New(data)
 		if shapeOf(&look, look.Next()) == AnthropicMessages {
 			m.claude = true

@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
 
 var (
 	completionFields = setOf(fModel, fPrompt, fStream, fStreamOptions, fMaxTokens, fN, fBestOf, fTemperature, fTopP, fTopK,
@@ -105,8 +109,19 @@ func (p *requestParser) images(root jsonscan.Token) {
 			p.common(f)
 		}
 	}
-	p.r.Pieces.Images = p.r.Choices
+	r := &p.r
+	r.Pieces.Images = r.Choices
+	switch model := string(r.Model); {
+	case strings.HasPrefix(model, "gpt-image-1"):
+		r.cap.n = mostPictureTokens
+	case hasAnyPart(model, "dall-e", "imagen", "flux", "FLUX"): // billed by the picture
+		r.NoOutput = true
+	}
 }
+
+// mostPictureTokens is what a picture of 1024 x 1536 in high quality comes to.
+// Source: https://platform.openai.com/docs/guides/image-generation, "Cost and latency", read in November 2026.
+const mostPictureTokens = 6240
 
 // option returns what a short string says, "" for null.
 func (p *requestParser) option(v jsonscan.Token) string {
@@ -129,6 +144,7 @@ func (p *requestParser) speech(root jsonscan.Token) {
 		}
 		p.common(f)
 	}
+	p.r.NoOutput = strings.HasPrefix(string(p.r.Model), "tts-1") // billed by the character
 }
 
 // characters bounds how many characters a string has, from its raw text: an escape is at least one.

@@ -141,9 +141,10 @@ func (s *Stopper) Stop(u pricing.Usage) (end []byte, ok bool) {
 	return s.end.finish(nil, &u)
 }
 
-// Close returns what is left when the stream has ended by itself: an event that it cut.
+// Close returns what is left when the stream has ended by itself: an event that it cut. What Write returned last stays
+// valid.
 func (s *Stopper) Close() []byte {
-	s.out = s.out[:0]
+	s.out = nil
 	s.pass()
 	return s.out
 }

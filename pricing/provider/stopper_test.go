@@ -137,6 +137,14 @@ func TestStopperEndsAStreamAsItsAPIEnds(t *testing.T) {
 	}
 }
 
+func TestStopperClosesBesideWhatItWrote(t *testing.T) {
+	s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIChat, Stream: true, SSE: true}, false)
+	written := s.Write([]byte(contentChunk + `data: {"id":"a"`))
+	if got, want := string(append(written, s.Close()...)), contentChunk+`data: {"id":"a"`; got != want {
+		t.Errorf("Write and Close return %q, want %q", got, want)
+	}
+}
+
 // metered is what a Meter reads of an answer.
 func metered(path, answer string) provider.Reading {
 	m := provider.NewMeter(provider.ParsePath(path), "")

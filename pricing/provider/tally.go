@@ -159,8 +159,8 @@ func readTally(s *jsonscan.Scanner, names table) (t tally) {
 func (t *tally) of(f tallied) int64 { return t.n[f].n }
 
 // states reports whether any of the counts was stated.
-func (t *tally) states(any ...tallied) bool {
-	for _, f := range any {
+func (t *tally) states(which ...tallied) bool {
+	for _, f := range which {
 		if t.n[f].set {
 			return true
 		}

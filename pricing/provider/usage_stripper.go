@@ -43,9 +43,10 @@ func (s *UsageStripper) Write(p []byte) []byte {
 	return s.out
 }
 
-// Close returns what is left when the stream has ended: an event that it cut, unless that is the chunk.
+// Close returns what is left when the stream has ended: an event that it cut, unless that is the chunk. What Write
+// returned last stays valid.
 func (s *UsageStripper) Close() []byte {
-	s.out = s.out[:0]
+	s.out = nil
 	s.take(nil, true)
 	return s.out
 }

@@ -75,6 +75,14 @@ func TestUsageStripperHoldsBackNothingElse(t *testing.T) {
 	}
 }
 
+func TestUsageStripperClosesBesideWhatItWrote(t *testing.T) {
+	var s provider.UsageStripper
+	written := s.Write([]byte(contentChunk + `data: {"id":"a"`))
+	if got, want := string(append(written, s.Close()...)), contentChunk+`data: {"id":"a"`; got != want {
+		t.Errorf("Write and Close return %q, want %q", got, want)
+	}
+}
+
 func FuzzUsageStripperIsTheSameForAnySplit(f *testing.F) {
 	for _, stream := range []string{contentChunk + usageChunk + doneEvent, ": c\r\n\r\n" + usageChunk, "event: a\r" + usageChunk, "data:{\n{\ndata:"} {
 		f.Add([]byte(stream), 3)

@@ -172,6 +172,12 @@ var hostVectors = []vector{
 	{name: "Perplexity", path: "/chat/completions", vendor: perplexity,
 		body: `{"model":"sonar-deep-research","usage":{"prompt_tokens":10,"completion_tokens":20,"reasoning_tokens":5,"citation_tokens":7,"num_search_queries":3,"cost":{"total_cost":1}}}`,
 		want: Reading{Model: "sonar-deep-research", HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 10, Output: 32, Reasoning: 5, WebSearches: 3}}},
+	{name: "reasoning that is more than the answer", path: chatPath, // whoever serves it
+		body: `{"model":"m","usage":{"prompt_tokens":50,"completion_tokens":10,"total_tokens":60,"completion_tokens_details":{"reasoning_tokens":64}}}`,
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 50, Output: 74, Reasoning: 64}}},
+	{name: "reasoning that the total counts apart", path: chatPath,
+		body: `{"model":"m","usage":{"prompt_tokens":50,"completion_tokens":100,"total_tokens":214,"completion_tokens_details":{"reasoning_tokens":64}}}`,
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 50, Output: 164, Reasoning: 64}}},
 	{name: "vLLM with running counts that is cut", path: chatPath,
 		body: sse(`{"model":"m","choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}],"usage":{"prompt_tokens":11,"completion_tokens":1}}`),
 		want: Reading{Model: "m", Partial: true, Stream: true, TextBytes: 2, Usage: pricing.Usage{Input: 11, Output: 1}}},

@@ -7,7 +7,6 @@ import (
 
 	"github.com/farebox-mesh/farebox/envoy"
 	"github.com/farebox-mesh/farebox/policies"
-	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
 // envoyFlags are the flags of farebox envoy.
@@ -57,7 +56,11 @@ func (x *envoyFlags) config(set *policies.Set) (envoy.Config, error) {
 		c.ExtProc = ""
 	}
 	if x.wasm != "" {
-		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(policies.AppendJSON(nil, set.Policy(), catalog.Listings()))}
+		text, err := compiled(x.policy, set)
+		if err != nil {
+			return c, err
+		}
+		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(text)}
 	}
 	var err error
 	c.Upstreams, err = x.routes(set, c.Upstreams)

@@ -100,12 +100,18 @@ type poolState struct {
 	policies.NoState
 	pools *upstream.Pools
 	spent balances
+	value func(policies.DimensionName) (string, bool) // of the call as it was asked; set before a decision
 	now   time.Time
 	seen  bool // the model has seen the prompt before
 }
 
 // Left implements policies.State.
-func (s *poolState) Left(b *policies.Budget) pricing.Money { return s.spent.left(b) }
+func (s *poolState) Left(b *policies.Budget) pricing.Money {
+	if !b.Covers(s.value) {
+		return b.Limit
+	}
+	return s.spent.left(b)
+}
 
 // pools reads what a server saved in the --state folder.
 func (x *explainFlags) pools(set *policies.Set, e env) (*poolState, error) {

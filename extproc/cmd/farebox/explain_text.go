@@ -57,8 +57,9 @@ func (t *explanation) unreadable(err *provider.RequestError) {
 
 // call explains a call that can be read.
 func (t *explanation) call(r *policies.Request, body []byte) {
-	d := t.set.Decide(*r, t.pools, t.now)
 	c := r.Call
+	t.pools.value = valuesOf(r, policies.ModelRef{Route: r.Route, Model: c.Model})
+	d := t.set.Decide(*r, t.pools, t.now)
 	t.line("call", string(c.API), "%s at %s, about %d input tokens, %s, %s",
 		c.Model, r.Route, c.InputEstimate(), capText(c.MaxOutput), streamText(c.Stream))
 	t.payers(r)
@@ -153,10 +154,9 @@ func poolVerdict(s *upstream.PoolStatus) string {
 }
 
 func (t *explanation) budgets(r *policies.Request) {
-	asked := policies.ModelRef{Route: r.Route, Model: r.Call.Model}
 	for i := range t.set.Policy().Budgets {
 		b := &t.set.Policy().Budgets[i]
-		if !b.Covers(valuesOf(r, asked)) {
+		if !b.Covers(t.pools.value) {
 			t.line("budget", string(b.Name), "%s: does not count this call", limitText(b))
 			continue
 		}

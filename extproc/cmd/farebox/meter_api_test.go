@@ -77,6 +77,8 @@ func TestMeterTellsWhoServedACallAndHow(t *testing.T) {
 			map[string]any{"cost_usd": "0.002500000", "stated_usd": nil}},
 		{"Vercel states its charge", `{"url":"https://ai-gateway.vercel.sh/v1/chat/completions","body":{"model":"google/gemini-3.8-flash","usage":{"prompt_tokens":50,"completion_tokens":100,"total_tokens":150,"completion_tokens_details":{"reasoning_tokens":64},"cost":"0.00042"}}}`,
 			map[string]any{"provider": "vercel", "cost_usd": "0.000420000", "usage": tokens(50, 0, 0, 0, 164, 64)}},
+		{"a host for data that stays in a place", `{"url":"https://eu.api.openai.com/v1/chat/completions","body":{"model":"gpt-4o","usage":{"prompt_tokens":1,"completion_tokens":1}}}`,
+			map[string]any{"provider": "openai", "region": "eu"}},
 		{"a class of service without a price is an estimate", `{` + chatURL + `,"body":{"model":"gpt-4o","service_tier":"scale","usage":{"prompt_tokens":1000,"completion_tokens":0}}}`,
 			map[string]any{"service": "scale", "estimated": true}},
 	} {

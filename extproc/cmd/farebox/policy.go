@@ -1,12 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/policies/policyfile"
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
@@ -25,11 +30,44 @@ func compile(file string, text []byte, warnings io.Writer) (*policies.Set, error
 	if err := problems.Format(warnings); err != nil {
 		return nil, err
 	}
-	set, err := policies.Compile(*p, catalog.Table())
+	overlays, err := readOverlays(file, p.Overlays)
+	if err != nil {
+		return nil, err
+	}
+	set, err := policies.Compile(*p, catalog.With(overlays...))
 	if err != nil {
 		return nil, fmt.Errorf("compile policy %q: %w", file, err)
 	}
 	return set, nil
+}
+
+// readOverlays reads the price files of a policy. Their paths are relative to its folder.
+func readOverlays(policy string, paths []string) ([][]pricing.Listing, error) {
+	var overlays [][]pricing.Listing
+	for _, path := range paths {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(policy), path)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read prices: %w", err)
+		}
+		listings, err := catalog.LoadOverlay(bytes.NewReader(text))
+		if err != nil {
+			return nil, fmt.Errorf("read prices %q: %w", path, err)
+		}
+		overlays = append(overlays, listings)
+	}
+	return overlays, nil
+}
+
+// compiled is the policy in the filter's form, with the prices that it needs.
+func compiled(file string, set *policies.Set) ([]byte, error) {
+	overlays, err := readOverlays(file, set.Policy().Overlays)
+	if err != nil {
+		return nil, err
+	}
+	return policies.AppendJSON(nil, set.Policy(), set.Needed(catalog.Curated(), slices.Concat(overlays...))), nil
 }
 
 func runCheck(_ context.Context, args []string, e env) int {
@@ -72,7 +110,11 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	if err != nil {
 		return e.fail(err)
 	}
-	fmt.Fprintf(e.stdout, "%s\n", policies.AppendJSON(nil, set.Policy(), catalog.Listings()))
+	text, err := compiled(f.Arg(1), set)
+	if err != nil {
+		return e.fail(err)
+	}
+	fmt.Fprintf(e.stdout, "%s\n", text)
 	return statusOK
 }
 

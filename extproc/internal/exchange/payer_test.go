@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,5 +44,36 @@ dimensions:
 				t.Errorf("who pays (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Whoever could send a second key of which the provider takes no notice would have a fresh budget on every call.
+func TestAnAccountIsOneKey(t *testing.T) {
+	bearer := map[string]string{"authorization": "Bearer sk-1"}
+	one := Account(func(name string) string { return bearer[name] }, "/v1/messages")
+	if len(one) != 16 || strings.Contains(one, "sk-1") {
+		t.Fatalf("account %q, want a hash", one)
+	}
+	for _, tt := range []struct {
+		name    string
+		headers map[string]string
+		path    string
+		same    bool // as the first; otherwise none
+		other   bool // an account of its own
+	}{
+		{"nothing", nil, "/v1/messages", false, false},
+		{"the scheme in other letters", map[string]string{"authorization": "bearer  sk-1 "}, "/", true, false},
+		{"another key", map[string]string{"authorization": "Bearer sk-2"}, "/", false, true},
+		{"two keys", map[string]string{"authorization": "Bearer sk-1", "x-api-key": "k"}, "/", false, false},
+		{"a cookie beside it", map[string]string{"authorization": "Bearer sk-1", "cookie": "a=b"}, "/", true, false},
+		{"a key in the query", nil, "/v1beta/models/m:generateContent?key=k&alt=sse", false, true},
+		{"and one in a header", bearer, "/?key=k", false, false},
+		{"two in the query", nil, "/?key=k&key=l", false, false},
+		{"a query that cannot be read", bearer, "/?a=%zz", false, false},
+	} {
+		got := Account(func(name string) string { return tt.headers[name] }, tt.path)
+		if (got == one) != tt.same || (got != "" && got != one) != tt.other {
+			t.Errorf("%s: account %q, the first is %q", tt.name, got, one)
+		}
 	}
 }

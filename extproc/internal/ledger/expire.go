@@ -48,7 +48,7 @@ func (p *parked) appendJSON(b []byte) ([]byte, error) {
 
 // Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
 // and returns nil when that is in the journal. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
-// ErrJournal; the reservation stays as it was.
+// ErrJournal; the reservation stays as it was. Who owns the reservation does nothing else to it meanwhile.
 func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	l.mu.Lock()
 	o := l.open[id]
@@ -95,7 +95,7 @@ func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 
 // keepLeases settles what nobody renews, until ctx is done.
 func (l *Ledger) keepLeases(ctx context.Context) {
-	ticker := time.NewTicker(min(max(l.options.Lease/20, time.Second), time.Minute))
+	ticker := time.NewTicker(max(l.options.Lease/20, time.Second))
 	defer ticker.Stop()
 	for {
 		select {

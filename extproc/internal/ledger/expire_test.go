@@ -180,6 +180,26 @@ func TestATopUpRaisesALimitUntilTheWindowEnds(t *testing.T) {
 	}
 }
 
+func TestATopUpEndsWithItsTimeOrTheWindow(t *testing.T) {
+	l := openNew(t, perTeam(10*cent))
+	raise := func(until time.Time) TopUp {
+		t.Helper()
+		got, err := l.TopUp(TopUp{Budget: "every team", Scope: team("search"), Amount: 5 * cent, Until: until}, noon)
+		must(t, err)
+		return got
+	}
+	if got := raise(noon.AddDate(0, 1, 0)); !got.Until.Equal(noon.Add(12 * time.Hour)) {
+		t.Errorf("got %s, want the end of the day", got.Until)
+	}
+	raise(noon.Add(time.Hour))
+	for at, want := range map[time.Time]pricing.Money{noon: 20 * cent, noon.Add(time.Hour): 15 * cent, noon.AddDate(0, 0, 1): 10 * cent} {
+		b := perTeam(10 * cent)
+		if got := l.Left(&b, &Call{Dims: team("search")}, at); got != want {
+			t.Errorf("at %s: got %s left, want %s", at, got, want)
+		}
+	}
+}
+
 func TestATopUpThatIsNoneIsRefused(t *testing.T) {
 	l := openNew(t, perTeam(10*cent))
 	for name, tt := range map[string]struct {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	sinkBatch   = 1024             // how many entries one transaction takes
-	maxBackoff  = 10 * time.Second // the longest wait between two tries of a sink that fails
-	retainEvery = time.Hour        // how often a sink is asked to forget
+	sinkBatch   = 1024            // how many entries one transaction takes
+	maxBackoff  = 2 * time.Second // the longest wait between two tries of a sink that fails
+	retainEvery = time.Hour       // how often a sink is asked to forget
 )
 
 // feed brings the journal into one sink: from its tail in memory, or from its files up to there. One goroutine at a

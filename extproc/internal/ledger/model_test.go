@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,9 +127,8 @@ func (m *slowModel) limit(b *policies.Budget, scope string, now time.Time) prici
 	return limit
 }
 
-// admits reports whether every hard budget can hold a reservation.
-func (m *slowModel) admits(r *Reservation, now time.Time) bool {
-	sums := m.balances(now)
+// admits reports whether every hard budget can hold a reservation, with balances as they are now.
+func (m *slowModel) admits(r *Reservation, sums map[string]modelState, now time.Time) bool {
 	for i := range m.budgets {
 		b := &m.budgets[i]
 		if b.Soft || !covered(b, &r.Call) {
@@ -150,12 +150,12 @@ func (m *slowModel) admits(r *Reservation, now time.Time) bool {
 }
 
 // left is what a budget has left for a call.
-func (m *slowModel) left(b *policies.Budget, c *Call, now time.Time) pricing.Money {
+func (m *slowModel) left(b *policies.Budget, c *Call, sums map[string]modelState, now time.Time) pricing.Money {
 	if !covered(b, c) {
 		return b.Limit
 	}
 	scope := scopeOf(b, c)
-	sum := m.balances(now)[scope]
+	sum := sums[scope]
 	return max(0, m.limit(b, scope, now)-sum.Spent-sum.Reserved)
 }
 
@@ -180,12 +180,13 @@ func ledgerBalances(l *Ledger, now time.Time) map[string]modelState {
 
 // run is one sequence of random operations on a ledger and its model.
 type run struct {
-	t    *testing.T
-	rand *rand.Rand
-	dir  string
-	l    *Ledger
-	m    slowModel
-	now  time.Time
+	t     *testing.T
+	rand  *rand.Rand
+	dir   string
+	l     *Ledger
+	m     slowModel
+	now   time.Time
+	clock atomic.Pointer[time.Time] // now
 
 	calls, topUps int // entries of each
 }
@@ -195,7 +196,7 @@ const untouchedFor = 3 * time.Hour
 
 func (r *run) options() Options {
 	return Options{
-		Now: func() time.Time { return r.now }, FlushInterval: time.Hour, SyncInterval: time.Hour, SegmentBytes: 8 << 10,
+		Now: func() time.Time { return *r.clock.Load() }, FlushInterval: time.Hour, SyncInterval: time.Hour, SegmentBytes: 8 << 10,
 		Lease: untouchedFor,
 	}
 }
@@ -259,13 +260,14 @@ func (r *run) reserve() {
 	}
 	model := call
 	model.At, model.Dims = r.now, validDims(call.Dims)
-	want := r.m.admits(&model, r.now)
+	sums := r.m.balances(r.now)
+	want := r.m.admits(&model, sums, r.now)
 	if got := r.l.Admit(&call.Call, charge, r.now) == nil; got != want {
 		r.t.Fatalf("admit %+v: got %t, want %t", call, got, want)
 	}
 	for i := range r.m.budgets {
 		b := &r.m.budgets[i]
-		if got, want := r.l.Left(b, &call.Call, r.now), r.m.left(b, &model.Call, r.now); got != want {
+		if got, want := r.l.Left(b, &call.Call, r.now), r.m.left(b, &model.Call, sums, r.now); got != want {
 			r.t.Fatalf("left of %q for %+v: got %s, want %s", b.Name, call, got, want)
 		}
 	}
@@ -421,9 +423,15 @@ func (r *run) start() {
 	r.l.journal.mu.Unlock()
 }
 
+// setClock is for what the ledger does on its own, too.
+func (r *run) setClock(now time.Time) {
+	r.now = now
+	r.clock.Store(&now)
+}
+
 func (r *run) later() {
 	step := []time.Duration{time.Second, time.Minute, time.Hour}[r.rand.IntN(3)]
-	r.now = r.now.Add(time.Duration(r.rand.IntN(20)) * step)
+	r.setClock(r.now.Add(time.Duration(r.rand.IntN(20)) * step))
 }
 
 func (r *run) flush() { must(r.t, r.l.Flush(r.t.Context())) }
@@ -450,9 +458,10 @@ func (r *run) step() string {
 }
 
 func TestBalancesEqualASlowModel(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			r := &run{t: t, rand: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir(), now: noon}
+			r := &run{t: t, rand: rand.New(rand.NewPCG(seed, 1)), dir: t.TempDir()}
+			r.setClock(noon)
 			r.m.open = map[ID]*modelCall{}
 			r.start()
 			defer func() { must(t, r.l.Close()) }()

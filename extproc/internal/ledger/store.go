@@ -63,18 +63,26 @@ func openStore(dir string) (*store, error) {
 const common = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(0)"
 
 func (st *store) open(path string) error {
-	var err error
-	if st.writer, err = sql.Open("sqlite", dsn(path, common+"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")); err != nil {
+	if err := st.openWriter(path); err != nil {
 		return err
 	}
-	st.writer.SetMaxOpenConns(1)
 	if err := st.migrate(); err != nil {
 		return err
 	}
+	var err error
 	if st.insert, err = st.writer.Prepare(insertEntry); err != nil {
 		return err
 	}
 	return st.openReaders(path)
+}
+
+// openWriter opens the one connection that writes.
+func (st *store) openWriter(path string) (err error) {
+	if st.writer, err = sql.Open("sqlite", dsn(path, common+"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")); err != nil {
+		return err
+	}
+	st.writer.SetMaxOpenConns(1)
+	return nil
 }
 
 // openReaders opens the connections for queries. They do not make a database.

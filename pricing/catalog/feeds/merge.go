@@ -37,13 +37,38 @@ func Merge(in Lists, curated []pricing.Listing) ([]pricing.Listing, error) {
 	m := merger{at: at, first: make(map[pricing.Model][]offer), second: make(map[pricing.Model][]offer), kin: make(kin)}
 	m.index(mend(llm), mend(gen))
 	out := m.merge()
+	halve(out)
 	out = beneath(out, curated, m.kin)
 	out = bedrockNames(out, curated)
-	out = append(out, resold(out, curated)...)
-	slices.SortStableFunc(out, func(a, b pricing.Listing) int {
+	return ordered(append(out, resold(out, curated)...)), nil
+}
+
+func ordered(listings []pricing.Listing) []pricing.Listing {
+	slices.SortStableFunc(listings, func(a, b pricing.Listing) int {
 		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model, b.Model), a.From.Compare(b.From))
 	})
-	return out, nil
+	return listings
+}
+
+// Rebase takes what Merge returned over to other curated listings: what it derived from the former ones is derived from
+// these. Names that the former decided and these do not stay without a listing.
+func Rebase(community, curated []pricing.Listing) []pricing.Listing {
+	c := indexCurated(curated)
+	adopted := make(map[pricing.Model]bool)
+	var out []pricing.Listing
+	for _, l := range community {
+		family, further := strings.CutPrefix(l.Note, pricedAs)
+		switch {
+		case strings.HasPrefix(l.Note, makersPrice):
+		case further:
+			names := append([]pricing.ModelName{l.Model}, l.Aliases...)
+			out = append(out, c.adopt(l.Provider, pricing.ModelName(family), names, adopted)...)
+		default:
+			out = append(out, l)
+		}
+	}
+	out = beneath(out, curated, nil)
+	return ordered(append(out, resold(out, curated)...))
 }
 
 // merger holds the offers of both lists by name.
@@ -259,7 +284,7 @@ func (c curatedIndex) adopt(p pricing.ProviderName, family pricing.ModelName, na
 	var out []pricing.Listing
 	for _, row := range c.of(p, family) {
 		l := *row
-		l.Model, l.Aliases, l.Note = names[0], slices.Clone(names[1:]), "priced as "+string(row.Model)
+		l.Model, l.Aliases, l.Note = names[0], slices.Clone(names[1:]), pricedAs+string(row.Model)
 		out = append(out, l)
 	}
 	return out

@@ -11,6 +11,12 @@ import (
 // Source: the vendors' price lists; the community lists carry it for most of the models.
 const regional = 1_100_000
 
+// Notes of listings that are derived from curated ones.
+const (
+	pricedAs    = "priced as "
+	makersPrice = "the maker's list price"
+)
+
 // regions are those of Bedrock's inference profiles that share a price.
 var regions = []string{"us.", "eu.", "jp.", "au.", "apac."}
 
@@ -184,7 +190,7 @@ func resold(community, curated []pricing.Listing) []pricing.Listing {
 
 func resoldAs(table *pricing.Table, l pricing.Listing, name pricing.ModelName) []pricing.Listing {
 	l.Variants, l.Uplifts, l.Rival, l.Price.Fees = nil, nil, nil, pricing.Fees{}
-	l.Note = "the maker's list price"
+	l.Note = makersPrice
 	listed := func(p pricing.ProviderName, name pricing.ModelName) bool {
 		return table.Lookup(p, name, l.From) != nil && table.Lookup(p, name, l.From).Provider == p
 	}

@@ -81,7 +81,7 @@ func (o *options) generate(stderr io.Writer) error {
 // community reads the lists, or what the packed catalogue has from them.
 func (o *options) community(curated []pricing.Listing) ([]pricing.Listing, error) {
 	if o.litellm == "" {
-		return o.kept()
+		return o.kept(curated)
 	}
 	litellm, err := os.ReadFile(o.litellm)
 	if err != nil {
@@ -98,7 +98,7 @@ func (o *options) community(curated []pricing.Listing) ([]pricing.Listing, error
 }
 
 // kept reads the lower layer of the packed catalogue.
-func (o *options) kept() ([]pricing.Listing, error) {
+func (o *options) kept(curated []pricing.Listing) ([]pricing.Listing, error) {
 	old, err := os.ReadFile(o.out)
 	if err != nil {
 		return nil, err
@@ -107,5 +107,5 @@ func (o *options) kept() ([]pricing.Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Layer(1), nil
+	return feeds.Rebase(c.Layer(1), curated), nil
 }

@@ -26,7 +26,8 @@ func TestVectors(t *testing.T) {
 	for i := range vectors {
 		v := &vectors[i]
 		t.Run(v.Name, func(t *testing.T) {
-			want := v.Want.Without(policytest.Kept, policytest.Refusal, policytest.Pool, policytest.Bound, policytest.Savings)
+			want := v.Want.Without(policytest.Kept, policytest.Refusal, policytest.Pool, policytest.Step, policytest.Bound,
+				policytest.ListCost, policytest.Savings)
 			if diff := cmp.Diff(want, throughFilter(t, v)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", v.Title, diff)
 			}
@@ -93,7 +94,7 @@ func vectorPolicy(t *testing.T, v *policytest.Vector) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policies.AppendJSON(nil, set.Policy(), catalog.Listings())
+	return policies.AppendJSON(nil, set.Policy(), set.Needed(catalog.Curated(), nil))
 }
 
 // forwarded notes the request as the proxy would send it on.

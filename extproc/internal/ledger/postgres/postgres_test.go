@@ -437,3 +437,45 @@ func TestTextThatPostgreSQLCannotHoldIsReplaced(t *testing.T) {
 		t.Errorf("got %+v, want nothing refused", s)
 	}
 }
+
+func TestCallsAreReratedOnceInPostgreSQLAndInAStateFolder(t *testing.T) {
+	url, dir := newDatabase(t), t.TempDir()
+	r := openReplica(t, dir, url)
+	r.spend(5, noon)
+	r.caughtUp()
+	double := func(e *ledger.Entry) (pricing.Money, string, bool) {
+		return 2 * pricing.Money(e.Usage.Input) * cent / 100, "list", true
+	}
+	db, err := Open(t.Context(), url)
+	must(t, err)
+	defer db.Close()
+	run := func() (changed int, corrections []ledger.Entry) {
+		t.Helper()
+		for c, err := range ledger.Corrections(db.Between(t.Context(), noon.Add(-time.Hour), noon.Add(time.Hour)), double) {
+			must(t, err)
+			if c.Changed() {
+				corrections = append(corrections, c.Entry(noon.Add(time.Minute)))
+			}
+		}
+		return len(corrections), corrections
+	}
+	n, corrections := run()
+	if n != 5 {
+		t.Fatalf("got %d corrections, want 5", n)
+	}
+	must(t, db.Adjust(t.Context(), corrections))
+	must(t, db.Adjust(t.Context(), corrections))
+	if n, _ := run(); n != 0 {
+		t.Errorf("a second run: got %d corrections, want none", n)
+	}
+	// The same corrections, made in the state folder, are the same entries.
+	for c, err := range ledger.Corrections(r.Between(t.Context(), noon.Add(-time.Hour), noon.Add(time.Hour)), double) {
+		must(t, err)
+		must(t, r.Adjust(c.Entry(noon.Add(time.Hour))))
+	}
+	r.caughtUp()
+	got := readBooks(t, url)
+	if got.Calls != 10 || got.Cost != 10*int64(cent) || got.TotalCalls != 5 || got.TotalCost != 10*int64(cent) || got.TotalSaved != 10*int64(cent) {
+		t.Errorf("got %+v, want 5 calls and 5 corrections, 10 cents in all, 10 saved", got)
+	}
+}

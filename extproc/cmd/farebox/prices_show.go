@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/catalog"
+)
+
+func runPricesShow(_ context.Context, args []string, e env) int {
+	f := flags("prices show", "prices show [flags] MODEL", e)
+	provider := f.String("provider", "", "only the price of `PROVIDER`")
+	at := atFlag(f, e)
+	if status, ok := parse(f, args); !ok {
+		return status
+	}
+	if f.NArg() != 1 {
+		f.Usage()
+		return statusUsage
+	}
+	model := pricing.ModelName(f.Arg(0))
+	found := listingsOf(catalog.Table(), pricing.ProviderName(*provider), model, at.Time)
+	if len(found) == 0 {
+		return e.fail(fmt.Errorf("no price of %q; farebox prices list --model '*%s*' searches", model, model))
+	}
+	for i, l := range found {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		if err := showListing(e.stdout, l); err != nil {
+			return e.fail(err)
+		}
+	}
+	return statusOK
+}
+
+// listingsOf returns every listing of a name, whenever it holds; where there is none, those that calls of that name have
+// the price of.
+func listingsOf(t *pricing.Table, provider pricing.ProviderName, model pricing.ModelName, at time.Time) []*pricing.Listing {
+	var exact, like []*pricing.Listing
+	vendors := make(map[pricing.ProviderName]bool)
+	for l := range t.All() {
+		if provider != "" && l.Provider != provider {
+			continue
+		}
+		if l.Model == model || slices.Contains(l.Aliases, model) {
+			exact = append(exact, l)
+		}
+		if !vendors[l.Provider] {
+			vendors[l.Provider] = true
+			if priced := t.Lookup(l.Provider, model, at); priced != nil && !slices.Contains(like, priced) {
+				like = append(like, priced)
+			}
+		}
+	}
+	if len(exact) > 0 {
+		return exact
+	}
+	if provider != "" && len(like) == 0 {
+		if priced := t.Lookup(provider, model, at); priced != nil {
+			return []*pricing.Listing{priced}
+		}
+	}
+	return like
+}
+
+// showListing prints all that a listing says.
+func showListing(to io.Writer, l *pricing.Listing) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s %s\n", l.Provider, l.Model)
+	for _, line := range [][2]string{
+		{"also", joined(l.Aliases)}, {"source", l.Source + ", read " + l.AsOf}, {"holds", holds(l)}, {"hours", hours(l.Windows)},
+		{"limits", limits(l.Limits)}, {"fees", feeText(&l.Price.Fees)}, {"regions", regions(l.Uplifts)}, {"note", l.Note},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(w, "  %s:\t%s\n", line[0], line[1])
+		}
+	}
+	if err := w.Flush(); err != nil || l.Unpriced {
+		return err
+	}
+	return showRates(to, l)
+}
+
+// showRates prints a table of the rates of all classes of service and lengths of prompt.
+func showRates(to io.Writer, l *pricing.Listing) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	media := hasMedia(&l.Price)
+	head := "  USD PER MILLION\tINPUT\tCACHE READ\tWRITE SHORT\tWRITE LONG\tOUTPUT"
+	if media {
+		head += "\tAUDIO IN\tIMAGE IN\tCACHED AUDIO\tAUDIO OUT\tIMAGE OUT"
+	}
+	fmt.Fprintln(w, head)
+	row := func(name string, p *pricing.Price) {
+		fmt.Fprintf(w, "  %s\t%s\n", name, rateText(p.Rates, media))
+		for i := range p.Brackets {
+			fmt.Fprintf(w, "  %s, prompt above %d\t%s\n", name, p.Brackets[i].Above, rateText(p.Brackets[i].Rates, media))
+		}
+	}
+	row("standard", &l.Price)
+	for i := range l.Variants {
+		row(string(l.Variants[i].Service), &l.Variants[i].Price)
+	}
+	if r := l.Rival; r != nil {
+		row("disputed: "+l.Source, &r.Price)
+		row("disputed: "+r.Source, &r.Other)
+	}
+	return w.Flush()
+}
+
+func hasMedia(p *pricing.Price) bool {
+	r := p.Rates
+	r.InputAudio, r.InputImage, r.CacheReadAudio, r.OutputAudio, r.OutputImage = 0, 0, 0, 0, 0
+	return r.WithText() != p.Rates
+}
+
+func rateText(r pricing.Rates, media bool) string {
+	all := []pricing.Rate{r.Input, r.CacheRead, r.CacheWriteShort, r.CacheWriteLong, r.Output}
+	if media {
+		all = append(all, r.InputAudio, r.InputImage, r.CacheReadAudio, r.OutputAudio, r.OutputImage)
+	}
+	texts := make([]string, len(all))
+	for i, rate := range all {
+		texts[i] = rate.String()
+	}
+	return strings.Join(texts, "\t")
+}
+
+func joined(names []pricing.ModelName) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func holds(l *pricing.Listing) string {
+	var parts []string
+	if !l.From.IsZero() {
+		parts = append(parts, "from "+l.From.Format(time.RFC3339))
+	}
+	if !l.Until.IsZero() {
+		parts = append(parts, "until "+l.Until.Format(time.RFC3339))
+	}
+	return strings.Join(parts, " ")
+}
+
+// hours prints windows by their days, in UTC.
+func hours(windows []pricing.Window) string {
+	var parts []string
+	for _, win := range windows {
+		var days []string
+		for d := time.Sunday; d <= time.Saturday; d++ {
+			if win.Weekdays&(1<<d) != 0 {
+				days = append(days, strings.ToLower(d.String()[:3]))
+			}
+		}
+		text := fmt.Sprintf("%s %s-%s UTC", strings.Join(days, ","), clock(win.Start), clock(win.End))
+		if len(win.Except) > 0 {
+			text += fmt.Sprintf(" but on %d days", len(win.Except))
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func clock(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
+}
+
+func limits(l pricing.Limits) string {
+	var parts []string
+	for _, p := range []struct {
+		name  string
+		count int64
+	}{{"context", l.Context}, {"longest answer", l.MaxOutput}, {"cache from", l.CacheMinimum}} {
+		if p.count > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", p.name, p.count))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// feeText prints fees in dollars a piece.
+func feeText(f *pricing.Fees) string {
+	var parts []string
+	for _, p := range feeNames(f) {
+		if p.rate != 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", p.name, eachText(p.rate)))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ", ") + " USD each"
+}
+
+// fee is a fee with the word for its piece.
+type fee struct {
+	name string
+	rate pricing.Rate
+}
+
+func feeNames(f *pricing.Fees) []fee {
+	return []fee{
+		{"request", f.Request}, {"web search", f.WebSearch}, {"file search", f.FileSearch}, {"code run", f.CodeRun},
+		{"search unit", f.SearchUnit}, {"image", f.Image}, {"second", f.Second}, {"character", f.Character},
+	}
+}
+
+// eachText is a rate per million pieces as dollars a piece, with up to fifteen decimals.
+func eachText(r pricing.Rate) string {
+	text := fmt.Sprintf("%016d", int64(r))
+	whole, fraction := text[:len(text)-15], strings.TrimRight(text[len(text)-15:], "0")
+	if fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}
+
+func regions(uplifts []pricing.Uplift) string {
+	var parts []string
+	for _, u := range uplifts {
+		name := u.Region
+		if name == pricing.AnyRegion {
+			name = "any but global"
+		}
+		parts = append(parts, fmt.Sprintf("%s x%s", name, pricing.Rate(u.PPM*1000)))
+	}
+	return strings.Join(parts, ", ")
+}
