@@ -63,10 +63,10 @@ func TestABudgetForTenAdmitsTenOfAThousandAtOnce(t *testing.T) {
 	}
 }
 
-// patient lets Envoy wait longer for a decision: a machine with two cores, which the clients share, needs more than a
+// patient lets Envoy wait longer for farebox: a machine with two cores, which the clients share, needs more than a
 // second for a thousand connections at once.
 func patient(config string) string {
-	return strings.Replace(config, "message_timeout: 1s", "message_timeout: 20s", 1)
+	return strings.NewReplacer("message_timeout: 1s", "message_timeout: 20s", "connect_timeout: 0.25s", "connect_timeout: 20s").Replace(config)
 }
 
 // TestAHundredAbortedPlainCallsOnABudgetForTenAdmitTen: the provider goes on and bills in full, though nobody waits.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -11,15 +12,16 @@ func stopping(limit nanos) string { return limitedTo(limit) + "    stop_on_budge
 
 // overlong are streams that go on beyond the cap that was reserved for, and how a valid one ends.
 var overlong = []struct {
-	name string
-	call call
-	ends string
+	name  string
+	call  call
+	ends  string
+	whole int // about how many bytes the whole stream has
 }{
-	{"chat", chat(`{"model":"gpt-4o","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "data: [DONE]\n\n"},
-	{"chat that asked for its usage", chat(`{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "data: [DONE]\n\n"},
-	{"responses", responses(`{"model":"gpt-4.1","input":"[[tokens=3000]]","stream":true,"max_output_tokens":100}`), "}}\n\n"},
-	{"messages", messages(`{"model":"claude-sonnet-5","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
-	{"Gemini", geminiStream("gemini-2.5-flash", `{"contents":[{"parts":[{"text":"[[tokens=3000]]"}]}],"generationConfig":{"maxOutputTokens":100}}`), "}\n\n"},
+	{"chat", chat(`{"model":"gpt-4o","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "data: [DONE]\n\n", 700000},
+	{"chat that asked for its usage", chat(`{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true},"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "data: [DONE]\n\n", 700000},
+	{"responses", responses(`{"model":"gpt-4.1","input":"[[tokens=3000]]","stream":true,"max_output_tokens":100}`), "}}\n\n", 600000},
+	{"messages", messages(`{"model":"claude-sonnet-5","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"[[tokens=3000]]"}]}`), "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", 300000},
+	{"Gemini", geminiStream("gemini-2.5-flash", `{"contents":[{"parts":[{"text":"[[tokens=3000]]"}]}],"generationConfig":{"maxOutputTokens":100}}`), "}\n\n", 100000},
 }
 
 func TestAStreamThatPassesItsReservationIsEnded(t *testing.T) {
@@ -27,21 +29,23 @@ func TestAStreamThatPassesItsReservationIsEnded(t *testing.T) {
 		s := newStack(t, setup{envoy: r, policy: stopping(1_000_000_000), provider: []string{"-delay", "1ms"}})
 		for i, tt := range overlong {
 			t.Run(tt.name, func(t *testing.T) {
-				before := s.summary(t).Cost
+				before, billed := s.summary(t), s.provider.total(t)
 				a := s.send(t, tt.call.with("x-test-overshoot", "1"))
 				text := strings.ReplaceAll(string(a.body), "\r\n", "\n")
 				if a.status != 200 || a.err != nil || !strings.HasSuffix(text, tt.ends) {
 					t.Fatalf("status %d, %v: ...%s", a.status, a.err, text[max(0, len(text)-300):])
 				}
-				if n := strings.Count(text, "\n\n"); n < 10 || n > 1500 {
-					t.Errorf("%d events reached the client, want some and not all", n)
+				if n := len(text) * 100 / tt.whole; n < 1 || n > 50 {
+					t.Errorf("%d%% of the stream reached the client, want some and not most", n)
 				}
 				sum := s.settled(t, int64(i+1))
-				if cost := sum.Cost - before; cost <= 0 || cost > 2*bound(t, tt.call) {
-					t.Errorf("charged %s USD, want about the %s that were reserved", cost, bound(t, tt.call))
+				cost, invoice := sum.Cost-before.Cost, s.provider.total(t).CostNanos-billed.CostNanos
+				// The provider may go on, and say in the end what it bills.
+				if sum.Estimated == before.Estimated && cost != invoice || sum.Estimated > before.Estimated && (cost <= 0 || cost > 2*bound(t, tt.call)) {
+					t.Errorf("charged %s USD, %d estimated; reserved %s, invoice %s USD", cost, sum.Estimated-before.Estimated, bound(t, tt.call), invoice)
 				}
-				if sum.budget(t).Reserved != 0 || sum.Estimated != int64(i+1) {
-					t.Errorf("budget %+v, %d estimated of %d", sum.budget(t), sum.Estimated, i+1)
+				if sum.budget(t).Reserved != 0 {
+					t.Errorf("budget %+v", sum.budget(t))
 				}
 			})
 		}
@@ -61,7 +65,7 @@ func TestAStreamWithinItsReservationIsNotEnded(t *testing.T) {
 			if tt.name == "chat" { // farebox asks for the usage there, by which every chunk has a null
 				want, got = answer{body: fmt.Append(nil, chunkTexts(t, want))}, answer{body: fmt.Append(nil, chunkTexts(t, got))}
 			}
-			if string(got.body) != string(want.body) {
+			if undated(got) != undated(want) {
 				t.Errorf("got %s\nwithout farebox %s", got.body, want.body)
 			}
 			sum, total := s.settled(t, int64(i+1)), s.provider.total(t)
@@ -71,6 +75,11 @@ func TestAStreamWithinItsReservationIsNotEnded(t *testing.T) {
 		})
 	}
 }
+
+var created = regexp.MustCompile(`"created(_at)?": ?[0-9]+`)
+
+// undated is the body without the second in which it was made.
+func undated(a answer) string { return created.ReplaceAllString(string(a.body), "") }
 
 // chunkTexts is what a stream of chat says.
 func chunkTexts(t *testing.T, a answer) []string {

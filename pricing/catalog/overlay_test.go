@@ -95,3 +95,25 @@ func TestNeededIsWhatLookupsFind(t *testing.T) {
 		}
 	}
 }
+
+// The layers of the catalogue do not overlap: one table of all listings finds what the catalogue does, for every name.
+func TestNeededOfEveryModel(t *testing.T) {
+	var models []pricing.Model
+	for _, l := range Listings() {
+		for _, name := range append([]pricing.ModelName{l.Model}, l.Aliases...) {
+			models = append(models, pricing.Model{Provider: l.Provider, Name: name})
+		}
+	}
+	flat := pricing.NewTable(Needed(models...))
+	for _, at := range []time.Time{
+		time.Date(2025, 5, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 8, 16, 15, 0, 0, 0, time.UTC), time.Date(2026, 11, 24, 2, 0, 0, 0, time.UTC),
+		time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		for _, m := range models {
+			want, got := Table().Lookup(m.Provider, m.Name, at), flat.Lookup(m.Provider, m.Name, at)
+			if (want == nil) != (got == nil) || (want != nil && !cmp.Equal(want.Price, got.Price)) {
+				t.Errorf("%+v at %s: %+v, want %+v", m, at, got, want)
+			}
+		}
+	}
+}

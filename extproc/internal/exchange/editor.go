@@ -80,7 +80,12 @@ func (x *Exchange) edited(piece []byte, last bool) Piece {
 // stopStream returns the end of a stream that has used up what was reserved for it, nil for one that has not.
 func (x *Exchange) stopStream() []byte {
 	r := x.meter.Reading()
-	u, _ := x.decision.Usage(x.served, &r, x.input)
+	u, estimated := x.decision.Usage(x.served, &r, x.input)
+	if estimated {
+		// The estimate of an answer never passes its cap, so that a stream beyond it would not be seen. The text is counted
+		// at half of what it is estimated at: an answer of long words within its cap is not ended.
+		u.Output = max(u.Output, provider.EstimateTokens(r.TextBytes)/2)
+	}
 	cost, err := x.served.Cost(u)
 	if err == nil && cost <= x.served.Charge() {
 		return nil

@@ -27,7 +27,7 @@ func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
 		Provider: o.Route, Vendor: o.Vendor, API: x.call.API, Decision: metrics.Allow, Tier: x.decision.Tier,
 		Asked: modelOf(&x.decision.Asked), Served: modelOf(o),
 		Usage: e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
-		Bound: o.Bound, Expected: x.expected, Stated: e.Stated, ListCost: e.ListCost,
+		Stated: e.Stated, ListCost: e.ListCost,
 		Overrun: e.Charge > o.Charge() && !o.Unbounded, Took: x.c.now().Sub(x.began),
 	}
 	switch {

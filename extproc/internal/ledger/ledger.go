@@ -22,7 +22,7 @@ type Options struct {
 	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
-	Lease         time.Duration    // how long a reservation stays open without being renewed; 10 minutes by default
+	Lease         time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
 	Shared        lease.Store      // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
 	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
@@ -46,7 +46,7 @@ func (o Options) withDefaults() Options {
 		o.SegmentBytes = 64 << 20
 	}
 	if o.Lease <= 0 {
-		o.Lease = 10 * time.Minute
+		o.Lease = 30 * time.Minute // the shipped proxy ends what is silent for 20 minutes
 	}
 	return o
 }

@@ -54,8 +54,6 @@ type Call struct {
 	Usage     pricing.Usage     // zero for a replay or a refusal
 	Cost      pricing.Money     // never negative
 	Baseline  pricing.Money     // never negative
-	Bound     pricing.Money     // the most that it could cost; 0 unknown
-	Expected  pricing.Money     // what it was expected to cost; 0 unknown
 	Stated    bool              // Cost is what the answer stated, ListCost what the price list says
 	ListCost  pricing.Money
 	Savings   []Saving      // they add up to Baseline minus Cost; not kept
@@ -107,19 +105,8 @@ var pieces = map[string]bool{
 	"images": true, "seconds": true, "characters": true,
 }
 
-// compare notes how far from the truth was what was known before the call.
+// compare notes how far what providers state is from the price list.
 func (m *Metrics) compare(c *Call) {
-	if c.Estimated || c.Cost <= 0 {
-		return
-	}
-	for _, forecast := range [...]struct {
-		kind   string
-		amount pricing.Money
-	}{{"bound", c.Bound}, {"expected", c.Expected}} {
-		if forecast.amount > 0 {
-			m.forecasts.WithLabelValues(forecast.kind).Observe(float64(forecast.amount) / float64(c.Cost))
-		}
-	}
 	switch {
 	case !c.Stated:
 	case c.Cost > c.ListCost:

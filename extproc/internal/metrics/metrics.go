@@ -25,7 +25,6 @@ type Metrics struct {
 	tokens       *prometheus.CounterVec
 	reasoning    *prometheus.CounterVec
 	pieces       *prometheus.CounterVec
-	forecasts    *prometheus.HistogramVec
 	stated       *prometheus.CounterVec
 	stopped      prometheus.Counter
 	overruns     prometheus.Counter
@@ -85,11 +84,6 @@ func (m *Metrics) registerMoney(f promauto.Factory) {
 		Name: "farebox_pieces_total",
 		Help: "What is billed by the piece: searches, code runs, pictures, seconds, characters.",
 	}, []string{"provider", "model", "kind"})
-	m.forecasts = f.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "farebox_forecast_ratio",
-		Help:    "What was known of a call's cost before it was made, over what it came to: its bound and what was expected.",
-		Buckets: []float64{0.25, 0.5, 0.8, 0.9, 1, 1.1, 1.25, 2, 4, 8, 16, 64, 256},
-	}, []string{"forecast"})
 	m.stated = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "farebox_stated_difference_dollars_total",
 		Help: "By how much charges that providers state in their answers are above and below the price list, in US dollars.",
