@@ -208,7 +208,8 @@ func TestWhatIsBeingGivenBackIsNotTaken(t *testing.T) {
 			}
 		}
 	}
-	h.Run(ctx) // a beat that keeps the chunk, during which it is spent in part, and one that gives all back
+	must(t, h.Beat(t.Context())) // keeps the chunk, of which some is spent meanwhile
+	h.Run(ctx)                   // gives all back
 	if got, want := s.granted("x"), pricing.Money(100+100*taken); got != want || taken == 0 {
 		t.Errorf("%d calls during beats, granted %s, want %s", taken, got, want)
 	}
