@@ -35,7 +35,7 @@ func TestAFormPassesUntouchedAndIsCounted(t *testing.T) {
 	if got := s.provider.last(t).Body; !bytes.Equal(got, c.body) {
 		t.Errorf("%d bytes reached the provider of %d, or others", len(got), len(c.body))
 	}
-	if got := s.metric(t, `farebox_uncovered_total{reason="unknown_path"}`); got != 1 {
+	if got := s.metric(t, `farebox_uncovered_total{reason="multipart"}`); got != 1 {
 		t.Errorf("farebox_uncovered_total %g, want 1", got)
 	}
 	s.reload(t, limitedTo(1_000_000_000))
