@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -18,6 +19,8 @@ func BenchmarkJournalLatency(b *testing.B) {
 			e.Call = r.Call
 			frame, err := encodeRecord(kindEntry, &e)
 			must(b, err)
+			var writes atomic.Int64
+			l.journal.file = countedFile{l.journal.file, &writes}
 			took := make([][]time.Duration, callers)
 			b.ResetTimer()
 			var all sync.WaitGroup
@@ -42,6 +45,18 @@ func BenchmarkJournalLatency(b *testing.B) {
 			b.ReportMetric(float64(times[len(times)/2]), "p50-ns")
 			b.ReportMetric(float64(times[len(times)*99/100]), "p99-ns")
 			b.ReportMetric(float64(len(times))/b.Elapsed().Seconds(), "entries/s")
+			b.ReportMetric(float64(writes.Load())/float64(len(times)), "writes/entry")
 		})
 	}
+}
+
+// countedFile is a journal file that counts its writes.
+type countedFile struct {
+	journalFile
+	writes *atomic.Int64
+}
+
+func (f countedFile) WriteAt(b []byte, offset int64) (int, error) {
+	f.writes.Add(1)
+	return f.journalFile.WriteAt(b, offset)
 }

@@ -44,6 +44,7 @@
 //	incarnation          with Options.Shared, the number of the last start
 //	journal-NNNNNN.log   segments, numbered from 1, decimal with at least six digits
 //	ledger.db            SQLite, fed from the journal
+//	refused.jsonl        entries that a sink would not take, if there were any
 //
 // A segment is a header and records, integers little-endian:
 //
@@ -52,12 +53,26 @@
 //	payload = kind(1) JSON                           'R' Reservation, 'S' its Entry, 'E' an Entry without one,
 //	                                                 'P' Reservation with key and until, 'T' TopUp
 //
-// The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is one
-// write(2), so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a
-// power cut loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations
-// that are still open and the top-ups in force, and the old one goes once SQLite has everything in it. The sink, which feeds SQLite, has its
-// entries from memory while it keeps up; after a restart, or when too many wait, it reads the segments. Either way
-// the transaction that adds entries moves the position in the journal past their records.
+// The checksum is CRC-32C over the length and the payload. Records of other kinds are skipped. A record is written
+// before its caller goes on, alone or in one write(2) with those of callers that came while another write was under
+// way, so a killed process loses nothing that was acknowledged; a goroutine syncs every SyncInterval, so a power cut
+// loses no more than that. A segment is rotated at 64 MiB: the next one starts with the reservations that are still
+// open and the top-ups in force, and the old one goes once every sink has everything in it.
+//
+// # Sinks
+//
+// The journal feeds SQLite in the folder, from which balances are rebuilt, and the sinks of Options, each at its own
+// pace. A sink has its entries from memory while it keeps up; after a restart, or when too many wait, from the
+// segments; and what those have no more, as when it is new, from SQLite. The transaction that adds entries moves the
+// sink's position in the journal past their records, and an entry counts once by its id.
+//
+// SQLite has entries and totals. Totals add up entries per day (UTC), scope and label in the transaction that adds
+// them; balances and reports read totals for whole days and entries for the rest. SetKeep lets old entries go in small
+// steps, never those that a budget in force or of the current month needs; their totals stay. Freed pages are used
+// again, so that the file stops growing; it shrinks by Compact alone, as VACUUM would stop the sink for minutes.
+//
+// A correction is an entry of its own that refers to another, with differences that may be negative, in the windows of
+// that one. Nothing changes an entry.
 //
 // # Faults
 //
@@ -71,5 +86,9 @@
 //     Release and Record keep their entry, return ErrJournal, and the entry is written as soon as that works.
 //     Healthy says so. What is reserved stays reserved until then
 //   - SQLite cannot be written: the journal grows, the sink tries again from where it stood, Healthy says so
+//   - another sink is down: the journal grows until the disk is full, which is the fault above; it is tried again from
+//     where it stood after a growing wait, Sinks says so, and Healthy does not, as calls are served as promised
+//   - a sink refuses an entry for good, or a record is whole and makes no sense: it goes to refused.jsonl, is counted in
+//     SinkState.Refused, and the sink goes on after it
 //   - a second Settle or Release of one call: counted in Stats.Duplicates and ignored
 package ledger

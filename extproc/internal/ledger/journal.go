@@ -28,6 +28,7 @@ type journal struct {
 	newFile func(path string) (journalFile, error)
 
 	removing sync.Mutex // held to remove segments; taken before mu
+	busy     sync.Mutex // held while records are written; taken with mu, which is free then
 
 	mu       sync.Mutex    // guards what follows
 	file     journalFile   // nil after close
@@ -41,6 +42,10 @@ type journal struct {
 	dirty    bool          // written, not synced
 	torn     bool          // bytes beyond size may be in the file
 	fault    error         // of the last write, nil if it went well
+	writing  bool          // somebody writes, and what comes waits
+	waiting  []*record     // to be written next
+	written  []*record     // memory for the next ones that wait
+	frames   []byte        // memory for several frames; of whoever writes
 }
 
 // createFile makes a segment. What a failed rotation may have left there goes.
@@ -48,46 +53,105 @@ func createFile(path string) (journalFile, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
+// record is one that is to be written, alone or with those of other callers.
+type record struct {
+	frame []byte
+	id    ID     // of a reservation that is open from now on, zero if none is
+	entry *Entry // for sinks; nil for none
+	ends  bool   // the reservation of entry is over
+
+	seq  int64
+	err  error
+	turn chan bool // false: it is written, or will not be; true: its caller writes what waits
+}
+
+var records = sync.Pool{New: func() any { return &record{turn: make(chan bool, 1)} }}
+
 // reserve writes the framed record of a reservation. Its bytes are the caller's again when it returns. The record is
 // in the file, though not yet on the disk, when it returns nil; errors wrap ErrJournal and leave no trace of it.
 func (j *journal) reserve(id ID, frame []byte) error {
-	kept := bytes.Clone(frame)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if err := j.appendLocked(kept); err != nil {
-		return err
-	}
-	j.open[id] = kept
-	return nil
+	_, err := j.append(bytes.Clone(frame), id, nil, false)
+	return err
 }
 
 // book writes the framed record of an entry, as reserve does, and returns its sequence number. The entry must not
 // change any more.
 func (j *journal) book(k kind, frame []byte, e *Entry) (int64, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	before := j.endLocked()
-	if err := j.appendLocked(frame); err != nil {
-		return 0, err
-	}
-	if k == kindSettlement {
-		delete(j.open, e.ID)
-	}
-	for _, t := range j.tails {
-		t.add(e, before, j.endLocked())
-	}
-	return j.seq, nil
+	return j.append(frame, ID{}, e, k == kindSettlement)
 }
 
-// appendLocked writes a record and counts it.
-func (j *journal) appendLocked(frame []byte) error {
-	if err := j.writeLocked(frame); err != nil {
-		j.fault = fmt.Errorf("%w: %w", ErrJournal, err)
-		return j.fault
+// append writes a record and counts it. Of callers that come while one writes, the first writes for all of them when
+// that one is done: however many there are, each waits for two writes at most.
+func (j *journal) append(frame []byte, id ID, e *Entry, ends bool) (int64, error) {
+	r := records.Get().(*record)
+	r.frame, r.id, r.entry, r.ends = frame, id, e, ends
+	j.mu.Lock()
+	j.waiting = append(j.waiting, r)
+	if j.writing {
+		j.mu.Unlock()
+		if lead := <-r.turn; !lead {
+			return r.done()
+		}
+		j.mu.Lock()
 	}
+	j.writing = true
+	batch := j.waiting
+	j.waiting, j.written = j.written[:0], batch
+	j.writeLocked(batch)
+	for _, other := range batch {
+		if other != r {
+			other.turn <- false
+		}
+	}
+	clear(batch)
+	if j.writing = len(j.waiting) > 0; j.writing {
+		j.waiting[0].turn <- true
+	}
+	j.mu.Unlock()
+	return r.done()
+}
+
+// done gives the record back and returns what came of it.
+func (r *record) done() (int64, error) {
+	seq, err := r.seq, r.err
+	r.frame, r.entry, r.seq, r.err = nil, nil, 0, nil
+	records.Put(r)
+	return seq, err
+}
+
+// writeLocked writes records and counts them, all or none. The lock is free while the file is written; only one caller
+// does that at a time.
+func (j *journal) writeLocked(batch []*record) {
+	err := j.writeFramesLocked(batch)
 	j.fault = nil
+	if err != nil {
+		j.fault = fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	for _, r := range batch {
+		if r.err = j.fault; r.err == nil {
+			j.countLocked(r)
+		}
+	}
+}
+
+// countLocked takes note of a record that is in the file.
+func (j *journal) countLocked(r *record) {
+	before := j.endLocked()
+	j.size += int64(len(r.frame))
 	j.seq++
-	return nil
+	r.seq = j.seq
+	if r.id != (ID{}) {
+		j.open[r.id] = r.frame
+	}
+	if r.entry == nil {
+		return
+	}
+	if r.ends {
+		delete(j.open, r.entry.ID)
+	}
+	for _, t := range j.tails {
+		t.add(r.entry, before, j.endLocked())
+	}
 }
 
 // newTail returns a tail that starts at the present end. All segments are kept for it.
@@ -108,8 +172,8 @@ func (j *journal) recent(t *tail, after Position, limit int) ([]Numbered, Positi
 	return t.after(after, limit, j.endLocked())
 }
 
-// writeLocked writes a frame after the last whole record.
-func (j *journal) writeLocked(frame []byte) error {
+// writeFramesLocked writes the frames of records after the last whole record.
+func (j *journal) writeFramesLocked(batch []*record) error {
 	if j.file == nil {
 		return ErrClosed
 	}
@@ -124,12 +188,28 @@ func (j *journal) writeLocked(frame []byte) error {
 		}
 		j.torn = false
 	}
-	if _, err := j.file.WriteAt(frame, j.size); err != nil {
+	frames := batch[0].frame
+	if len(batch) > 1 {
+		j.frames = j.frames[:0]
+		for _, r := range batch {
+			j.frames = append(j.frames, r.frame...)
+		}
+		frames = j.frames
+	}
+	f, size := j.file, j.size
+	j.busy.Lock()
+	j.mu.Unlock()
+	_, err := f.WriteAt(frames, size)
+	j.busy.Unlock()
+	j.mu.Lock()
+	if cap(j.frames) > maxPayload {
+		j.frames = nil
+	}
+	if err != nil {
 		// What was written of it goes now or before the next record.
-		j.torn = j.file.Truncate(j.size) != nil
+		j.torn = f.Truncate(j.size) != nil
 		return err
 	}
-	j.size += int64(len(frame))
 	j.dirty = true
 	return nil
 }
@@ -266,13 +346,15 @@ func (j *journal) spare(t *tail, number int64) (int64, bool) {
 
 // close syncs and closes the segment. Appends fail afterwards.
 func (j *journal) close() error {
-	err := j.sync()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.file != nil {
-		err = errors.Join(err, j.file.Close())
-		j.file = nil
+	j.busy.Lock()
+	defer j.busy.Unlock()
+	if j.file == nil {
+		return nil
 	}
+	err := errors.Join(j.file.Sync(), j.file.Close())
+	j.file = nil
 	return err
 }
 

@@ -6,8 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -294,5 +297,76 @@ func TestADatabaseThatCannotBeWrittenCatchesUp(t *testing.T) {
 	must(t, err)
 	if len(entries) != 1 {
 		t.Errorf("got %d entries, want 1", len(entries))
+	}
+}
+
+// gate is a journal file whose first write waits, and whose others fail while full says so.
+type gate struct {
+	journalFile
+	first chan struct{} // closed when it may go on
+	wrote atomic.Int64
+	full  bool
+}
+
+func (g *gate) WriteAt(b []byte, offset int64) (int, error) {
+	if g.wrote.Add(1) == 1 {
+		<-g.first
+		return g.journalFile.WriteAt(b, offset)
+	}
+	if !g.full {
+		return g.journalFile.WriteAt(b, offset)
+	}
+	n, _ := g.journalFile.WriteAt(b[:len(b)-1], offset)
+	return n, syscall.ENOSPC
+}
+
+// Who comes while somebody writes is written in one go, and told of that one's fault.
+func TestRecordsThatWaitAreWrittenTogether(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		t.Run(fmt.Sprintf("full disk %t", full), func(t *testing.T) {
+			const callers = 8
+			dir := t.TempDir()
+			l := openAt(t, dir, quiet, company(1000*cent))
+			g := &gate{journalFile: l.journal.file, first: make(chan struct{}), full: full}
+			l.journal.file = g
+			before := l.journal.end()
+			var all sync.WaitGroup
+			var failed atomic.Int64
+			for i := range callers + 1 {
+				all.Go(func() {
+					if err := l.Reserve(hold(2*cent), noon); err != nil {
+						failed.Add(1)
+						if !errors.Is(err, ErrJournal) || !errors.Is(err, syscall.ENOSPC) {
+							t.Errorf("got %v, want ErrJournal and ENOSPC", err)
+						}
+					}
+				})
+				for i == 0 && g.wrote.Load() == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			waiting := func() int {
+				l.journal.mu.Lock()
+				defer l.journal.mu.Unlock()
+				return len(l.journal.waiting)
+			}
+			for waiting() < callers {
+				time.Sleep(time.Millisecond)
+			}
+			close(g.first)
+			all.Wait()
+			want, records := int64(0), int64(callers+1)
+			if full {
+				want, records = callers, 1
+			}
+			if g.wrote.Load() != 2 || failed.Load() != want || l.journal.end().Seq != before.Seq+records {
+				t.Errorf("got %d writes, %d failed, %d records, want 2, %d and %d", g.wrote.Load(), failed.Load(),
+					l.journal.end().Seq-before.Seq, want, records)
+			}
+			g.full = false
+			reserved(t, l, hold(3*cent))
+			again := openAt(t, copyDir(t, dir), quiet, company(1000*cent))
+			checkState(t, again, fmt.Sprintf("company: %d + 0, %d left", 2*records+3, 1000-2*records-3))
+		})
 	}
 }

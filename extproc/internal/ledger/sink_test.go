@@ -148,9 +148,8 @@ func TestARecordThatMakesNoSenseBlocksNoOther(t *testing.T) {
 	frame := []byte("........E{\"id\":12}")
 	binary.LittleEndian.PutUint32(frame, uint32(len(frame)-frameHeader))
 	binary.LittleEndian.PutUint32(frame[4:], frameChecksum(frame))
-	l.journal.mu.Lock()
-	must(t, l.journal.appendLocked(frame))
-	l.journal.mu.Unlock()
+	_, err := l.journal.append(frame, ID{}, nil, false)
+	must(t, err)
 	spend(t, l, 1)
 	if once, _ := m.drained(t, l); once != 2 || l.Sinks()[1].Refused != 1 {
 		t.Errorf("got %d entries and %+v, want 2 and one refused", once, l.Sinks()[1])
