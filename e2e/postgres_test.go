@@ -22,6 +22,7 @@ type postgresServer struct {
 
 func newPostgres(t *testing.T) *postgresServer {
 	t.Helper()
+	beside(t)
 	p := &postgresServer{dir: tempDir(t)}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {

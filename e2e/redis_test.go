@@ -15,6 +15,7 @@ type redisServer struct {
 
 func newRedis(t *testing.T) *redisServer {
 	t.Helper()
+	beside(t)
 	r := &redisServer{dir: tempDir(t)}
 	r.serve(t)
 	return r

@@ -33,8 +33,7 @@ func (s *server) completions(in *inbound) *apiError {
 		request: requestID(in)}
 	reply := &completionsReply{includeUsage: f.object("stream_options").flag("include_usage")}
 	for _, p := range prompts {
-		w := &promptWriter{count: s.count, prompt: *p}
-		d := draft{model: m, prompt: &w.prompt, ask: ask{lastUser: s.lastText(f, p), limit: 16}}
+		d := draft{model: m, prompt: p, ask: ask{lastUser: s.lastText(f, p), limit: 16}}
 		if f.has("max_tokens") {
 			d.ask.limit = f.integer("max_tokens")
 		}

@@ -126,6 +126,8 @@ func TestFreeProbeKnowsWhatProvidersDoNotCharge(t *testing.T) {
 		{"OPTIONS", "/v1/chat/completions", true},
 		{"POST", "/v1/messages/count_tokens?beta=true", true},
 		{"POST", "/v1/responses/input_tokens", true},
+		{"POST", "/v1/responses/resp_1/cancel", true},
+		{"POST", "/v1/batches/batch_1/cancel", false},
 		{"POST", "/v1beta/models/gemini-2.5-pro:countTokens", true},
 		{"POST", "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", true},
 		{"POST", "/model/m/count-tokens", true},

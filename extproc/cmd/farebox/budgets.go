@@ -10,14 +10,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
@@ -25,9 +23,6 @@ import (
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
-
-// leastToken is the shortest token that opens anything, in bytes: 16 random ones are more than anybody guesses.
-const leastToken = 16
 
 // maxAnswer bounds what is read from the admin port, in bytes: the balances of some hundred thousand scopes.
 const maxAnswer = 256 << 20
@@ -235,84 +230,4 @@ func call(request *http.Request, answer any) error {
 		return fmt.Errorf("read answer of the admin port: %w", err)
 	}
 	return nil
-}
-
-// printBudgets prints a table.
-func printBudgets(w io.Writer, budgets admin.Budgets) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\tLEFT\tREFILLS\tNOTES\n")
-	for i := range budgets.Budgets {
-		b := &budgets.Budgets[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved, b.Left, moment(b.Refills), notes(b))
-	}
-	return table.Flush()
-}
-
-// scopeWords prints the values of a scope in the order of names.
-func scopeWords(scope map[policies.DimensionName]string) string {
-	words := make([]string, 0, len(scope))
-	for _, name := range slices.Sorted(maps.Keys(scope)) {
-		words = append(words, visible(string(name)+"="+scope[name]))
-	}
-	return cmp.Or(strings.Join(words, " "), "everybody")
-}
-
-// notes says what is special about a balance.
-func notes(b *admin.Budget) string {
-	var words []string
-	if b.Soft {
-		words = append(words, "soft")
-	}
-	if b.FreeOnly {
-		words = append(words, "free only when spent")
-	}
-	for _, s := range b.Steps {
-		if s.Passed {
-			words = append(words, fmt.Sprintf("passed %d%%: %s", s.Percent, s.Do))
-		}
-	}
-	for _, t := range b.TopUps {
-		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until), t.Who, t.Reason)))
-	}
-	return cmp.Or(strings.Join(words, "; "), "-")
-}
-
-// visible makes a text that a client may have chosen fit for a terminal.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || (r >= 0x7f && r < 0xa0) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// readToken reads the first line of a file.
-func readToken(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("read token: %w", err)
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	if line = strings.TrimSpace(line); len(line) < leastToken {
-		return "", fmt.Errorf("token in %q: shorter than %d bytes", path, leastToken)
-	}
-	return line, nil
-}
-
-// adminToken reads the token that --admin-token names, the zero token for "".
-func adminToken(source string) (admin.Token, error) {
-	if source == "" {
-		return admin.Token{}, nil
-	}
-	path, ok := strings.CutPrefix(source, "file:")
-	if !ok {
-		return admin.Token{}, errors.New("admin-token: want file:PATH")
-	}
-	text, err := readToken(path)
-	if err != nil {
-		return admin.Token{}, err
-	}
-	return admin.NewToken(text), nil
 }

@@ -158,6 +158,10 @@ func (x *Exchange) refused(err error) Reply {
 	x.c.metrics.Record(x.refusedCall())
 	var limit *ledger.LimitError
 	switch {
+	case errors.As(err, &limit) && limit.Outage:
+		x.logError("shared balances out of reach", err)
+		message := fmt.Sprintf("the gateway cannot reach the balance of budget %q at the moment and lets nothing pass it; try again later", limit.Budget)
+		return x.end(x.refuse(provider.Unavailable, message, "", "farebox_outage"), "outage")
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
 			limit.Budget, dollars(limit.Left), dollars(limit.Limit), dollars(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))

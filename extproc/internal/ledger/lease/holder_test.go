@@ -17,9 +17,9 @@ type modelStore struct {
 	mu     sync.Mutex
 	model  *model
 	now    time.Time
-	silent bool // operations are done, answers are lost
-	gone   bool // nothing is done
-	ops    []Op
+	silent bool     // operations are done, answers are lost
+	gone   bool     // nothing is done
+	during func(Op) // called while an operation is under way
 }
 
 func newModelStore() *modelStore {
@@ -31,7 +31,9 @@ func newModelStore() *modelStore {
 func (s *modelStore) Do(_ context.Context, op Op) (Reply, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ops = append(s.ops, op)
+	if s.during != nil {
+		s.during(op)
+	}
 	if s.gone {
 		return Reply{}, errNoStore
 	}
@@ -185,6 +187,31 @@ func TestABeatGivesBackWhatOthersNeed(t *testing.T) {
 	must(t, take(b, 5))
 	if err := take(b, 1); !errors.Is(err, ErrExhausted) {
 		t.Errorf("got %v, want a refusal: 1000 are used", err)
+	}
+}
+
+func TestWhatIsBeingGivenBackIsNotTaken(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limit: 100_000}}
+	must(t, h.Take(t.Context(), demands, 100)) // a chunk of 1000
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	taken := 0
+	s.during = func(op Op) {
+		if h.Take(ctx, demands, 100) == nil { // does not wait for its turn
+			taken++
+		}
+		for _, c := range op.Claims {
+			if used, _ := h.Used(demands[0].Lease); used > c.Have {
+				t.Errorf("%s are used when the store is told of %s", used, c.Have)
+			}
+		}
+	}
+	must(t, h.Beat(t.Context())) // keeps the chunk, of which some is spent meanwhile
+	h.Run(ctx)                   // gives all back
+	if got, want := s.granted("x"), pricing.Money(100+100*taken); got != want || taken == 0 {
+		t.Errorf("%d calls during beats, granted %s, want %s", taken, got, want)
 	}
 }
 

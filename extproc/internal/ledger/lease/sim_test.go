@@ -57,7 +57,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s.raised, s.truth = map[Account]pricing.Money{}, map[Account]pricing.Money{}
 	s.limits = map[string]pricing.Money{"company": 900, "team": 300, "agent": 60, "rolling": 300}
 	s.server, s.follower = newModel("run0", 5*time.Second), newModel("run0", 5*time.Second)
-	for i := range 2 + s.rand.IntN(5) {
+	for i := range 3 + s.rand.IntN(6) {
 		skew := time.Duration(s.rand.IntN(600)-300) * time.Second
 		s.replicas = append(s.replicas, &simReplica{sim: s, name: fmt.Sprint("r", i), skew: skew})
 		s.replicas[i].start()
@@ -87,19 +87,20 @@ func (s *sim) serverNow() time.Time { return s.now.Add(s.skew).Truncate(time.Mil
 // calm reports whether the world has to behave: a server that may have lost grants is recovering.
 func (s *sim) calm() bool { return s.now.Before(s.calmUntil) }
 
-// send puts an operation on the network, which may lose it, hold it up or double it.
+// send puts an operation on the network, which may lose it, hold it up or double it. A double may come seconds later.
 func (s *sim) send(r *simReplica, op Op) {
-	for range 1 + s.rand.IntN(12)/11 {
-		if r.cut || (!s.calm() && s.rand.IntN(25) == 0) {
-			continue
-		}
+	if !r.cut && (s.calm() || s.rand.IntN(25) > 0) {
 		s.messages = append(s.messages, &simMessage{replica: r, op: op, at: s.now.Add(s.delay())})
+	}
+	if !r.cut && s.rand.IntN(4) == 0 {
+		late := time.Duration(s.rand.IntN(3000)) * time.Millisecond
+		s.messages = append(s.messages, &simMessage{replica: r, op: op, at: s.now.Add(late)})
 	}
 }
 
 func (s *sim) delay() time.Duration {
-	if !s.calm() && s.rand.IntN(15) == 0 {
-		return time.Duration(s.rand.IntN(3000)) * time.Millisecond
+	if !s.calm() && s.rand.IntN(6) == 0 {
+		return time.Duration(s.rand.IntN(2000)) * time.Millisecond
 	}
 	return time.Duration(s.rand.IntN(40)) * time.Millisecond
 }
@@ -358,7 +359,7 @@ func (s *sim) settleDown() {
 }
 
 func TestSimulatedReplicasNeverPassALimit(t *testing.T) {
-	seeds, steps := uint64(120), 4000
+	seeds, steps := uint64(150), 5000
 	if testing.Short() {
 		seeds = 20
 	}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/admin"
+	"github.com/farebox-mesh/farebox/policies"
+)
+
+// printBudgets prints a table.
+func printBudgets(w io.Writer, budgets admin.Budgets) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\tLEFT\tREFILLS\tNOTES\n")
+	for i := range budgets.Budgets {
+		b := &budgets.Budgets[i]
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved, b.Left, moment(b.Refills), notes(b))
+	}
+	return table.Flush()
+}
+
+// scopeWords prints the values of a scope in the order of names.
+func scopeWords(scope map[policies.DimensionName]string) string {
+	words := make([]string, 0, len(scope))
+	for _, name := range slices.Sorted(maps.Keys(scope)) {
+		words = append(words, visible(string(name)+"="+scope[name]))
+	}
+	return cmp.Or(strings.Join(words, " "), "everybody")
+}
+
+// notes says what is special about a balance.
+func notes(b *admin.Budget) string {
+	var words []string
+	if b.Soft {
+		words = append(words, "soft")
+	}
+	if b.FreeOnly {
+		words = append(words, "free only when spent")
+	}
+	for _, s := range b.Steps {
+		if s.Passed {
+			words = append(words, fmt.Sprintf("passed %d%%: %s", s.Percent, s.Do))
+		}
+	}
+	for _, t := range b.TopUps {
+		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until), t.Who, t.Reason)))
+	}
+	return cmp.Or(strings.Join(words, "; "), "-")
+}
+
+// visible makes a text that a client may have chosen fit for a terminal.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || (r >= 0x7f && r < 0xa0) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
