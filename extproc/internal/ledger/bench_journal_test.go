@@ -14,7 +14,7 @@ import (
 func BenchmarkJournalLatency(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("%d callers", callers), func(b *testing.B) {
-			l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour})
+			l := openAt(b, b.TempDir(), Options{FlushInterval: time.Hour, SegmentBytes: 1 << 40})
 			r, e := typical(hold(cent), paid(NewID(noon), cent))
 			e.Call = r.Call
 			frame, err := encodeRecord(kindEntry, &e)
