@@ -8,16 +8,16 @@ import (
 
 // runLedger gives the space of entries that were forgotten back to the disk.
 func runLedger(ctx context.Context, args []string, e env) int {
+	compact := len(args) > 0 && args[0] == "compact"
+	if compact {
+		args = args[1:]
+	}
 	f := flags("ledger compact", "ledger compact --state DIR", e)
 	state := f.String("state", "", "state `DIR`, which no server may be using")
-	if len(args) == 0 || args[0] != "compact" {
-		f.Usage()
-		return statusUsage
-	}
-	if status, ok := parse(f, args[1:]); !ok {
+	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if *state == "" || f.NArg() > 0 {
+	if !compact || *state == "" || f.NArg() > 0 {
 		f.Usage()
 		return statusUsage
 	}

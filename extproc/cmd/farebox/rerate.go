@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"path"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -23,7 +22,7 @@ import (
 type rerateFlags struct {
 	policy, state, model string
 	postgres             connection
-	from, to             dayFlag
+	from, to             dateFlag
 	apply, json          bool
 }
 
@@ -42,7 +41,7 @@ func runRerate(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if _, err := path.Match(r.model, ""); err != nil || r.policy == "" || (r.state == "") == (r.postgres == "") || f.NArg() > 0 {
+	if r.policy == "" || (r.state == "") == (r.postgres == "") || f.NArg() > 0 {
 		f.Usage()
 		return statusUsage
 	}
@@ -68,7 +67,7 @@ func (r *rerateFlags) run(ctx context.Context, e env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	report := rerateReport{From: r.from.Time, To: r.to.Time, Kept: map[ledger.Kept]int64{}}
+	report := rerateReport{From: r.from.UTC(), To: r.to.UTC(), Kept: map[ledger.Kept]int64{}}
 	if report.To.IsZero() {
 		report.To = e.now()
 	}
@@ -85,7 +84,7 @@ func (r *rerateFlags) run(ctx context.Context, e env) (err error) {
 		if err != nil {
 			return err
 		}
-		if ok, _ := path.Match(r.model, string(c.Call.Model)); !ok {
+		if !glob(r.model, string(c.Call.Model)) {
 			continue
 		}
 		report.add(c)
@@ -254,25 +253,4 @@ func (r *rerateReport) json(out io.Writer) error {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
 	return enc.Encode(text)
-}
-
-// dayFlag is a flag: a day in UTC, which stands for its start, or a moment. Its zero value is long ago.
-type dayFlag struct{ time.Time }
-
-func (m *dayFlag) String() string {
-	if m.IsZero() {
-		return ""
-	}
-	return m.Format(time.RFC3339)
-}
-
-// Set implements flag.Value.
-func (m *dayFlag) Set(s string) error {
-	for _, layout := range [...]string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, s); err == nil {
-			m.Time = t.UTC()
-			return nil
-		}
-	}
-	return errors.New("want a day such as 2026-03-14, or a moment such as 2026-03-14T15:00:00Z")
 }
