@@ -90,7 +90,7 @@ const day = 24 * time.Hour
 // longest is the length that a budget's window never exceeds, in whole days and one for its zone.
 func longest(b *policies.Budget) time.Duration {
 	length := map[policies.Period]time.Duration{
-		policies.Week: 7 * day, policies.Month: 31 * day, policies.Rolling: (b.Length + day - 1) / day * day,
+		policies.Week: 7 * day, policies.Month: 31 * day, policies.Rolling: (b.Length + day - 1).Truncate(day),
 	}
 	return length[b.Window] + day
 }

@@ -89,7 +89,7 @@ func TestNeededIsWhatLookupsFind(t *testing.T) {
 	for _, m := range models {
 		for _, moment := range []time.Time{at, at.AddDate(-1, 0, 0), at.Add(14 * time.Hour)} {
 			want, got := Table().Lookup(m.Provider, m.Name, moment), small.Lookup(m.Provider, m.Name, moment)
-			if cmp.Diff(want, got) != "" || (want == nil && moment == at) {
+			if cmp.Diff(want, got) != "" || (want == nil && moment.Equal(at)) {
 				t.Errorf("%+v at %s (-whole +needed):\n%s", m, moment, cmp.Diff(want, got))
 			}
 		}

@@ -145,7 +145,7 @@ func usageChunk(data []byte, whole bool) bool {
 	}
 	lists, usages := 0, 0
 	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-		kind := jsonscan.Invalid
+		var kind jsonscan.Kind
 		switch string(s.Text(key)) {
 		case "choices":
 			list := s.Next()

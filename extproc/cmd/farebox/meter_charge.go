@@ -105,7 +105,7 @@ func (m *metered) listed(usage pricing.Usage, models []pricing.ModelName, at tim
 	}
 	var price pricing.Price
 	if listing != nil {
-		known := false
+		var known bool
 		price, known = listing.PriceFor(pricing.Terms{Service: m.Service, Region: m.Region})
 		m.Estimated = m.Estimated || !known
 		m.Price = priceOf(listing, &price, usage)

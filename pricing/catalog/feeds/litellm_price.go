@@ -194,6 +194,11 @@ func (m *litellmModel) uplift(region string, raw json.RawMessage) error {
 	return nil
 }
 
+// readRange reads the two ends of a bracket. Others are not of tokens.
+func readRange(raw json.RawMessage, to *[]json.Number) bool {
+	return json.Unmarshal(raw, to) == nil && len(*to) == 2
+}
+
 // tiers reads brackets by the size of the prompt.
 func (m *litellmModel) tiers(raw json.RawMessage) error {
 	var tiers []map[string]json.RawMessage
@@ -202,7 +207,7 @@ func (m *litellmModel) tiers(raw json.RawMessage) error {
 	}
 	for _, tier := range tiers {
 		var from []json.Number
-		if json.Unmarshal(tier["range"], &from) != nil || len(from) != 2 {
+		if !readRange(tier["range"], &from) {
 			m.uncounted = append(m.uncounted, "tiered_pricing") // by the number of results
 			return nil
 		}

@@ -341,10 +341,8 @@ func claude45(name pricing.ModelName) bool {
 	if !slices.Contains([]string{"opus", "sonnet", "haiku", "fable", "mythos"}, family) || version == "" {
 		return false
 	}
-	switch {
-	case version[0] == '4':
+	if version[0] == '4' {
 		return len(version) >= 3 && version[1] == '-' && version[2] >= '5' && version[2] <= '9' && (len(version) == 3 || version[3] < '0' || version[3] > '9')
-	default:
-		return version[0] >= '5' && version[0] <= '9'
 	}
+	return version[0] >= '5' && version[0] <= '9'
 }

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 func newDatabase(t testing.TB) string {
 	t.Helper()
 	shared.Do(func() {
-		dir, err := os.MkdirTemp("", "farebox-pg")
+		dir, err := os.MkdirTemp("", "farebox-pg") //nolint:usetesting // it outlives the test that makes it
 		must(t, err)
 		shared.server = initServer(t, dir)
 		shared.start()
@@ -73,7 +73,7 @@ func (s *server) newDatabase(t testing.TB) string {
 // newServer starts a server for one test.
 func newServer(t testing.TB) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "farebox-pg") // a socket's path is short
+	dir, err := os.MkdirTemp("", "farebox-pg") //nolint:usetesting // a socket's path is short
 	must(t, err)
 	s := initServer(t, dir)
 	t.Cleanup(func() {
