@@ -30,9 +30,9 @@ const (
 
 // Load is how busy a pool is, as its servers say. The zero value is of a pool that was not measured.
 type Load struct {
-	At       time.Time `json:"at"`       // of the measurement
-	Servers  int       `json:"servers"`  // that the policy names
-	Measured int       `json:"measured"` // of those, the ones that answered
+	At       time.Time `json:"at,omitzero"` // of the measurement
+	Servers  int       `json:"servers"`     // that the policy names
+	Measured int       `json:"measured"`    // of those, the ones that answered
 
 	// Known says that all servers were measured for long enough; Why says what is missing, "" if nothing is.
 	Known           bool    `json:"known"`

@@ -37,10 +37,9 @@ const (
 )
 
 // samplesOf holds the names that inference servers give to what farebox reads.
-// Sources, as read in November 2026: vLLM, vllm/v1/metrics/loggers.py (gpu_cache_usage_perc is the name before
-// version 0.11); SGLang, python/sglang/srt/metrics/collector.py; text-generation-inference,
-// router/src/server.rs, whose token counts are the sums of histograms; process_start_time_seconds is a convention of
-// Prometheus clients.
+// Sources: vLLM, vllm/v1/metrics/loggers.py (gpu_cache_usage_perc is an older name); SGLang,
+// python/sglang/srt/metrics/collector.py; text-generation-inference, router/src/server.rs, whose token counts are the
+// sums of histograms. process_start_time_seconds is a convention of Prometheus clients.
 var samplesOf = map[string]meaning{
 	"vllm:prompt_tokens_total":         tokensTotal,
 	"vllm:generation_tokens_total":     tokensTotal,

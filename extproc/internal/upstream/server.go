@@ -47,11 +47,11 @@ func (s *server) add(x sample, err error) {
 
 // isOfAnother reports whether a sample is not of the process that the one before it is of: it says so, or a count went
 // back.
-func (x *sample) isOfAnother(before *sample) bool {
-	if x.started != before.started {
+func (s *sample) isOfAnother(before *sample) bool {
+	if s.started != before.started {
 		return true
 	}
-	for name, n := range x.tokens {
+	for name, n := range s.tokens {
 		if n < before.tokens[name] {
 			return true
 		}
