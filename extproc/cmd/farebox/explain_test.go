@@ -12,7 +12,7 @@ import (
 
 // What the server does not take for a payer's name, explain must not take either.
 func TestExplainReadsPayersAsTheServerDoes(t *testing.T) {
-	set, err := compile("p.yaml", []byte("version: 1\ndimensions:\n  team: [jwt:team, header:x-team]\n"), t.Output())
+	set, err := compile("p.yaml", sources{text: []byte("version: 1\ndimensions:\n  team: [jwt:team, header:x-team]\n")}, t.Output())
 	check(t, err)
 	for _, tt := range []struct {
 		name  string

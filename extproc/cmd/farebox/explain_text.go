@@ -143,6 +143,8 @@ func poolVerdict(s *upstream.PoolStatus) string {
 	switch {
 	case s.Full:
 		return fmt.Sprintf("full, with %d tokens of the %d that its GPUs can make", s.Taken24h, s.Capacity)
+	case s.Load.Full:
+		return "measured as full, " + loadText(&s.Load)
 	case s.Use == policies.AboveVolume && s.Cheaper:
 		return "above the volume"
 	case s.Use == policies.AboveVolume:

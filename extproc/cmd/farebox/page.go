@@ -46,7 +46,7 @@ func (g *page) close() {
 // shown is the policy as the page shows it.
 func (p *parts) shown() admin.Policy {
 	s := p.policy.Load()
-	policy := admin.Policy{File: p.policyFile, Mode: s.set.Policy().Mode, Text: string(s.text), Loaded: s.loaded}
+	policy := admin.Policy{File: p.policyFile, Mode: s.set.Policy().Mode, Text: string(s.from.text), Loaded: s.loaded}
 	if s.failed != nil {
 		policy.Refused = s.failed.Error()
 	}

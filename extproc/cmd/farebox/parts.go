@@ -38,7 +38,7 @@ type parts struct {
 
 // open reads the policy and opens everything that it needs.
 func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prometheus.Registry, logger *slog.Logger, e env) (*parts, error) {
-	set, text, err := readPolicy(s.policy, e.stderr)
+	set, from, err := readPolicy(s.policy, e.stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 		Ledger: p.ledger, Cache: p.cache, Prefixes: cache.NewPrefixes(), Pools: p.pools,
 		Metrics: m, Logger: logger, Now: e.now,
 	}, &exchange.Snapshot{Set: set, Credentials: credentials})
-	p.policy.Store(&policyState{set: set, credentials: credentials, text: text, loaded: e.now()})
+	p.policy.Store(&policyState{set: set, credentials: credentials, from: from, loaded: e.now()})
 	p.observe()
 	p.ready.Store(true)
 	return p, nil
@@ -104,7 +104,7 @@ func cacheSize(set *policies.Set) int {
 // observe registers the metrics that are read from the parts.
 func (p *parts) observe() {
 	p.metrics.Reloaded(true, p.now())
-	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewSinks(p.sinks), metrics.NewLedger(func() metrics.LedgerState {
+	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewSinks(p.sinks), metrics.NewPools(p.loads), metrics.NewLedger(func() metrics.LedgerState {
 		s := p.ledger.Stats()
 		return metrics.LedgerState{
 			Open: s.Open, Parked: s.Parked, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost, Expired: s.Expired,
@@ -127,6 +127,19 @@ func (p *parts) sinks() []metrics.SinkState {
 	var states []metrics.SinkState
 	for _, s := range p.ledger.Sinks() {
 		states = append(states, metrics.SinkState{Name: s.Name, Behind: s.Behind, Refused: s.Refused, Failing: s.Err != nil})
+	}
+	return states
+}
+
+// loads is how busy the pools are.
+func (p *parts) loads() []metrics.PoolState {
+	var states []metrics.PoolState
+	for _, s := range p.pools.Status(p.now()) {
+		l := &s.Load
+		states = append(states, metrics.PoolState{
+			Pool: s.Name, Servers: l.Servers, Measured: l.Measured, Known: l.Known, TokensPerSecond: l.TokensPerSecond,
+			Utilisation: l.Utilisation, Running: l.Running, Waiting: l.Waiting, Cache: l.Cache, Full: l.Full,
+		})
 	}
 	return states
 }

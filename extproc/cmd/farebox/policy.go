@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/policies/policyfile"
-	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
@@ -21,16 +17,16 @@ func load(file string, warnings io.Writer) (*policies.Set, error) {
 	return set, err
 }
 
-// compile makes a set of a policy's text.
-func compile(file string, text []byte, warnings io.Writer) (*policies.Set, error) {
-	p, problems := policyfile.Parse(file, text)
+// compile makes a set of a policy's sources.
+func compile(file string, from sources, warnings io.Writer) (*policies.Set, error) {
+	p, problems := policyfile.Parse(file, from.text)
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
 	if err := problems.Format(warnings); err != nil {
 		return nil, err
 	}
-	overlays, err := readOverlays(file, p.Overlays)
+	overlays, err := parsePrices(file, p.Overlays, from.prices)
 	if err != nil {
 		return nil, err
 	}
@@ -41,29 +37,14 @@ func compile(file string, text []byte, warnings io.Writer) (*policies.Set, error
 	return set, nil
 }
 
-// readOverlays reads the price files of a policy. Their paths are relative to its folder.
-func readOverlays(policy string, paths []string) ([][]pricing.Listing, error) {
-	var overlays [][]pricing.Listing
-	for _, path := range paths {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(policy), path)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read prices: %w", err)
-		}
-		listings, err := catalog.LoadOverlay(bytes.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("read prices %q: %w", path, err)
-		}
-		overlays = append(overlays, listings)
-	}
-	return overlays, nil
-}
-
 // compiled is the policy in the filter's form, with the prices that it needs.
 func compiled(file string, set *policies.Set) ([]byte, error) {
-	overlays, err := readOverlays(file, set.Policy().Overlays)
+	paths := set.Policy().Overlays
+	texts, err := readPrices(file, paths)
+	if err != nil {
+		return nil, err
+	}
+	overlays, err := parsePrices(file, paths, texts)
 	if err != nil {
 		return nil, err
 	}

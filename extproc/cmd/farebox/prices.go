@@ -26,6 +26,7 @@ func pricesCommands() []pricesCommand {
 		{"show", "show [flags] MODEL: all that is known of a model's price", runPricesShow},
 		{"diff", "diff [flags] FILE: where a price list differs from the catalogue", runPricesDiff},
 		{"import", "import [flags] FILE: a price list as an overlay that a policy can name", runPricesImport},
+		{"pools", "pools [flags]: what own pools cost, and from which volume on they are cheaper", runPricesPools},
 		{"rerate", "rerate [flags]: what past calls would have cost at the prices of now", runRerate},
 	}
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -16,11 +14,11 @@ import (
 	"github.com/farebox-mesh/farebox/policies"
 )
 
-// pollInterval is how soon a changed policy file is noticed. Polling the content also sees what replaces a
+// pollInterval is how soon a changed policy file, or price file of it, is noticed. Polling the content also sees what replaces a
 // mounted ConfigMap, which file events miss.
 const pollInterval = time.Second
 
-// missesBefore is how many polls in a row find no policy file before that is reported: a file is away for a moment
+// missesBefore is how many polls in a row miss a file before that is reported: a file is away for a moment
 // while it is replaced.
 const missesBefore = 3
 
@@ -28,28 +26,31 @@ const missesBefore = 3
 type policyState struct {
 	set         *policies.Set
 	credentials *upstream.Credentials
-	text        []byte
+	from        sources
 	loaded      time.Time
 	failed      error // of the last reload; nil if it succeeded
 }
 
-func readPolicy(file string, warnings io.Writer) (*policies.Set, []byte, error) {
-	text, err := os.ReadFile(file)
+// readPolicy reads and compiles a policy file. Problems that do not stop it go to warnings.
+func readPolicy(file string, warnings io.Writer) (*policies.Set, sources, error) {
+	reader := sourceReader{file: file}
+	from, err := reader.read()
 	if err != nil {
-		return nil, nil, fmt.Errorf("read policy: %w", err)
+		return nil, from, err
 	}
-	set, err := compile(file, text, warnings)
-	return set, text, err
+	set, err := compile(file, from, warnings)
+	return set, from, err
 }
 
-// watch reloads the policy when its file changes or SIGHUP comes, until ctx ends.
+// watch reloads the policy when its file or a price file of it changes, or SIGHUP comes, until ctx ends.
 func (p *parts) watch(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
-	w := watched{seen: p.policy.Load().text}
+	reader := sourceReader{file: p.policyFile}
+	w := watched{seen: &p.policy.Load().from}
 	for {
 		forced := false
 		select {
@@ -59,22 +60,22 @@ func (p *parts) watch(ctx context.Context) {
 			forced = true
 		case <-ticker.C:
 		}
-		text, err := os.ReadFile(p.policyFile)
-		if w.changed(text, err, forced) {
-			p.reload(ctx, text, err)
+		from, err := reader.read()
+		if w.changed(from, err, forced) {
+			p.reload(ctx, from, err)
 		}
 	}
 }
 
-// watched is a file as the last polls found it.
+// watched is a policy's sources as the last polls found them.
 type watched struct {
-	seen   []byte // nil after a miss that was reported
-	misses int    // in a row
+	seen   *sources // nil after a miss that was reported
+	misses int      // in a row
 }
 
-// changed takes what a poll found and reports whether that is news: another text, or that the file cannot be read
+// changed takes what a poll found and reports whether that is news: another text, or that a file cannot be read
 // for good. If somebody asked for the poll, whatever it found is.
-func (w *watched) changed(text []byte, err error, forced bool) bool {
+func (w *watched) changed(from sources, err error, forced bool) bool {
 	if err != nil {
 		w.misses++
 		if w.misses != missesBefore && !forced {
@@ -84,10 +85,10 @@ func (w *watched) changed(text []byte, err error, forced bool) bool {
 		return true
 	}
 	w.misses = 0
-	if !forced && w.seen != nil && bytes.Equal(text, w.seen) {
+	if !forced && w.seen != nil && from.equal(w.seen) {
 		return false
 	}
-	w.seen = text
+	w.seen = &from
 	return true
 }
 
@@ -107,10 +108,10 @@ func (p *parts) refreshCredentials(ctx context.Context) {
 }
 
 // reload puts a new policy in force, or keeps the old one and says why.
-func (p *parts) reload(ctx context.Context, text []byte, err error) {
+func (p *parts) reload(ctx context.Context, from sources, err error) {
 	var set *policies.Set
 	if err == nil {
-		set, err = compile(p.policyFile, text, p.stderr)
+		set, err = compile(p.policyFile, from, p.stderr)
 	}
 	var credentials *upstream.Credentials
 	if err == nil {
@@ -126,7 +127,7 @@ func (p *parts) reload(ctx context.Context, text []byte, err error) {
 		return
 	}
 	p.conductor.Publish(&exchange.Snapshot{Set: set, Credentials: credentials})
-	p.policy.Store(&policyState{set: set, credentials: credentials, text: text, loaded: p.now()})
+	p.policy.Store(&policyState{set: set, credentials: credentials, from: from, loaded: p.now()})
 	if cacheSize(set) != cacheSize(old.set) {
 		p.logger.LogAttrs(ctx, slog.LevelWarn, "the exact cache keeps its size until the next start", slog.String("policy", p.policyFile))
 	}

@@ -26,9 +26,9 @@ func TestWhatAPollFindsIsNewsOnce(t *testing.T) {
 		{"emptied", []poll{{"", nil, false, true}, {"", nil, false, false}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := watched{seen: []byte("a")}
+			w := watched{seen: &sources{text: []byte("a")}}
 			for i, p := range tt.polls {
-				if got := w.changed([]byte(p.text), p.err, p.forced); got != p.news {
+				if got := w.changed(sources{text: []byte(p.text)}, p.err, p.forced); got != p.news {
 					t.Errorf("poll %d: news %t, want %t", i, got, p.news)
 				}
 			}

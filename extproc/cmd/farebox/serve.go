@@ -124,6 +124,7 @@ func (p *parts) run(ctx context.Context, r running) error {
 	background.Go(func() { failed <- r.server.Serve(r.listener) })
 	background.Go(func() { failed <- r.page.serve() })
 	background.Go(func() { p.watch(ctx) })
+	background.Go(func() { p.pools.Measure(ctx, p.now) })
 	go p.refreshCredentials(ctx)
 	var err error
 	select {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -202,6 +204,111 @@ func TestServeReloadsOnSIGHUPAndOnChange(t *testing.T) {
 	})
 }
 
+func TestServeMeasuresPools(t *testing.T) {
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "vllm:prompt_tokens_total{model_name=\"llama\"} 12\nvllm:num_requests_running 5\nvllm:num_requests_waiting 9\n")
+	}))
+	defer engine.Close()
+	s := startService(t, `version: 1
+tiers: {routine: [gpu/llama, openai/gpt-4o]}
+rules: [{name: routine, tier: routine}]
+pools:
+  gpu: {endpoints: ["`+engine.URL+`"], cost: $2 per gpu-hour, throughput: 1000 tokens per second}
+`)
+	soon(t, "the pool is measured", func() bool {
+		text := s.get(t, "/metrics")
+		for _, want := range []string{
+			`farebox_pool_servers{measured="true",pool="gpu"} 1`, `farebox_pool_requests{pool="gpu",state="waiting"} 9`, `farebox_pool_full{pool="gpu"} 1`,
+		} {
+			if !strings.Contains(text, want) {
+				return false
+			}
+		}
+		return true
+	})
+	if text := s.get(t, "/api/summary"); !strings.Contains(text, `"waiting": 9`) && !strings.Contains(text, `"waiting":9`) {
+		t.Errorf("the summary does not have it: %s", text)
+	}
+}
+
+func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
+	dir := shortDir(t)
+	prices := filepath.Join(dir, "prices.json")
+	put := func(path, text string) {
+		t.Helper()
+		check(t, os.WriteFile(path+".new", []byte(text), 0o600))
+		check(t, os.Rename(path+".new", path))
+	}
+	ours := func(input string) string {
+		return `{"provider": "openai", "listings": [{"model": "ours", "input": "` + input + `", "output": "2", "source": "contract", "as_of": "2026-11"}]}`
+	}
+	put(prices, ours("1"))
+	put(filepath.Join(dir, "p.yaml"), "version: 1\nprices: {files: [prices.json]}\n")
+	s := startServiceIn(t, dir)
+	reloads := func() int { return strings.Count(s.stderr.String(), "msg=reloaded") }
+	says := func(what string) func() bool { return func() bool { return strings.Contains(s.get(t, "/"), what) } }
+
+	put(prices, ours("3"))
+	soon(t, "the price is seen", func() bool { return reloads() == 1 })
+
+	put(prices, `{"provider": 1}`)
+	soon(t, "the mistake is shown", says("was refused"))
+	if text := s.get(t, "/metrics"); !strings.Contains(text, "farebox_config_last_reload_successful 0") {
+		t.Error("the metric does not say that the reload went wrong")
+	}
+	if log := s.stderr.String(); !strings.Contains(log, `msg="reload refused"`) || !strings.Contains(log, "read prices") {
+		t.Errorf("the log does not say what is wrong: %s", log)
+	}
+	put(prices, ours("4"))
+	soon(t, "a good file heals", func() bool { return reloads() == 2 && !says("was refused")() })
+
+	check(t, os.Remove(prices))
+	soon(t, "a missing file is shown", says("no such file"))
+	put(prices, ours("4"))
+	soon(t, "the same file heals", func() bool { return reloads() == 3 && !says("was refused")() })
+}
+
+func TestAPriceFileIsReloadedAsAWhole(t *testing.T) {
+	dir := shortDir(t)
+	file, prices := filepath.Join(dir, "p.yaml"), filepath.Join(dir, "prices.json")
+	put := func(input string) {
+		t.Helper()
+		check(t, os.WriteFile(prices, []byte(`{"provider": "openai", "listings": [{"model": "ours", "input": "`+input+`", "output": "2", "source": "contract", "as_of": "2026-11"}]}`), 0o600))
+	}
+	put("1")
+	check(t, os.WriteFile(file, []byte("version: 1\nprices: {files: [prices.json]}\n"), 0o600))
+	registry, stderr := prometheus.NewRegistry(), &screen{}
+	p, err := open(t.Context(), serveFlags{policy: file, state: filepath.Join(dir, "state")}, metrics.New(registry), registry,
+		slog.New(slog.NewTextHandler(stderr, nil)), env{stdout: io.Discard, stderr: stderr, now: time.Now})
+	check(t, err)
+	defer func() { check(t, p.close()) }()
+	reader := sourceReader{file: file}
+	w := watched{seen: &p.policy.Load().from}
+	for _, tt := range []struct {
+		input   string // that is written; "" is none
+		want    string // in force afterwards
+		news    bool
+		refused bool
+	}{
+		{"", "1", false, false}, {"3", "3", true, false}, {"", "3", false, false},
+		{"none", "3", true, true}, {"", "3", false, true}, {"4", "4", true, false},
+	} {
+		if tt.input != "" {
+			put(tt.input)
+		}
+		from, err := reader.read()
+		news := w.changed(from, err, false)
+		if news {
+			p.reload(t.Context(), from, err)
+		}
+		got := p.policy.Load().set.Lookup("openai", "ours", time.Now()).Price.Input.String()
+		refused := p.shown().Refused
+		if got != tt.want || news != tt.news || (refused != "") != tt.refused {
+			t.Errorf("after %q: input %s, news %t, refused %q; want %s, %t, %t", tt.input, got, news, refused, tt.want, tt.news, tt.refused)
+		}
+	}
+}
+
 func TestServeRefusesWhatCannotWork(t *testing.T) {
 	dir := shortDir(t)
 	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")
@@ -266,7 +373,7 @@ func TestAReloadIsWholeOrNotAtAll(t *testing.T) {
 		{"a good file", text("enforce", key), nil, policies.Enforce, "enforce sk-1", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p.reload(t.Context(), tt.text, tt.err)
+			p.reload(t.Context(), sources{text: tt.text}, tt.err)
 			if mode, parts, refused := state(); mode != tt.mode || parts != tt.parts || refused != tt.refused {
 				t.Errorf("%s, %s, refused %t; want %s, %s, %t", mode, parts, refused, tt.mode, tt.parts, tt.refused)
 			}

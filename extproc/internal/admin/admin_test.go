@@ -75,7 +75,9 @@ func (b *book) Balances(time.Time) []ledger.Balance {
 func (b *book) Status(time.Time) []upstream.PoolStatus {
 	return []upstream.PoolStatus{{
 		Name: "gpu", Use: policies.WhenCheaper, APICost24h: 126 * pricing.Dollar, GPUCost24h: 100_800_000_000,
-		Tokens24h: 12_345_678, Cheaper: true,
+		Tokens24h: 12_345_678, Cheaper: true, Load: upstream.Load{Known: true, Utilisation: 0.4217},
+	}, {
+		Name: "spare", Use: policies.Never, GPUCost24h: 24 * pricing.Dollar, Load: upstream.Load{Why: "not measured"},
 	}}
 }
 
@@ -197,8 +199,9 @@ func TestThePageShowsTheMoney(t *testing.T) {
 		"budgets": "Budget Scope Spent and reserved Spent Reserved Limit Refills " +
 			"every team team=search 102.0% $450.00 $60.00 $500.00 2026-11-22 12:00:00 UTC " +
 			"company everybody 10.0% $1,420.00 $0 $14,200.00 2026-11-22 12:00:00 UTC",
-		"pools": "Pool Used Break-even Eligible at the API GPUs Tokens Cheaper " +
-			"gpu when cheaper 125.0% $126.00 $100.80 12,345,678 the pool",
+		"pools": "Pool Used Break-even Eligible at the API GPUs Tokens Busy Cheaper " +
+			"gpu when cheaper 125.0% $126.00 $100.80 12,345,678 42.2% the pool " +
+			"spare never 0.0% $0 $24.00 0 unknown the API",
 		"latest": "Time Who Asked for Served by Tier Tokens in out Cost Saved Outcome Nov 22, 12:00:00 " +
 			"team=search feature=\"><b>intent gpt-6-astra openai <script>alert(1)</script> routing 1,500 2 " +
 			"$0.001235 est. $0.007765 ok",

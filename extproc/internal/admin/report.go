@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -129,6 +130,20 @@ type poolRow struct {
 	Tokens  int64              `json:"tokens_24h"`
 	Even    Share              `json:"share_of_break_even"`
 	Cheaper bool               `json:"cheaper"`
+	Load    upstream.Load      `json:"load"`
+}
+
+// Busy is the measured utilisation for people.
+func (p poolRow) Busy() string {
+	switch {
+	case !p.Load.Known && p.Load.Full:
+		return "full"
+	case !p.Load.Known:
+		return "unknown"
+	case p.Load.Full:
+		return fmt.Sprintf("%.1f%%, full", 100*p.Load.Utilisation)
+	}
+	return fmt.Sprintf("%.1f%%", 100*p.Load.Utilisation)
 }
 
 type callRow struct {
@@ -276,7 +291,7 @@ func (r *report) addPools(now time.Time, pools Pools) {
 	for _, p := range pools.Status(now) {
 		r.Pools = append(r.Pools, poolRow{
 			Pool: p.Name, Use: p.Use, API: Dollars(p.APICost24h), GPU: Dollars(p.GPUCost24h), Tokens: p.Tokens24h,
-			Even: shareOf(int64(p.APICost24h), int64(p.GPUCost24h)), Cheaper: p.Cheaper,
+			Even: shareOf(int64(p.APICost24h), int64(p.GPUCost24h)), Cheaper: p.Cheaper, Load: p.Load,
 		})
 	}
 }

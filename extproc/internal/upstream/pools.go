@@ -40,6 +40,9 @@ type pool struct {
 	history  history       // of the calls that it could have taken
 	taken    history       // of those that it took; without costs
 	cheaper  bool
+	def      policies.Pool // not to be changed
+	load     Load          // as last measured
+	missed   bool          // some of its servers did not answer then
 }
 
 // keepAbove is the share of its GPU cost, in per cent, that a pool must replace to stay switched on.
@@ -74,7 +77,7 @@ func (p *Pools) Took(name policies.RouteName, tokens int64, now time.Time) {
 }
 
 // Cheaper reports whether the pool is to be used at now: it is cheaper than the API, or has the volume that the policy
-// wants, and has room for the call. A pool that the policy does not name is not.
+// wants, and has room for the call, as far as its servers say. A pool that the policy does not name is not.
 func (p *Pools) Cheaper(name policies.RouteName, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,10 +88,10 @@ func (p *Pools) Cheaper(name policies.RouteName, now time.Time) bool {
 	if q.update(now) {
 		p.dirty = true
 	}
-	return q.cheaper && !q.full()
+	return q.cheaper && !q.full() && !q.load.at(now).Full
 }
 
-// full reports whether the pool takes no more.
+// full reports whether the pool took as much as it takes in 24 hours.
 func (q *pool) full() bool { return q.taken.tokens >= percent(q.capacity, busy) }
 
 // update follows the break-even, or the volume, and reports whether it was crossed.
@@ -109,6 +112,13 @@ func (q *pool) update(now time.Time) bool {
 	return q.cheaper != was
 }
 
+// loadAt returns the pool's load as it stands at now.
+func (q *pool) loadAt(now time.Time) Load {
+	l := q.load.at(now)
+	l.Servers = len(q.def.Endpoints)
+	return l
+}
+
 // percent returns that share of a sum, rounded down and without overflow.
 func percent[T ~int64](m T, share int64) T { return m/100*T(share) + m%100*T(share)/100 }
 
@@ -124,6 +134,7 @@ type PoolStatus struct {
 	Capacity   int64         // tokens that its GPUs can make in 24 hours
 	Cheaper    bool          // or has the volume
 	Full       bool          // it takes no more calls until its volume falls
+	Load       Load          // as its servers say; unknown where they were not measured of late
 }
 
 // Status returns how every pool of the policy stands, by name.
@@ -139,6 +150,7 @@ func (p *Pools) Status(now time.Time) []PoolStatus {
 			Name: name, Use: q.use, APICost24h: q.history.cost, GPUCost24h: q.dayCost,
 			Tokens24h: q.history.tokens, Cheaper: q.cheaper,
 			Above: q.above, Taken24h: q.taken.tokens, Capacity: q.capacity, Full: q.full(),
+			Load: q.loadAt(now),
 		})
 	}
 	slices.SortFunc(all, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })
@@ -153,6 +165,7 @@ func (p *Pools) SetPools(pools []policies.Pool) {
 	next := make(map[policies.RouteName]*pool, len(pools))
 	for _, def := range pools {
 		q := cmp.Or(p.pools[def.Name], p.loaded[def.Name], &pool{})
+		q.def = def
 		q.use, q.dayCost, q.above, q.capacity = def.Use, policies.DayCost(def), def.Above, policies.DayCapacity(def)
 		next[def.Name] = q
 	}

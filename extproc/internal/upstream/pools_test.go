@@ -26,6 +26,9 @@ var gpu = policies.Pool{
 	Name: "gpu", GPUHour: 2_083_333_333, GPUs: 2, Throughput: 2500, Use: policies.WhenCheaper,
 }
 
+// unmeasured is the load of a pool whose servers were never asked.
+var unmeasured = Load{Why: "not measured"}
+
 const gpuDay pricing.Money = 2_083_333_333 * 2 * 24
 
 func newPools(t testing.TB, dir string, pools ...policies.Pool) *Pools {
@@ -96,8 +99,8 @@ func TestStatus(t *testing.T) {
 	p.Observe("gpu", -5, -5, noon)
 	p.Observe("nowhere", gpuDay, 1, noon)
 	want := []PoolStatus{
-		{Name: "batch", Use: policies.Never, GPUCost24h: 24 * pricing.Dollar, Capacity: 86_400},
-		{Name: "gpu", Use: policies.WhenCheaper, APICost24h: 2 * gpuDay, GPUCost24h: gpuDay, Tokens24h: 700, Capacity: 216_000_000, Cheaper: true},
+		{Name: "batch", Use: policies.Never, GPUCost24h: 24 * pricing.Dollar, Capacity: 86_400, Load: unmeasured},
+		{Name: "gpu", Use: policies.WhenCheaper, APICost24h: 2 * gpuDay, GPUCost24h: gpuDay, Tokens24h: 700, Capacity: 216_000_000, Cheaper: true, Load: unmeasured},
 	}
 	if diff := cmp.Diff(want, p.Status(noon)); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -113,7 +116,7 @@ func TestSetPoolsKeepsTheHistoryOfANameThatStays(t *testing.T) {
 	dearer := gpu
 	dearer.GPUs = 20
 	p.SetPools([]policies.Pool{dearer})
-	want := []PoolStatus{{Name: "gpu", Use: gpu.Use, APICost24h: 2 * gpuDay, GPUCost24h: 10 * gpuDay, Tokens24h: 1, Capacity: 216_000_000}}
+	want := []PoolStatus{{Name: "gpu", Use: gpu.Use, APICost24h: 2 * gpuDay, GPUCost24h: 10 * gpuDay, Tokens24h: 1, Capacity: 216_000_000, Load: unmeasured}}
 	if diff := cmp.Diff(want, p.Status(noon)); diff != "" {
 		t.Errorf("status at ten times the GPUs (-want +got):\n%s", diff)
 	}

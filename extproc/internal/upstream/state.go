@@ -35,6 +35,7 @@ type savedState struct {
 	Cheaper bool     `json:"cheaper"`
 	Buckets []bucket `json:"buckets"`
 	Taken   []bucket `json:"taken,omitempty"`
+	Load    Load     `json:"load,omitzero"`
 }
 
 // Open returns the pools with the state that an earlier process left in dir, to be named by SetPools. The
@@ -116,7 +117,7 @@ func (p *Pools) Close() error {
 
 // restore leaves out what lies too far ahead, which would hold back every later call.
 func (s savedState) restore(now time.Time) *pool {
-	q := &pool{cheaper: s.Cheaper}
+	q := &pool{cheaper: s.Cheaper, load: s.Load}
 	q.history.restore(s.Buckets, now)
 	q.taken.restore(s.Taken, now)
 	return q
@@ -169,7 +170,7 @@ func (p *Pools) save() error {
 func formatState(pools map[policies.RouteName]*pool) []byte {
 	s := state{Version: stateVersion, Pools: map[policies.RouteName]savedState{}}
 	for name, q := range pools {
-		s.Pools[name] = savedState{Cheaper: q.cheaper, Buckets: q.history.save(), Taken: q.taken.save()}
+		s.Pools[name] = savedState{Cheaper: q.cheaper, Buckets: q.history.save(), Taken: q.taken.save(), Load: q.load}
 	}
 	body, err := json.Marshal(s)
 	if err != nil {
