@@ -6,7 +6,7 @@
 //	version: 1                           # required
 //	mode: observe | enforce              # observe: decide and record, change nothing
 //	metering: active | passive           # active: keep answers readable; passive: edit nothing for metering
-//	providers:                           # without the section: openai, anthropic and google
+//	providers:                           # openai, anthropic and google are known without it
 //	  NAME:                              # a vendor of the catalogue, or any name with a vendor and hosts
 //	    hosts: [HOST, ...]               # the vendor's own if NAME is a vendor
 //	    prefix: /PATH                    # of the path, for calls that the host does not tell

@@ -164,7 +164,7 @@ func (x *Exchange) refused(err error) Reply {
 		return x.end(x.refuse(provider.Unavailable, message, "", "farebox_outage"), "outage")
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
-			limit.Budget, dollars(limit.Left), dollars(limit.Limit), dollars(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
+			limit.Budget, dollars(limit.Left), dollars(limit.Limit), atMost(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
 		return x.end(x.refuseSpending(message, limit.Refills), refusal.String())
 	case refusal == policies.RefuseStep:
 		return x.refusedByStep()

@@ -56,7 +56,7 @@ func (x *Exchange) encoding() string {
 func (x *Exchange) uncovered(reason string) Reply {
 	if x.enforcing() && x.snap.Set.Limits(x.dims, policies.ModelRef{Route: x.route}) && !x.free() {
 		message := "a spend limit covers this endpoint and farebox cannot price it in advance; " +
-			"call an endpoint that it reads, or ask the platform team to exempt this path"
+			"call an endpoint that it reads, or ask the platform team"
 		return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
 	}
 	x.phase = atEnd

@@ -103,7 +103,19 @@ func (x *Exchange) refuseSpending(message string, refills time.Time) Reply {
 	return r
 }
 
-// dollars prints an amount for people: two decimals, or two digits where it is less than a cent.
+// atMost prints an amount for people as dollars does, but rounded up: what a call could cost must not look like what
+// is left where it is more.
+func atMost(m pricing.Money) string {
+	step := pricing.Dollar / 100
+	if m < step {
+		for step > 1 && m < step*10 { // two digits stay
+			step /= 10
+		}
+	}
+	return dollars(pricing.AddCapped(m, step-1))
+}
+
+// dollars prints an amount for people, rounded down: two decimals, or two digits where it is less than a cent.
 func dollars(m pricing.Money) string {
 	s := m.String()
 	cut := len(s) - 7

@@ -18,6 +18,17 @@ func TestDollars(t *testing.T) {
 	}
 }
 
+func TestAtMost(t *testing.T) {
+	for m, want := range map[pricing.Money]string{
+		0: "$0.00", 1: "$0.000000001", 12: "$0.000000012", 123: "$0.00000013", pricing.Dollar: "$1.00", 3_500_000: "$0.0035",
+		3_500_001: "$0.0036", 10_000_001: "$0.02", 1_234_567_890: "$1.24",
+	} {
+		if got := atMost(m); got != want {
+			t.Errorf("atMost(%s) = %q, want %q", m, got, want)
+		}
+	}
+}
+
 func TestJoined(t *testing.T) {
 	in := Incoming{Headers: []Header{{"a", "1"}, {"b", "x"}, {"a", ""}, {"a", "3"}}}
 	for name, want := range map[string]string{"a": "1,,3", "b": "x", "c": ""} {
