@@ -195,8 +195,10 @@ type learned int64
 
 func (learned) Cheaper(RouteName) bool                                        { return false }
 func (learned) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return false }
-func (learned) Left(b *Budget) pricing.Money                                  { return b.Limit }
-func (l learned) ExpectedOutput(RouteName, pricing.ModelName) int64           { return int64(l) }
+func (learned) Left(b *Budget) (left, limit pricing.Money, covered bool) {
+	return b.Limit, b.Limit, true
+}
+func (l learned) ExpectedOutput(RouteName, pricing.ModelName) int64 { return int64(l) }
 
 func TestBudgetsCoverTheCallsOfTheirConditions(t *testing.T) {
 	b := Budget{Only: []Condition{{"team", []string{"research*", "ops"}}, {"provider", []string{"openai"}}}}

@@ -39,6 +39,16 @@ func (b *Budget) covers(value func(DimensionName) (string, bool), every Dimensio
 // Limits reports whether a hard budget covers calls of these payers for a model at a provider; an empty model may
 // be any.
 func (s *Set) Limits(dims []Value, at ModelRef) bool {
+	return s.limits(dims, at, func(*Budget) bool { return true })
+}
+
+// StopsStreams reports whether such a budget ends streams that have used up their reservation.
+func (s *Set) StopsStreams(dims []Value, at ModelRef) bool {
+	return s.limits(dims, at, func(b *Budget) bool { return b.StopOnBudget })
+}
+
+// limits reports whether a hard budget of a kind covers such calls.
+func (s *Set) limits(dims []Value, at ModelRef, kind func(*Budget) bool) bool {
 	every := DimensionName("")
 	if at.Model == "" {
 		every = DimModel
@@ -58,7 +68,7 @@ func (s *Set) Limits(dims []Value, at ModelRef) bool {
 		return "", false
 	}
 	for i := range s.policy.Budgets {
-		if b := &s.policy.Budgets[i]; !b.Soft && b.covers(value, every) {
+		if b := &s.policy.Budgets[i]; !b.Soft && kind(b) && b.covers(value, every) {
 			return true
 		}
 	}

@@ -46,9 +46,9 @@ type State interface {
 	Cheaper(pool RouteName) bool
 	// PrefixSeen reports whether a model saw the prefix within the lifetime of its prompt cache.
 	PrefixSeen(route RouteName, model pricing.ModelName, p provider.Prefix) bool
-	// Left returns what a budget of the policy has left for the call as it was asked: its limit where nothing is spent,
-	// or where the budget does not cover the call.
-	Left(b *Budget) pricing.Money
+	// Left returns what a budget of the policy has left for the call as it was asked, of which limit, top-ups included,
+	// and whether it covers the call at all.
+	Left(b *Budget) (left, limit pricing.Money, covered bool)
 	// ExpectedOutput returns how many tokens such a call was answered with of late, 0 if that is not known.
 	ExpectedOutput(route RouteName, model pricing.ModelName) int64
 }
@@ -62,8 +62,10 @@ func (NoState) Cheaper(RouteName) bool { return false }
 // PrefixSeen reports false.
 func (NoState) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return false }
 
-// Left reports the whole limit.
-func (NoState) Left(b *Budget) pricing.Money { return b.Limit }
+// Left reports that the budget is untouched, and covers nothing that is known.
+func (NoState) Left(b *Budget) (left, limit pricing.Money, covered bool) {
+	return b.Limit, b.Limit, false
+}
 
 // ExpectedOutput reports that nothing is known.
 func (NoState) ExpectedOutput(RouteName, pricing.ModelName) int64 { return 0 }

@@ -19,6 +19,9 @@ type Sent struct {
 // one that served the call. What the policy says now counts, at the prices of the call's own time.
 func (s *Set) Resume(c Sent) Decision {
 	served := Option{Kind: Tiered, Route: c.Route, Vendor: c.Vendor, Model: c.Model}
+	if p := s.places[c.Route].provider; p != nil {
+		served.Terms.Region = p.Region
+	}
 	pool := s.places[c.Route].pool
 	switch {
 	case pool != nil:

@@ -31,18 +31,22 @@ func (s *Set) pressure(st State) pressure {
 		if len(b.Steps) == 0 && b.FitOutput == 0 {
 			continue
 		}
-		left := min(max(st.Left(b), 0), b.Limit)
+		left, limit, covered := st.Left(b)
+		if !covered {
+			continue
+		}
+		left = min(max(left, 0), limit)
 		fits := b.FitOutput > 0 && !b.hasStep(StepFit)
 		for j := range b.Steps {
 			step := &b.Steps[j]
-			if !reached(b.Limit, left, step.Percent) {
+			if !reached(limit, left, step.Percent) {
 				continue
 			}
 			fits = fits || step.Do == StepFit && b.FitOutput > 0
 			p.add(s, b, step)
 		}
 		if fits && !b.Soft {
-			p.fit(b, left)
+			p.fit(b, left, limit)
 		}
 	}
 	return p
@@ -68,7 +72,7 @@ func (p *pressure) add(s *Set, b *Budget, step *Step) {
 }
 
 // fit takes note of a budget that would rather have shorter answers than refuse.
-func (p *pressure) fit(b *Budget, left pricing.Money) {
+func (p *pressure) fit(b *Budget, left, limit pricing.Money) {
 	by := cause{b.Name, Step{Do: StepFit}}
 	room := left
 	for i := range b.Steps {
@@ -76,7 +80,7 @@ func (p *pressure) fit(b *Budget, left pricing.Money) {
 		case StepFit:
 			by.step = *step
 		case StepRefuse:
-			room = max(0, left-share(b.Limit, 100-step.Percent))
+			room = max(0, left-share(limit, 100-step.Percent))
 		}
 	}
 	if !p.fitBy.acts() || room < p.room {

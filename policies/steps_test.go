@@ -15,8 +15,8 @@ type spending struct {
 	cents map[BudgetName]int64
 }
 
-func (s spending) Left(b *Budget) pricing.Money {
-	return b.Limit - b.Limit/100*pricing.Money(s.cents[b.Name])
+func (s spending) Left(b *Budget) (left, limit pricing.Money, covered bool) {
+	return b.Limit - b.Limit/100*pricing.Money(s.cents[b.Name]), b.Limit, true
 }
 
 // stepped is the test policy with heavy above its tiers, and a budget of 100 dollars.
@@ -151,5 +151,7 @@ type fixed pricing.Money
 
 func (fixed) Cheaper(RouteName) bool                                        { return false }
 func (fixed) PrefixSeen(RouteName, pricing.ModelName, provider.Prefix) bool { return false }
-func (f fixed) Left(*Budget) pricing.Money                                  { return pricing.Money(f) }
-func (fixed) ExpectedOutput(RouteName, pricing.ModelName) int64             { return 0 }
+func (f fixed) Left(b *Budget) (left, limit pricing.Money, covered bool) {
+	return pricing.Money(f), b.Limit, true
+}
+func (fixed) ExpectedOutput(RouteName, pricing.ModelName) int64 { return 0 }

@@ -92,7 +92,9 @@ type state struct {
 
 func (s state) Cheaper(pool policies.RouteName) bool { return string(pool) == s.Vector.Cheaper }
 
-func (s state) Left(b *policies.Budget) pricing.Money { return b.Limit - s.Spent[string(b.Name)] }
+func (s state) Left(b *policies.Budget) (left, limit pricing.Money, covered bool) {
+	return b.Limit - s.Spent[string(b.Name)], b.Limit, true
+}
 
 func (s state) PrefixSeen(policies.RouteName, pricing.ModelName, provider.Prefix) bool {
 	return s.Prefix

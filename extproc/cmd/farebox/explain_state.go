@@ -106,11 +106,11 @@ type poolState struct {
 }
 
 // Left implements policies.State.
-func (s *poolState) Left(b *policies.Budget) pricing.Money {
+func (s *poolState) Left(b *policies.Budget) (left, limit pricing.Money, covered bool) {
 	if !b.Covers(s.value) {
-		return b.Limit
+		return b.Limit, b.Limit, false
 	}
-	return s.spent.left(b)
+	return s.spent.left(b), b.Limit, true
 }
 
 // pools reads what a server saved in the --state folder.

@@ -58,6 +58,7 @@ func (x *Exchange) decide(body []byte) Reply {
 	err = x.reserve()
 	for tries := 1; x.served == nil && x.fits(err) && tries < maxFits; tries++ {
 		x.decision = x.snap.Set.Decide(request, x, x.at)
+		x.keep = false // the key is that of the first decision
 		err = x.reserve()
 	}
 	if x.served == nil {
@@ -124,7 +125,7 @@ func (x *Exchange) PrefixSeen(route policies.RouteName, model pricing.ModelName,
 }
 
 // Left implements policies.State.
-func (x *Exchange) Left(b *policies.Budget) pricing.Money {
+func (x *Exchange) Left(b *policies.Budget) (left, limit pricing.Money, covered bool) {
 	return x.c.ledger.Left(b, &ledger.Call{Dims: x.payers, Model: modelLabel(x.call.Model), Route: x.route}, x.at)
 }
 

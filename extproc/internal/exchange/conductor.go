@@ -24,7 +24,7 @@ type Ledger interface {
 	Park(id ledger.ID, key string, until time.Time) error
 	Claim(key string) (ledger.ID, bool)
 	Reservation(ledger.ID) (ledger.Reservation, bool)
-	Left(*policies.Budget, *ledger.Call, time.Time) pricing.Money
+	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
 	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64
 	Settle(ledger.Entry) error
 	Release(id ledger.ID, reason string, now time.Time) error

@@ -29,15 +29,10 @@ func (x *Exchange) newEditor() *editor {
 	return &e
 }
 
-// stopsOnBudget reports whether a hard budget ends streams that have used up their reservation.
+// stopsOnBudget reports whether a hard budget that covers the call ends its stream once that has used up what is
+// reserved. Where nobody knows the most that it may cost, nothing is.
 func (x *Exchange) stopsOnBudget() bool {
-	budgets := x.snap.Set.Policy().Budgets
-	for i := range budgets {
-		if budgets[i].StopOnBudget && !budgets[i].Soft {
-			return true
-		}
-	}
-	return false
+	return !x.served.Unbounded && x.snap.Set.StopsStreams(x.dims, policies.ModelRef{Route: x.served.Route, Model: x.served.Model})
 }
 
 // write returns what goes on in the place of a piece.

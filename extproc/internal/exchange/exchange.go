@@ -10,6 +10,12 @@
 // that the provider answered with an error status. Everything else is settled at its reported usage, or else
 // as an estimate with the whole reservation as its bound.
 //
+// An answer that the provider makes in the background leaves its reservation parked under the answer's id. The exchange
+// of a GET that fetches it has no RequestBody; if the answer is final it settles the call that left earlier.
+//
+// Responses pass before they are read, unless they are edited: the usage that farebox asked for is taken out again, and
+// a stream that has used up its reservation is ended where a budget says so.
+//
 // In observe mode the request and the response pass untouched whatever happens here, and what an enforcing
 // policy would have done is recorded with the call. Answers are looked up and kept then too, apart from those
 // that are replayed, so that hits are counted before they are switched on.

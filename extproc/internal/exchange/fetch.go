@@ -32,10 +32,10 @@ func (x *Exchange) park(r *provider.Reading) bool {
 // fetch lets a request for an answer that the provider holds pass, and reads that answer if a call waits for it.
 func (x *Exchange) fetch() Reply {
 	id, ok := x.c.ledger.Claim(x.parkingKey(x.endpoint.Fetch))
-	reply := x.uncovered("path")
-	if !ok || reply.Answer != nil {
-		return reply
+	if !ok {
+		return x.uncovered("path")
 	}
+	reply := x.pass("fetched")
 	x.id, x.fetching = id, true
 	x.phase, x.out = atResponse, true
 	reply.Fetched = true
@@ -59,7 +59,8 @@ func (x *Exchange) resume(r *ledger.Reservation) {
 	x.decision = x.snap.Set.Resume(policies.Sent{Route: r.Route, Vendor: r.Provider, Asked: r.Asked, Model: r.Model, At: r.At})
 	x.decision.Rule, x.decision.Tier = r.Rule, r.Tier
 	x.served = x.decision.First()
-	x.served.Bound = r.Bound
+	x.served.Bound, x.served.Unbounded = r.Bound, r.Bound == 0
+	x.status.Attempts = 0 // of the fetch, which costs nothing
 	x.payers, x.at, x.began = r.Dims, r.At, r.At
 	x.call.Endpoint, x.call.Model = x.endpoint, r.Asked
 	x.expected, x.reserved = r.Estimate, true

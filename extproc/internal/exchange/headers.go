@@ -65,7 +65,12 @@ func (x *Exchange) uncovered(reason string) Reply {
 		// Clients look whether their base URL answers before the first call, and no provider is known to ask.
 		return Reply{Answer: &Answer{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("farebox\n"), Details: "farebox_root"}}
 	}
-	reply := Reply{Reroute: true, Remove: x.forged(), Metadata: x.routed("uncovered")}
+	return x.pass("uncovered")
+}
+
+// pass lets a request take the road that the caller meant.
+func (x *Exchange) pass(decision string) Reply {
+	reply := Reply{Reroute: true, Remove: x.forged(), Metadata: x.routed(decision)}
 	if path := x.snap.Set.ProviderPath(x.in.Host, x.in.Path); x.enforcing() && path != x.in.Path {
 		reply.Set = []Header{{":path", path}}
 	}

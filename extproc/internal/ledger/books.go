@@ -114,16 +114,18 @@ func (m *meter) counted(e *Entry, seq int64) pricing.Money {
 	return counted
 }
 
-// left returns what a budget of the policy has left for a call, its limit where it is unknown or does not cover it.
-func (k *books) left(budget *policies.Budget, c *Call, now time.Time) pricing.Money {
+// left returns what a budget of the policy has left for a call, of which limit, and whether it covers the call; one that
+// is not in force covers none.
+func (k *books) left(budget *policies.Budget, c *Call, now time.Time) (left, limit pricing.Money, covered bool) {
 	p := k.find(budget.Name)
 	if p == nil || !p.meter.covers(c) {
-		return budget.Limit
+		return budget.Limit, budget.Limit, false
 	}
 	p.meter.enter(now)
 	b, _ := p.meter.find(c, now, false)
 	k.look(p.meter, b)
-	return max(0, b.limitOf(&p.budget, now)-b.claimed())
+	limit = b.limitOf(&p.budget, now)
+	return max(0, limit-b.claimed()), limit, true
 }
 
 // find returns the budget of a name, nil if there is none.

@@ -124,7 +124,7 @@ func TestModelAndRouteScopeBudgets(t *testing.T) {
 	}
 	checkState(t, l,
 		"company gpt-6-luna azure: 0 + 6, 4 left", "company gpt-6-luna openai: 0 + 6, 4 left", "company gpt-6-sol openai: 0 + 6, 4 left")
-	left := l.Left(&b, &Call{Route: "azure", Model: "gpt-6-luna"}, noon)
+	left, _, _ := l.Left(&b, &Call{Route: "azure", Model: "gpt-6-luna"}, noon)
 	if left != 4*cent {
 		t.Errorf("got %s left, want 4 cents", left)
 	}
@@ -138,7 +138,7 @@ func TestABudgetForSomeCallsLeavesOthersAlone(t *testing.T) {
 	reserved(t, l, hold(80*cent, team("shop")...))
 	reserved(t, l, hold(80*cent, Dim{Name: "team", Value: "search-eu"})) // nobody vouches for it
 	checkState(t, l, "company: 0 + 8, 2 left")
-	if left := l.Left(&b, &Call{Dims: team("shop")}, noon); left != 10*cent {
+	if left, _, _ := l.Left(&b, &Call{Dims: team("shop")}, noon); left != 10*cent {
 		t.Errorf("got %s left for a call that it does not cover, want its limit", left)
 	}
 }

@@ -83,11 +83,11 @@ func (l *Ledger) Claim(key string) (ID, bool) {
 	return id, ok
 }
 
-// Reservation returns a reservation that is open.
+// Reservation returns a reservation that is open and that nobody is about to settle.
 func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if o := l.open[id]; o != nil {
+	if o := l.open[id]; o != nil && !o.settling {
 		return o.Reservation, true
 	}
 	return Reservation{}, false

@@ -194,7 +194,7 @@ func TestATopUpEndsWithItsTimeOrTheWindow(t *testing.T) {
 	raise(noon.Add(time.Hour))
 	for at, want := range map[time.Time]pricing.Money{noon: 20 * cent, noon.Add(time.Hour): 15 * cent, noon.AddDate(0, 0, 1): 10 * cent} {
 		b := perTeam(10 * cent)
-		if got := l.Left(&b, &Call{Dims: team("search")}, at); got != want {
+		if got, _, _ := l.Left(&b, &Call{Dims: team("search")}, at); got != want {
 			t.Errorf("at %s: got %s left, want %s", at, got, want)
 		}
 	}

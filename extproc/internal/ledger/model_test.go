@@ -267,7 +267,8 @@ func (r *run) reserve() {
 	}
 	for i := range r.m.budgets {
 		b := &r.m.budgets[i]
-		if got, want := r.l.Left(b, &call.Call, r.now), r.m.left(b, &model.Call, sums, r.now); got != want {
+		got, _, _ := r.l.Left(b, &call.Call, r.now)
+		if want := r.m.left(b, &model.Call, sums, r.now); got != want {
 			r.t.Fatalf("left of %q for %+v: got %s, want %s", b.Name, call, got, want)
 		}
 	}

@@ -64,9 +64,9 @@ func (l *Ledger) Admit(c *Call, need pricing.Money, now time.Time) error {
 	return nil
 }
 
-// Left returns what a budget of the policy has left for a call, never negative: its whole limit where it is not in
-// force or does not cover the call. Of the call its Dims, Model and Route count.
-func (l *Ledger) Left(b *policies.Budget, c *Call, now time.Time) pricing.Money {
+// Left returns what a budget of the policy has left for a call, never negative, of which limit, top-ups included, and
+// whether it covers the call; one that is not in force covers none. Of the call its Dims, Model and Route count.
+func (l *Ledger) Left(b *policies.Budget, c *Call, now time.Time) (left, limit pricing.Money, covered bool) {
 	call := *c
 	call.normalize()
 	now = l.at(now)
