@@ -13,6 +13,9 @@ type Charge struct {
 	Listing *pricing.Listing // of the model that answered; nil: the option's own price stands
 	Terms   pricing.Terms    // under which the provider bills the call
 	Stated  *pricing.Money   // what the response says it cost, from a provider whose word is taken; nil: nothing
+
+	// OtherModels says that part of the usage is of models with prices of their own.
+	OtherModels bool
 }
 
 // Bill is what a call cost, what it would have cost as asked, and which lever made the difference.
@@ -22,7 +25,8 @@ type Bill struct {
 	Baseline pricing.Money
 	Savings  pricing.Savings // adds up to Baseline - Cost
 
-	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is.
+	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is, or where other
+	// models had a part in the answer, by the price of the one that gave it.
 	Estimated bool
 }
 
@@ -44,6 +48,7 @@ func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
 	if o.Kind == Pooled {
 		return c
 	}
+	c.OtherModels = r.OtherModels
 	if r.HasTerms {
 		c.Terms.Service = r.Service
 	}
@@ -76,7 +81,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.openModel && c.Listing == nil)}
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || c.OtherModels || d.openModel && c.Listing == nil)}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err

@@ -92,6 +92,14 @@ func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 			Bill{Cost: 4e9, ListCost: 4e9, Baseline: 4e9, Estimated: true},
 		},
 		{
+			"another model had a part in it", chat, `{"model":"gpt-6-sol","messages":[]}`,
+			provider.Reading{OtherModels: true}, Bill{Cost: 2e9, ListCost: 2e9, Baseline: 2e9, Estimated: true},
+		},
+		{
+			"the provider's own charge for several models", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
+			provider.Reading{HasStated: true, Stated: 2_500_000_000, OtherModels: true}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
+		},
+		{
 			"the provider's own charge", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
 			provider.Reading{HasStated: true, Stated: 2_500_000_000}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
 		},

@@ -25,6 +25,9 @@ type Reading struct {
 	Stated    pricing.Money
 	HasStated bool
 
+	// OtherModels says that Usage holds tokens or pictures of other models than Model, at prices of their own.
+	OtherModels bool
+
 	// Partial says that neither the final usage nor the end of the response has come, as in one that still
 	// runs or was cut. Usage holds what was stated until then, if anything (Anthropic: the input).
 	Partial bool

@@ -48,7 +48,7 @@ func (p *requestParser) anthropicField(f field) {
 	case fInferenceGeo:
 		p.region()
 	case fFallbacks:
-		p.mark(Fallbacks)
+		p.mark(OtherModels)
 	default:
 		p.common(f)
 	}

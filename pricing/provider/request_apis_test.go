@@ -134,6 +134,8 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 	}{
 		{"searches that are bounded", messagesPath, `"tools":[` + search + `,"max_uses":3},{"type":"web_fetch_20250910","name":"f","max_uses":2}]`, terms{Rounds: 6, Pieces: "web_searches 3", Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"searches that are not", messagesPath, `"tools":[` + search + `}]`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools"}},
+		{"an adviser", messagesPath, `"tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5","max_uses":2}]`, terms{Open: true, Rounds: 3, Media: "in", Endless: true, Facts: "ServerTools OtherModels"}},
+		{"an adviser of the model's own", messagesPath, `"tools":[{"type":"advisor_20260301","name":"advisor","model":null,"max_uses":2}]`, terms{Open: true, Rounds: 3, Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"fetches, which are free", messagesPath, `"tools":[{"type":"web_fetch_20250910","name":"f"}]`, terms{Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"code, billed by the hour", messagesPath, `"tools":[{"type":"code_execution_20250825","name":"f","max_uses":1}]`, terms{Open: true, Rounds: 2, Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"a response's tools that are bounded", responsesPath, `"max_tool_calls":4,"tools":[{"type":"web_search"},{"type":"file_search"},{"type":"code_interpreter"}]`,

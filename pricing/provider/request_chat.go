@@ -98,7 +98,7 @@ func (p *requestParser) common(f field) {
 	case fServiceTier:
 		p.serviceTier()
 	case fModels:
-		p.mark(Fallbacks)
+		p.mark(OtherModels)
 	case fCacheControl:
 		p.cacheMark()
 	}
