@@ -62,7 +62,6 @@ type statement struct {
 	whole   bool // what is being read repeats what was counted
 	stream  bool
 	text    int64
-	others  bool // other models' work is part of the usage
 	endings endings
 
 	said        tally // of usage objects that are read over each other
@@ -154,7 +153,7 @@ func (m *Meter) Reading() Reading {
 		TextBytes: m.text,
 		Stream:    m.stream,
 	}
-	r.OtherModels = m.others || m.said.advisers.besides(m.model)
+	r.OtherModels = m.serverTools.paints() || m.said.advisers.besides(m.model)
 	m.readHeaders(&r)
 	m.serverTools.into(&r.Usage)
 	if m.cost.set && m.settled() {

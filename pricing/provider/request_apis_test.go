@@ -141,7 +141,7 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 		{"a response's tools that are bounded", responsesPath, `"max_tool_calls":4,"tools":[{"type":"web_search"},{"type":"file_search"},{"type":"code_interpreter"}]`,
 			terms{Rounds: 5, Pieces: "web_searches 4 file_searches 4 code_runs 4", Media: "in", Endless: true, Facts: "ServerTools Stored"}},
 		{"a response's tools that are not", responsesPath, `"tools":[{"type":"file_search"}]`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
-		{"pictures within a response", responsesPath, `"max_tool_calls":1,"tools":[{"type":"image_generation"}]`, terms{Open: true, Rounds: 2, Media: "inout", Endless: true, Facts: "ServerTools Stored"}},
+		{"pictures within a response", responsesPath, `"max_tool_calls":1,"tools":[{"type":"image_generation"}]`, terms{Open: true, Rounds: 2, Media: "inout", Endless: true, Facts: "ServerTools Stored OtherModels"}},
 		{"a template, which may bring tools", responsesPath, `"prompt":{"id":"p"}`, terms{Open: true, Rounds: 1, Media: "in", Endless: true, Facts: "HeldState Stored"}},
 		{"Azure's own data", chatPath, `"data_sources":[{}]`, terms{Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"Gemini's search", geminiPath, `"tools":[{"googleSearch":{}}]`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools"}},
