@@ -58,6 +58,8 @@ func TestBoundsAreAtTheRatesThatACallAsksFor(t *testing.T) {
 		{"the account's class", chat, sol(`,"service_tier":"auto"`), 20_000_000, 4e9, 0, false},
 		{"a class that nobody lists", chat, sol(`,"service_tier":"scale"`), 20_000_000, 4e9, 0, true},
 		{"a region", messages, opus(`,"inference_geo":"us"`), 22_000_000, 5.5e9, 0, false},
+		{"a context that is compacted, by a further answer", messages, opus(`,"context_management":{"edits":[{"type":"compact_20260112"}]}`), 40_000_000, 0, 0, false},
+		{"a context that is cleared", messages, opus(`,"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}`), 20_000_000, 5e9, 0, false},
 		{"searches", messages, opus(`,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3}]`), 20_000_000, 0, 30_000_000, false},
 		{"searches without a limit", messages, opus(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), 20_000_000, 0, 100_000_000, false},
 	} {

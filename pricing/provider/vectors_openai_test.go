@@ -95,7 +95,7 @@ var openAIVectors = []vector{
 			Usage: pricing.Usage{Input: 10, Output: 5, WebSearches: 2, FileSearches: 1, CodeRuns: 2}}},
 	{name: "responses with pictures", path: responsesPath, vendor: OpenAI, // made by another model
 		body: `{"status":"completed","model":"gpt-6-sol","output":[{"type":"image_generation_call","status":"completed","result":"AAAA"},{"type":"image_generation_call","status":"failed"},{"type":"image_generation_call","status":"completed","result":"AAAA"}],
-			"usage":{"input_tokens":10,"output_tokens":5},"tool_usage":{"image_gen":{"input_tokens":70,"input_tokens_details":{"text_tokens":50,"image_tokens":20},"output_tokens":8000},"web_search":{"num_requests":0}}}`,
+			"tool_usage":{"image_gen":{"input_tokens":70,"input_tokens_details":{"text_tokens":50,"image_tokens":20},"output_tokens":8000},"web_search":{"num_requests":0}},"usage":{"input_tokens":10,"output_tokens":5}}`,
 		want: Reading{Model: "gpt-6-sol", HasUsage: true, Complete: true, Finish: FinishStop, OtherModels: true,
 			Usage: pricing.Usage{Input: 60, InputImage: 20, Output: 5, OutputImage: 8000, Images: 2}}},
 	{name: "a response that made no pictures", path: responsesPath, vendor: OpenAI,
