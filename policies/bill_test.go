@@ -128,6 +128,31 @@ func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 	}
 }
 
+func TestAUsageBeyondTheModelIsNotBelieved(t *testing.T) {
+	const one = `{"model":"gpt-6-sol","max_completion_tokens":100,"messages":[]}`
+	for _, tt := range []struct {
+		name, body string
+		stated     pricing.Usage
+		want       pricing.Usage
+		estimated  bool
+	}{
+		{"many contexts", one, pricing.Usage{Input: 3_199_999, Output: 3_199_999}, pricing.Usage{Input: 3_199_999, Output: 3_199_999}, false},
+		{"a prompt of too many", one, pricing.Usage{Input: 3_000_000, CacheRead: 200_000}, pricing.Usage{Input: 7, Output: 2}, true},
+		{"an answer of too many", one, pricing.Usage{Output: 3_200_000}, pricing.Usage{Input: 7, Output: 2}, true},
+		{"several answers", `{"model":"gpt-6-sol","n":2,"messages":[]}`, pricing.Usage{Output: 3_200_000}, pricing.Usage{Output: 3_200_000}, false},
+		{"searches", `{"model":"gpt-6-sol","web_search_options":{},"messages":[]}`, pricing.Usage{Input: 9_000_000}, pricing.Usage{Input: 9_000_000}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := servedSet(t, nil)
+			d := s.Decide(request(t, s, chat, "", tt.body), NoState{}, testNow)
+			got, estimated := d.Usage(d.First(), &provider.Reading{HasUsage: true, Usage: tt.stated, TextBytes: 8}, 7)
+			if got != tt.want || estimated != tt.estimated {
+				t.Errorf("usage %+v, estimated %t, want %+v and %t", got, estimated, tt.want, tt.estimated)
+			}
+		})
+	}
+}
+
 func TestDiscountsAreOnTokens(t *testing.T) {
 	s := servedSet(t, func(p *Policy) {
 		p.Discounts = []Discount{

@@ -7,7 +7,7 @@ type Reading struct {
 	ID       string            // of an answer that is Pending
 	Model    pricing.ModelName // the model that answered, "" if not stated
 	Usage    pricing.Usage     // normalised to disjoint kinds; see HasUsage and Partial
-	HasUsage bool              // the provider stated the final usage: what it charges for
+	HasUsage bool              // the provider stated the final usage, and one that can be: what it charges for
 	Complete bool              // the response ended as its API ends
 	Failed   bool              // the body is an error or the stream ended in one
 	Stream   bool              // the response is a stream of events, JSON lines or frames, or Gemini's array of chunks
