@@ -13,6 +13,9 @@ type Charge struct {
 	Listing *pricing.Listing // of the model that answered; nil: the option's own price stands
 	Terms   pricing.Terms    // under which the provider bills the call
 	Stated  *pricing.Money   // what the response says it cost, from a provider whose word is taken; nil: nothing
+
+	// OtherModels says that part of the usage is of models with prices of their own.
+	OtherModels bool
 }
 
 // Bill is what a call cost, what it would have cost as asked, and which lever made the difference.
@@ -22,7 +25,8 @@ type Bill struct {
 	Baseline pricing.Money
 	Savings  pricing.Savings // adds up to Baseline - Cost
 
-	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is.
+	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is, or where other
+	// models had a part in the answer, by the price of the one that gave it.
 	Estimated bool
 }
 
@@ -44,6 +48,7 @@ func (s *Set) Charged(o *Option, r *provider.Reading, at time.Time) Charge {
 	if o.Kind == Pooled {
 		return c
 	}
+	c.OtherModels = r.OtherModels
 	if r.HasTerms {
 		c.Terms.Service = r.Service
 	}
@@ -76,7 +81,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || d.openModel && c.Listing == nil)}
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || c.OtherModels || d.openModel && c.Listing == nil)}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err
@@ -144,10 +149,14 @@ func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
 
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
 // ended, the expected prompt of input tokens, and a token for every few bytes of answer that were seen, but no more
-// than the option that served it lets the answer have.
+// than the option that served it lets the answer have. A usage that is absurd for the model counts as not stated.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
 	u = r.Usage
-	if !r.HasUsage {
+	stated := r.HasUsage
+	if stated && d.absurd(o, &u) {
+		u, stated = pricing.Usage{}, false
+	}
+	if !stated {
 		if u.TotalInput() == 0 {
 			u.Input = input
 		}
@@ -161,5 +170,23 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		u.CacheWriteLong += u.CacheWriteShort
 		u.CacheWriteShort = 0
 	}
-	return u, !r.HasUsage
+	return u, !stated
+}
+
+// mostContexts is how many contexts of its model a call is believed to have used, far beyond what it can. What reads
+// many prompts in one call is not bounded: the provider's tools, and embeddings and rankings of lists.
+func mostContexts(call *provider.Request) int64 {
+	const far = 16
+	if call.NoOutput || call.OpenPieces || call.Facts.Has(provider.ServerTools) || call.Choices > far {
+		return 0
+	}
+	return far * call.Choices
+}
+
+// absurd reports whether a usage is beyond anything that the option's model can read and write.
+func (d *Decision) absurd(o *Option, u *pricing.Usage) bool {
+	if o.Listing == nil || o.Listing.Limits.Context <= 0 || d.contexts == 0 {
+		return false
+	}
+	return max(u.TotalInput(), u.TotalOutput())/d.contexts >= o.Listing.Limits.Context
 }

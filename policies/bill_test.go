@@ -58,6 +58,8 @@ func TestBoundsAreAtTheRatesThatACallAsksFor(t *testing.T) {
 		{"the account's class", chat, sol(`,"service_tier":"auto"`), 20_000_000, 4e9, 0, false},
 		{"a class that nobody lists", chat, sol(`,"service_tier":"scale"`), 20_000_000, 4e9, 0, true},
 		{"a region", messages, opus(`,"inference_geo":"us"`), 22_000_000, 5.5e9, 0, false},
+		{"a context that is compacted, by a further answer", messages, opus(`,"context_management":{"edits":[{"type":"compact_20260112"}]}`), 40_000_000, 0, 0, false},
+		{"a context that is cleared", messages, opus(`,"context_management":{"edits":[{"type":"clear_thinking_20251015"}]}`), 20_000_000, 5e9, 0, false},
 		{"searches", messages, opus(`,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":3}]`), 20_000_000, 0, 30_000_000, false},
 		{"searches without a limit", messages, opus(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), 20_000_000, 0, 100_000_000, false},
 	} {
@@ -92,6 +94,14 @@ func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 			Bill{Cost: 4e9, ListCost: 4e9, Baseline: 4e9, Estimated: true},
 		},
 		{
+			"another model had a part in it", chat, `{"model":"gpt-6-sol","messages":[]}`,
+			provider.Reading{OtherModels: true}, Bill{Cost: 2e9, ListCost: 2e9, Baseline: 2e9, Estimated: true},
+		},
+		{
+			"the provider's own charge for several models", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
+			provider.Reading{HasStated: true, Stated: 2_500_000_000, OtherModels: true}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
+		},
+		{
 			"the provider's own charge", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
 			provider.Reading{HasStated: true, Stated: 2_500_000_000}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
 		},
@@ -113,6 +123,31 @@ func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 			}
 			if got.Savings.Total() != got.Baseline-got.Cost {
 				t.Errorf("savings of %s USD, want the baseline less the cost: %s", got.Savings.Total(), got.Baseline-got.Cost)
+			}
+		})
+	}
+}
+
+func TestAUsageBeyondTheModelIsNotBelieved(t *testing.T) {
+	const one = `{"model":"gpt-6-sol","max_completion_tokens":100,"messages":[]}`
+	for _, tt := range []struct {
+		name, body string
+		stated     pricing.Usage
+		want       pricing.Usage
+		estimated  bool
+	}{
+		{"many contexts", one, pricing.Usage{Input: 3_199_999, Output: 3_199_999}, pricing.Usage{Input: 3_199_999, Output: 3_199_999}, false},
+		{"a prompt of too many", one, pricing.Usage{Input: 3_000_000, CacheRead: 200_000}, pricing.Usage{Input: 7, Output: 2}, true},
+		{"an answer of too many", one, pricing.Usage{Output: 3_200_000}, pricing.Usage{Input: 7, Output: 2}, true},
+		{"several answers", `{"model":"gpt-6-sol","n":2,"messages":[]}`, pricing.Usage{Output: 3_200_000}, pricing.Usage{Output: 3_200_000}, false},
+		{"searches", `{"model":"gpt-6-sol","web_search_options":{},"messages":[]}`, pricing.Usage{Input: 9_000_000}, pricing.Usage{Input: 9_000_000}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := servedSet(t, nil)
+			d := s.Decide(request(t, s, chat, "", tt.body), NoState{}, testNow)
+			got, estimated := d.Usage(d.First(), &provider.Reading{HasUsage: true, Usage: tt.stated, TextBytes: 8}, 7)
+			if got != tt.want || estimated != tt.estimated {
+				t.Errorf("usage %+v, estimated %t, want %+v and %t", got, estimated, tt.want, tt.estimated)
 			}
 		})
 	}

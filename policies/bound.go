@@ -65,13 +65,18 @@ func (s *Set) outputCap(call *provider.Request, o *Option) int64 {
 	if o.Edit.MaxOutput > 0 {
 		most = call.CapWritten(o.Edit)
 	}
-	if most == 0 && o.Listing != nil {
-		most = o.Listing.Limits.MaxOutput
-	}
 	if most == 0 {
-		most = s.context(o)
+		most = s.longest(o)
 	}
 	return most
+}
+
+// longest is the most tokens that the option's model writes at once, 0 if unknown.
+func (s *Set) longest(o *Option) int64 {
+	if o.Listing != nil && o.Listing.Limits.MaxOutput > 0 {
+		return o.Listing.Limits.MaxOutput
+	}
+	return s.context(o)
 }
 
 // most returns how much the option can generate and cost with so many tokens to an answer. Input that the body does
@@ -83,6 +88,10 @@ func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, 
 		input = s.context(o)
 	}
 	all, ok := generated(call, output)
+	if call.Facts.Has(provider.Compaction) {
+		summary := s.longest(o)
+		all, ok = pricing.AddCapped(all, summary), ok && summary > 0
+	}
 	pieces, counted := pieces(call)
 	if input == 0 || (output == 0 && !call.NoOutput) || !ok {
 		return 0, 0, true

@@ -231,6 +231,9 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 		{"a place that nobody lists another price for", messages, messageWith(`,"inference_geo":"us"`), false},
 		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), false},
 		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), false},
+		{"an adviser", messages, messageWith(`,"tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5","max_uses":2}]`), true},
+		{"pictures of another model", "/v1/responses", chatWith(`,"max_tool_calls":1,"tools":[{"type":"image_generation"}]`), true},
+		{"a preset", chat, chatWith(`,"preset":"p"`), true},
 		{"models to choose from", chat, chatWith(`,"models":["gpt-6-astra"]`), true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func (s *Set) dearestPrice(call *provider.Request, o *Option) (pricing.Price, bo
 		return dear.PriceFor(pricing.Terms{Region: o.Terms.Region})
 	}
 	price, known := o.price(o.Terms)
-	return price, known && !call.Facts.Has(provider.Fallbacks)
+	return price, known && !call.Facts.Has(provider.OtherModels)
 }
 
 // terms are those that a call asks for at a provider.

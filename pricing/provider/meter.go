@@ -153,8 +153,12 @@ func (m *Meter) Reading() Reading {
 		TextBytes: m.text,
 		Stream:    m.stream,
 	}
+	r.OtherModels = m.serverTools.paints() || m.said.advisers.besides(m.model)
 	m.readHeaders(&r)
 	m.serverTools.into(&r.Usage)
+	if !plausible(&r.Usage) {
+		r.Usage, r.HasUsage = pricing.Usage{}, false
+	}
 	if m.cost.set && m.settled() {
 		r.Stated, r.HasStated = m.cost.amount, true
 	}
@@ -179,6 +183,20 @@ func (m *Meter) readHeaders(r *Reading) {
 // settled reports whether the usage that was stated last is the one that the provider charges for.
 func (m *Meter) settled() bool {
 	return !m.stream || m.final || m.complete() // a plain body states its usage once
+}
+
+// maxPlausible is the most of a kind that a usage may state: more is a fault of the host, and no call's. It is several
+// times what the longest contexts hold and what batches of embeddings come to.
+const maxPlausible = 100_000_000
+
+// plausible reports whether a call may have used that much.
+func plausible(u *pricing.Usage) bool {
+	for _, n := range u.All() {
+		if n > maxPlausible {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Meter) complete() bool {

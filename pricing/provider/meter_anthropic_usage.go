@@ -56,10 +56,11 @@ func (t *tally) geography(s *jsonscan.Scanner) {
 func (t *tally) iterations(s *jsonscan.Scanner) {
 	longest := int64(0)
 	var extra pricing.Usage
+	var advisers advisers
 	list := s.Next()
 	for o, ok := s.Element(list); ok; o, ok = s.Element(list) {
 		look := *s
-		kind := typeOf(&look, o)
+		kind, model := iteration(&look, o)
 		var one tally
 		one.read(s, o, anthropicCounts)
 		u := one.anthropicUsage()
@@ -67,28 +68,53 @@ func (t *tally) iterations(s *jsonscan.Scanner) {
 		if kind == "compaction" || kind == "advisor_message" {
 			extra = added(extra, u)
 		}
+		if kind == "advisor_message" || model != "" {
+			advisers.add(model)
+		}
 	}
 	if list.Kind == jsonscan.Array {
 		t.n[ofLongestPrompt] = count{longest, longest > 0}
-		t.extra = extra
+		t.extra, t.advisers = extra, advisers
 	}
 }
 
-// typeOf returns the type of the object that began with o: of those that are known here, "" otherwise.
-func typeOf(s *jsonscan.Scanner, o jsonscan.Token) string {
-	kind := ""
+// iteration returns the type of the object that began with o, of those that are known here, and the model that it
+// names; "" otherwise.
+func iteration(s *jsonscan.Scanner, o jsonscan.Token) (kind string, model pricing.ModelName) {
 	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-		if string(s.Text(key)) != "type" {
-			continue
-		}
-		switch v := s.Next(); string(s.Text(v)) {
-		case "compaction":
-			kind = "compaction"
-		case "advisor_message":
-			kind = "advisor_message"
+		switch string(s.Text(key)) {
+		case "type":
+			switch v := s.Next(); string(s.Text(v)) {
+			case "compaction":
+				kind = "compaction"
+			case "advisor_message":
+				kind = "advisor_message"
+			}
+		case "model":
+			if v := s.Next(); v.Kind == jsonscan.String {
+				model = pricing.ModelName(s.String(v))
+			}
 		}
 	}
-	return kind
+	return kind, model
+}
+
+// advisers are the models that iterations name. The zero value is none.
+type advisers struct {
+	some, several bool
+	model         pricing.ModelName // of the first, "" if it is not named
+}
+
+func (a *advisers) add(model pricing.ModelName) {
+	a.several = a.several || a.some && model != a.model
+	if !a.some {
+		a.some, a.model = true, model
+	}
+}
+
+// besides reports whether there is another model than the message's.
+func (a *advisers) besides(model pricing.ModelName) bool {
+	return a.some && (a.several || a.model != model)
 }
 
 // added is the sum of the tokens of two usages.

@@ -29,7 +29,7 @@ func (m *Meter) geminiObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		}
 	}
 	m.final = counted && m.endings.all()
-	m.serverTools.atLeast(serverTools{webSearches: geminiSearches(m.model, m.queries, m.grounded)})
+	m.serverTools.atLeast(&serverTools{webSearches: geminiSearches(m.model, m.queries, m.grounded)})
 }
 
 // geminiFeedback reads promptFeedback, which says why there are no candidates.

@@ -77,6 +77,10 @@ func (m *Meter) responsesObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		case "usage":
 			usage := readTally(s, openAITable)
 			m.setOpenAI(&usage)
+		case "tool_usage":
+			if t := readTally(s, toolUsage); t.states(ofPrompt, ofAnswer) {
+				run.painted = paintedTokens(&t)
+			}
 		case "status":
 			status = s.Text(s.Next())
 		case "background":
@@ -90,7 +94,7 @@ func (m *Meter) responsesObject(s *jsonscan.Scanner, o jsonscan.Token) {
 			}
 		}
 	}
-	m.serverTools.atLeast(run)
+	m.serverTools.atLeast(&run)
 	m.pending, m.id = false, ""
 	switch string(status) {
 	case "completed":
@@ -113,16 +117,21 @@ func (m *Meter) responsesObject(s *jsonscan.Scanner, o jsonscan.Token) {
 // serverTools counts what a Responses call had the provider's own tools do. Its usage does not say.
 // Source: https://platform.openai.com/docs/pricing, "Built-in tools".
 type serverTools struct {
-	webSearches, fileSearches, codeRuns int64
-	container                           uint64 // hash of the code interpreter's that ran last
+	webSearches, fileSearches, codeRuns, pictures int64
+	painted                                       pricing.Usage // tokens of the model that made the pictures
+	container                                     uint64        // hash of the code interpreter's that ran last
 }
 
 // atLeast takes the higher of two counts of the same calls: an event tells of each, and the end of a stream of all,
 // but not at every host.
-func (t *serverTools) atLeast(other serverTools) {
+func (t *serverTools) atLeast(other *serverTools) {
 	t.webSearches = max(t.webSearches, other.webSearches)
 	t.fileSearches = max(t.fileSearches, other.fileSearches)
 	t.codeRuns = max(t.codeRuns, other.codeRuns)
+	t.pictures = max(t.pictures, other.pictures)
+	if other.painted != (pricing.Usage{}) {
+		t.painted = other.painted
+	}
 }
 
 // add counts an output item. Pages that a search opens are free, and so is what failed; the interpreter is charged
@@ -143,6 +152,8 @@ func (t *serverTools) add(kind, status, action []byte, container uint64) {
 			t.codeRuns++
 		}
 		t.container = container
+	case "image_generation_call":
+		t.pictures++
 	}
 }
 
@@ -151,6 +162,28 @@ func (t *serverTools) into(u *pricing.Usage) {
 	u.WebSearches = max(u.WebSearches, t.webSearches)
 	u.FileSearches = max(u.FileSearches, t.fileSearches)
 	u.CodeRuns = max(u.CodeRuns, t.codeRuns)
+	u.Images = max(u.Images, t.pictures)
+	u.Input = pricing.AddCapped(u.Input, t.painted.Input)
+	u.InputImage = pricing.AddCapped(u.InputImage, t.painted.InputImage)
+	u.CacheRead = pricing.AddCapped(u.CacheRead, t.painted.CacheRead)
+	u.OutputImage = pricing.AddCapped(u.OutputImage, t.painted.OutputImage)
+	u.Output = pricing.AddCapped(u.Output, t.painted.Output)
+}
+
+// paints reports whether another model than the response's made pictures for it.
+func (t *serverTools) paints() bool { return t.pictures > 0 || t.painted != pricing.Usage{} }
+
+// toolUsage is what a response's usage leaves out, as the model that makes pictures counts it.
+var toolUsage = table{"image_gen": {in: mediaTable}}
+
+// paintedTokens takes its counts apart: an answer that is not split is pictures.
+func paintedTokens(t *tally) (u pricing.Usage) {
+	if !t.states(ofOutputImage, ofOutputText) {
+		t.n[ofOutputImage] = t.n[ofAnswer]
+	}
+	t.prompt(&u, t.of(ofPrompt))
+	t.answer(&u, t.of(ofAnswer), 0)
+	return u
 }
 
 // readReason reads incomplete_details.

@@ -228,10 +228,32 @@ func TestMeterOfUnreadableBodies(t *testing.T) {
 	}
 }
 
-func TestMeterClampsCounts(t *testing.T) {
-	b := `{"usage":{"prompt_tokens":1e30,"completion_tokens":-7,"prompt_tokens_details":{"cached_tokens":2.5}}}`
+func TestMeterBelievesNoUsageBeyondAnyCall(t *testing.T) {
+	const text = `"choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}]`
+	for _, tt := range []struct {
+		name, usage string
+		want        pricing.Usage
+		stated      bool
+	}{
+		{"as much as may be", `{"prompt_tokens":100000000,"completion_tokens":100000000}`, pricing.Usage{Input: 1e8, Output: 1e8}, true},
+		{"a prompt beyond that", `{"prompt_tokens":100000001,"completion_tokens":1}`, pricing.Usage{}, false},
+		{"an answer beyond that", `{"prompt_tokens":1,"completion_tokens":9223372036854775807}`, pricing.Usage{}, false},
+		{"a prompt from the cache beyond that", `{"prompt_tokens":1,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":1e30}}`, pricing.Usage{}, false},
+		{"searches beyond that", `{"prompt_tokens":1,"completion_tokens":1,"num_search_queries":1e9}`, pricing.Usage{}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := measure(OpenAIChat, []byte(`{`+text+`,"usage":`+tt.usage+`}`))
+			if got.Usage != tt.want || got.HasUsage != tt.stated || got.TextBytes != 5 {
+				t.Errorf("usage %+v, stated %t, %d bytes of text; want %+v, %t and 5", got.Usage, got.HasUsage, got.TextBytes, tt.want, tt.stated)
+			}
+		})
+	}
+}
+
+func TestMeterRoundsCounts(t *testing.T) {
+	b := `{"usage":{"prompt_tokens":1e3,"completion_tokens":-7,"prompt_tokens_details":{"cached_tokens":2.5}}}`
 	got := measure(OpenAIChat, []byte(b)).Usage
-	want := pricing.Usage{Input: maxCount - 3, CacheRead: 3}
+	want := pricing.Usage{Input: 997, CacheRead: 3}
 	if got != want {
 		t.Errorf("usage of %s: got %+v, want %+v", b, got, want)
 	}

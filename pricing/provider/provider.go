@@ -122,7 +122,8 @@ const (
 	RareEffort                         // Effort other than low, medium or high, which few models share
 	Verbosity                          // verbosity other than medium
 	ModernRoles                        // developer messages, or a system entry inside Anthropic messages
-	Fallbacks                          // models: further models that a gateway may answer with (OpenRouter)
+	OtherModels                        // models other than the one that is named may be billed: models, preset, route and plugins (OpenRouter), fallbacks, a tool with a model of its own
+	Compaction                         // context_management that may have the model summarise the conversation: a further answer, of any length
 	CustomTools                        // client tools other than functions: custom, local_shell, bash_*, computer_*
 )
 

@@ -7,7 +7,7 @@ type Reading struct {
 	ID       string            // of an answer that is Pending
 	Model    pricing.ModelName // the model that answered, "" if not stated
 	Usage    pricing.Usage     // normalised to disjoint kinds; see HasUsage and Partial
-	HasUsage bool              // the provider stated the final usage: what it charges for
+	HasUsage bool              // the provider stated the final usage, and one that can be: what it charges for
 	Complete bool              // the response ended as its API ends
 	Failed   bool              // the body is an error or the stream ended in one
 	Stream   bool              // the response is a stream of events, JSON lines or frames, or Gemini's array of chunks
@@ -24,6 +24,9 @@ type Reading struct {
 	// whether the host is a provider that states its charge is the caller's decision.
 	Stated    pricing.Money
 	HasStated bool
+
+	// OtherModels says that Usage holds tokens or pictures of other models than Model, at prices of their own.
+	OtherModels bool
 
 	// Partial says that neither the final usage nor the end of the response has come, as in one that still
 	// runs or was cut. Usage holds what was stated until then, if anything (Anthropic: the input).

@@ -151,11 +151,11 @@ const (
 
 // InputBound returns a number of tokens that the prompt does not exceed, whichever model reads it, as no token is
 // shorter than a byte and an inline image costs at most what its API's dearest model takes for one; -1 if the body does
-// not bound it, as the provider adds to it (HeldState, RemoteContent, ServerTools) or unpacks it (documents, audio,
+// not bound it, as the provider adds to it (HeldState, RemoteContent, ServerTools, Compaction) or unpacks it (documents, audio,
 // video, which are billed by pages and seconds that hostile or silent data holds in almost no bytes). Then the context
 // window does, Rounds times over.
 func (r *Request) InputBound() int64 {
-	if r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools) {
+	if r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools|Compaction) {
 		return -1
 	}
 	bound := int64(len(r.body)) + r.imageFloor + r.extraInput + tokensPerCall + tokensPerMessage*int64(r.Messages)

@@ -1,11 +1,17 @@
 package provider
 
-import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
 
 var (
 	anthropicFields = setOf(fModel, fMessages, fSystem, fTools, fMaxTokens, fStream, fTemperature, fTopP, fTopK,
 		fStopSequences, fThinking, fOutputConfig, fOutputFormat, fToolChoice, fCacheControl, fContainer, fMCPServers,
-		fServiceTier, fSpeed, fInferenceGeo, fFallbacks)
+		fServiceTier, fSpeed, fInferenceGeo, fFallbacks, fModels, fPreset, fRoute,
+		fPlugins, fContextManagement)
+	contextFields      = setOf(fEdits)
 	thinkingFields     = setOf(fType, fBudgetTokens)
 	outputConfigFields = setOf(fEffort, fFormat)
 	systemFields       = setOf(fType, fText, fCacheControl)
@@ -47,10 +53,39 @@ func (p *requestParser) anthropicField(f field) {
 		p.speed()
 	case fInferenceGeo:
 		p.region()
+	case fContextManagement:
+		p.contextManagement()
 	case fFallbacks:
-		p.mark(Fallbacks)
+		p.mark(OtherModels)
 	default:
 		p.common(f)
+	}
+}
+
+// contextManagement reads what the provider may do to a conversation that grows too long: Anthropic's edits, OpenAI's
+// list. To clear parts of it bills nothing; to compact it has the model read and write once more.
+func (p *requestParser) contextManagement() {
+	v := p.s.Next()
+	if v.Kind != jsonscan.Object {
+		p.compactions(v)
+		return
+	}
+	o := object{start: v, acts: &contextFields}
+	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+		p.compactions(p.s.Next())
+	}
+}
+
+func (p *requestParser) compactions(list jsonscan.Token) {
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		clears := false
+		o := object{start: v, acts: &typeFields}
+		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+			clears = strings.HasPrefix(string(p.text(p.s.Next())), "clear_")
+		}
+		if !clears {
+			p.r.Facts |= Compaction
+		}
 	}
 }
 

@@ -193,25 +193,44 @@ func (p *requestParser) converseTool(v jsonscan.Token) {
 	}
 }
 
-// additionalFields reads what goes to the model unseen. What could ask for more output than the call says makes its
-// cap unknown.
+// additionalFields reads what goes to the model unseen. What could ask for more output than the call says, at any
+// depth, makes its cap unknown.
 func (p *requestParser) additionalFields() {
-	v := p.s.Next()
-	for key, ok := p.s.Member(v); ok; key, ok = p.s.Member(v) {
-		switch name := strings.ToLower(p.s.String(key)); {
-		case strings.Contains(name, "max"):
-			p.capElsewhere = true
-		case name == "n", strings.HasPrefix(name, "num"), strings.HasPrefix(name, "best"):
-			p.r.OpenPieces = true
-		case name == "speed", strings.Contains(name, "tier"), strings.Contains(name, "geo"):
-			p.terms("unknown")
-		case strings.Contains(name, "tool"):
-			p.serverTool("", -1)
-		case strings.Contains(name, "thinking"), strings.Contains(name, "reasoning"):
-			p.r.Facts |= ThinkingBudget
-		case name == "top_k", name == "topk":
-			p.r.Facts |= Sampling
+	p.additional(p.s.Next())
+}
+
+func (p *requestParser) additional(v jsonscan.Token) {
+	switch v.Kind {
+	case jsonscan.Object:
+		for key, ok := p.s.Member(v); ok; key, ok = p.s.Member(v) {
+			p.additionalField(strings.ToLower(p.s.String(key)))
+			p.additional(p.s.Next())
 		}
+	case jsonscan.Array:
+		for e, ok := p.s.Element(v); ok; e, ok = p.s.Element(v) {
+			p.additional(e)
+		}
+	}
+}
+
+func (p *requestParser) additionalField(name string) {
+	switch {
+	case strings.Contains(name, "max"):
+		p.capElsewhere = true
+	case name == "n", strings.HasPrefix(name, "num"), strings.HasPrefix(name, "best"):
+		p.r.OpenPieces = true
+	case name == "speed", strings.Contains(name, "tier"), strings.Contains(name, "geo"):
+		p.terms("unknown")
+	case strings.Contains(name, "context_management"), strings.Contains(name, "compact"):
+		p.r.Facts |= Compaction
+	case strings.Contains(name, "model"), strings.Contains(name, "fallback"):
+		p.r.Facts |= OtherModels
+	case strings.Contains(name, "tool"):
+		p.serverTool("", -1)
+	case strings.Contains(name, "thinking"), strings.Contains(name, "reasoning"):
+		p.r.Facts |= ThinkingBudget
+	case name == "top_k", name == "topk":
+		p.r.Facts |= Sampling
 	}
 }
 
@@ -229,7 +248,7 @@ func (p *requestParser) performance() {
 var (
 	invokeFields = func() fieldSet {
 		s := anthropicFields
-		for _, f := range [...]field{fAnthropicVersion, fMaxCompletionTokens, fMaxGenLen, fN, fNumGenerations, fBestOf, fTextGenerationConfig, fPrompt, fInputText} {
+		for _, f := range [...]field{fAnthropicVersion, fMaxCompletionTokens, fMaxGenLen, fN, fNumGenerations, fNumResults, fBestOf, fTextGenerationConfig, fPrompt, fInputText} {
 			s.add(f)
 		}
 		return s
@@ -323,7 +342,7 @@ func (p *requestParser) invokeBody(root jsonscan.Token) (caps invokeLimits, clau
 					p.common(f)
 				}
 			}
-		case fN, fNumGenerations, fBestOf:
+		case fN, fNumGenerations, fNumResults, fBestOf:
 			p.choices()
 		case fPrompt, fInputText:
 			p.prompts()

@@ -7,7 +7,7 @@ var (
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
-		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels)
+		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels, fPreset, fRoute)
 	streamOptionFields = setOf(fIncludeUsage)
 )
 
@@ -41,7 +41,12 @@ func (p *requestParser) chat(root jsonscan.Token) {
 		case fPrediction:
 			v := p.s.Skip()
 			p.r.PredictedBytes = int64(v.End - v.Start)
-		case fWebSearchOptions, fPlugins, fSearchParameters:
+		case fPlugins: // OpenRouter's: searches, and routers to other models
+			if p.stated() {
+				p.serverTool("web_search", -1)
+				p.r.Facts |= OtherModels
+			}
+		case fWebSearchOptions, fSearchParameters:
 			if p.stated() {
 				p.serverTool("web_search", -1)
 			}
@@ -97,8 +102,8 @@ func (p *requestParser) common(f field) {
 		p.mark(StopSequences)
 	case fServiceTier:
 		p.serviceTier()
-	case fModels:
-		p.mark(Fallbacks)
+	case fModels, fPreset, fRoute, fPlugins:
+		p.mark(OtherModels)
 	case fCacheControl:
 		p.cacheMark()
 	}

@@ -8,7 +8,8 @@ import (
 
 var (
 	completionFields = setOf(fModel, fPrompt, fStream, fStreamOptions, fMaxTokens, fN, fBestOf, fTemperature, fTopP, fTopK,
-		fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fStop, fResponseFormat, fServiceTier, fModels)
+		fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fStop, fResponseFormat, fServiceTier, fModels,
+		fPreset, fRoute, fPlugins)
 	embeddingFields = setOf(fModel, fInput, fInputs, fPrompt, fTexts, fImages, fContent, fRequests, fServiceTier)
 	requestFields   = setOf(fContent)
 	imageFields     = setOf(fModel, fPrompt, fN, fSize, fQuality, fStream, fPartialImages, fImages)

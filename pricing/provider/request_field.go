@@ -30,6 +30,7 @@ const (
 	fContainer
 	fContent
 	fContents
+	fContextManagement
 	fConversation
 	fConversationID
 	fData
@@ -37,6 +38,7 @@ const (
 	fDeferLoading
 	fDocument
 	fDocuments
+	fEdits
 	fEffort
 	fEncryptedContent
 	fExtraContent
@@ -89,6 +91,7 @@ const (
 	fN
 	fNumGenerations
 	fNumPredict
+	fNumResults
 	fOptions
 	fOutput
 	fOutputConfig
@@ -101,6 +104,7 @@ const (
 	fPreamble
 	fPrediction
 	fPresencePenalty
+	fPreset
 	fPreviousResponseID
 	fPrompt
 	fPromptCacheKey
@@ -120,6 +124,7 @@ const (
 	fResponseModalities
 	fResponseSchema
 	fRole
+	fRoute
 	fSearchParameters
 	fServiceTier
 	fSize
@@ -184,6 +189,7 @@ var fieldNames = [fields][2]string{
 	fContainer:            {"container"},
 	fContent:              {"content"},
 	fContents:             {"contents"},
+	fContextManagement:    {"context_management"},
 	fConversation:         {"conversation"},
 	fConversationID:       {"conversation_id"},
 	fData:                 {"data"},
@@ -191,6 +197,7 @@ var fieldNames = [fields][2]string{
 	fDeferLoading:         {"defer_loading"},
 	fDocument:             {"document"},
 	fDocuments:            {"documents"},
+	fEdits:                {"edits"},
 	fEffort:               {"effort"},
 	fEncryptedContent:     {"encrypted_content"},
 	fExtraContent:         {"extra_content"},
@@ -243,6 +250,7 @@ var fieldNames = [fields][2]string{
 	fN:                    {"n"},
 	fNumGenerations:       {"num_generations"},
 	fNumPredict:           {"num_predict"},
+	fNumResults:           {"numResults"},
 	fOptions:              {"options"},
 	fOutput:               {"output"},
 	fOutputConfig:         {"output_config", "outputConfig"},
@@ -255,6 +263,7 @@ var fieldNames = [fields][2]string{
 	fPreamble:             {"preamble"},
 	fPrediction:           {"prediction"},
 	fPresencePenalty:      {"presence_penalty", "presencePenalty"},
+	fPreset:               {"preset"},
 	fPreviousResponseID:   {"previous_response_id"},
 	fPrompt:               {"prompt"},
 	fPromptCacheKey:       {"prompt_cache_key"},
@@ -274,6 +283,7 @@ var fieldNames = [fields][2]string{
 	fResponseModalities:   {"response_modalities", "responseModalities"},
 	fResponseSchema:       {"response_schema", "responseSchema"},
 	fRole:                 {"role"},
+	fRoute:                {"route"},
 	fSearchParameters:     {"search_parameters"},
 	fServiceTier:          {"service_tier", "serviceTier"},
 	fSize:                 {"size"},

@@ -9,7 +9,8 @@ import (
 var (
 	responsesFields = setOf(fModel, fInput, fInstructions, fStream, fMaxOutputTokens, fTemperature, fTopP, fTopLogprobs,
 		fReasoning, fText, fTools, fToolChoice, fInclude, fServiceTier, fStore, fBackground, fPreviousResponseID,
-		fConversation, fPrompt, fMaxToolCalls, fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions)
+		fConversation, fPrompt, fMaxToolCalls, fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions,
+		fModels, fPreset, fRoute, fPlugins, fContextManagement)
 	reasoningFields = setOf(fEffort, fSummary)
 	textFields      = setOf(fFormat, fVerbosity)
 )
@@ -42,6 +43,8 @@ func (p *requestParser) responses(root jsonscan.Token) {
 			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
 				p.r.Facts |= Background
 			}
+		case fContextManagement:
+			p.contextManagement()
 		case fPreviousResponseID, fConversation:
 			p.mark(HeldState)
 		case fPrompt:

@@ -38,7 +38,10 @@ func (p *requestParser) serverTool(kind string, uses int64) {
 	default:
 		// Pictures, the hours of Anthropic's code execution, and what is not known.
 		p.r.OpenPieces = true
-		p.r.OutputMedia = p.r.OutputMedia || kind == "image_generation"
+		if kind == "image_generation" { // which gpt-image makes, at its own prices
+			p.r.OutputMedia = true
+			p.r.Facts |= OtherModels
+		}
 	}
 }
 

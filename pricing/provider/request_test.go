@@ -64,7 +64,7 @@ var allFacts = []struct {
 	{"LegacyCap", provider.LegacyCap}, {"StopSequences", provider.StopSequences},
 	{"IncludeUsage", provider.IncludeUsage}, {"ServiceTier", provider.ServiceTier}, {"CacheKey", provider.CacheKey},
 	{"RareEffort", provider.RareEffort}, {"Verbosity", provider.Verbosity}, {"ModernRoles", provider.ModernRoles},
-	{"CustomTools", provider.CustomTools},
+	{"CustomTools", provider.CustomTools}, {"OtherModels", provider.OtherModels}, {"Compaction", provider.Compaction},
 }
 
 func factNames(f provider.Facts) string {

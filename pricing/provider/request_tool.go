@@ -6,7 +6,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
-var toolFields = setOf(fType, fCacheControl, fDeferLoading, fMaxUses)
+var toolFields = setOf(fType, fCacheControl, fDeferLoading, fMaxUses, fModel)
 
 // toolList reads the tool definitions of OpenAI's and Anthropic's formats.
 func (p *requestParser) toolList() {
@@ -35,6 +35,8 @@ func (p *requestParser) tool(v jsonscan.Token) {
 			kind = p.s.Next()
 		case fMaxUses:
 			uses = p.uses()
+		case fModel: // the provider has it answer too, at its own price
+			p.mark(OtherModels)
 		case fCacheControl:
 			p.cacheMark()
 		case fDeferLoading:

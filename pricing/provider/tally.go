@@ -47,15 +47,16 @@ const (
 
 // tally is what a usage object says, as it says it. The zero value says nothing. Tallies can be compared.
 type tally struct {
-	n       [lastTallied]count
-	cost    charge // in dollars, or in xAI's ticks
-	byok    bool   // the caller's own key at the upstream was charged beside cost
-	theirs  charge // what that key was charged
-	service pricing.Service
-	tiered  bool          // service was stated
-	fast    bool          // Anthropic's fast mode
-	region  string        // "" unless it changes the price
-	extra   pricing.Usage // what the counts leave out
+	n        [lastTallied]count
+	cost     charge // in dollars, or in xAI's ticks
+	byok     bool   // the caller's own key at the upstream was charged beside cost
+	theirs   charge // what that key was charged
+	service  pricing.Service
+	tiered   bool          // service was stated
+	fast     bool          // Anthropic's fast mode
+	region   string        // "" unless it changes the price
+	extra    pricing.Usage // what the counts leave out
+	advisers advisers
 }
 
 // rule says what a member of a usage object means.

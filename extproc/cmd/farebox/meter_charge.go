@@ -81,6 +81,7 @@ func (m *metered) charge(status int, r *provider.Reading, models []pricing.Model
 		m.Estimated = true
 		usage.Output = max(usage.Output, provider.EstimateTokens(r.TextBytes))
 	}
+	m.Estimated = m.Estimated || r.OtherModels
 	m.Usage = (*meteredUsage)(&usage)
 	if r.Pending {
 		return fmt.Errorf("the answer is still being made; fetch response %q for its usage", r.ID)
