@@ -52,7 +52,7 @@ type Status string
 const (
 	Done        Status = "done"       // every Need is granted
 	Refused     Status = "refused"    // the claim at Index has not enough left; nothing is granted
-	Recovering  Status = "recovering" // the store lost its memory or may have; nothing is granted
+	Recovering  Status = "recovering" // the store lost its memory or may have; nothing is granted to anybody
 	WrongWindow Status = "window"     // a Need is not of the present window
 	Stale       Status = "stale"      // a newer operation of the same replica came before
 )

@@ -53,12 +53,24 @@ type Holder struct {
 	clock   atomic.Pointer[reference] // nil until then
 	open    atomic.Bool               // Open was called
 	down    atomic.Bool               // the last operation failed; only beats ask the store
+	idle    atomic.Bool               // the store has answered last that it recovers
+	known   atomic.Int32              // a condition: the one that was logged
 
 	trips, failures, refusals atomic.Int64
 
 	mu   sync.Mutex
 	book *book // guarded by mu
 }
+
+// condition is how the store serves us.
+type condition int32
+
+const (
+	unknown condition = iota
+	away
+	recovering
+	granting
+)
 
 // reference is what two clocks said at the same moment.
 type reference struct{ store, own time.Time }
@@ -142,7 +154,10 @@ func (h *Holder) Used(l *Lease) (used, free pricing.Money) {
 
 // Stats returns what is worth watching.
 func (h *Holder) Stats() Stats {
-	s := Stats{Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(), Down: h.down.Load()}
+	s := Stats{
+		Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(),
+		Down: h.down.Load() || h.idle.Load(),
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.book.active {
@@ -261,9 +276,11 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 	if err != nil {
 		h.failures.Add(1)
 		h.book.failed(op)
-		h.setDown(true, err)
+		h.down.Store(true)
+		h.log(away, err)
 		return reply, err
 	}
+	h.idle.Store(reply.Status == Recovering)
 	if h.clock.Swap(&reference{reply.Now, h.options.Now()}) == nil {
 		close(h.reached)
 	}
@@ -276,16 +293,23 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 	return reply, nil
 }
 
-// setDown notes whether the store can be used, and says when that changes.
-func (h *Holder) setDown(down bool, err error) {
-	if h.down.Swap(down) == down {
+// log says how the store serves us, when that changes.
+func (h *Holder) log(now condition, err error) {
+	if condition(h.known.Swap(int32(now))) == now {
 		return
 	}
-	if down {
-		h.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "shared balances lost", slog.Any("err", err))
-		return
+	ctx, at := context.Background(), slog.Attr{}
+	if s, ok := h.store.(fmt.Stringer); ok {
+		at = slog.String("store", s.String())
 	}
-	h.options.Logger.LogAttrs(context.Background(), slog.LevelInfo, "shared balances reached")
+	switch now {
+	case away:
+		h.options.Logger.LogAttrs(ctx, slog.LevelWarn, "shared balances out of reach", at, slog.Any("err", err))
+	case recovering:
+		h.options.Logger.LogAttrs(ctx, slog.LevelWarn, "shared balances reached, nothing is handed out while they recover", at)
+	case granting:
+		h.options.Logger.LogAttrs(ctx, slog.LevelInfo, "shared balances in use", at)
+	}
 }
 
 // Run beats until ctx ends, then gives back what is not used. It must be called once.
@@ -320,7 +344,12 @@ func (h *Holder) beat(ctx context.Context, last bool) error {
 			return fmt.Errorf("%w: %v", ErrUnavailable, err)
 		}
 		if !more {
-			h.setDown(false, nil)
+			h.down.Store(false)
+			if h.idle.Load() {
+				h.log(recovering, nil)
+			} else {
+				h.log(granting, nil)
+			}
 			return nil
 		}
 	}
