@@ -42,9 +42,12 @@ func (b *book) Summary(_ context.Context, since, until time.Time) (*ledger.Summa
 	return &s, b.err
 }
 
-func (b *book) Entries(context.Context, ledger.Filter, int) ([]ledger.Entry, error) {
-	if b.summary.Calls == 0 {
+func (b *book) Entries(_ context.Context, f ledger.Filter, _ int) ([]ledger.Entry, error) {
+	switch {
+	case b.summary.Calls == 0:
 		return nil, nil
+	case !f.Calls:
+		return nil, errors.New("the latest calls were asked for with what is no call")
 	}
 	return []ledger.Entry{{
 		Call: ledger.Call{

@@ -201,7 +201,7 @@ func (h *handler) build(ctx context.Context, over stretch, now time.Time) (*repo
 	if err != nil {
 		return nil, err
 	}
-	entries, err := h.Ledger.Entries(ctx, ledger.Filter{Since: r.Since, Until: r.Until}, latestCalls)
+	entries, err := h.Ledger.Entries(ctx, ledger.Filter{Since: r.Since, Until: r.Until, Calls: true}, latestCalls)
 	if err != nil {
 		return nil, err
 	}
