@@ -2,8 +2,8 @@ package ledger
 
 import (
 	"errors"
-	"slices"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 

@@ -76,6 +76,13 @@ type Figure struct {
 	Wanted bool          // somebody was refused in the last seconds
 }
 
+// Standing is how an account stands, as far as a replica knows.
+type Standing struct {
+	Figure               // when the store told last
+	Known  bool          // it told ever
+	Free   pricing.Money // what calls of this replica can take without asking
+}
+
 // TopUp raises the limit of an account until the account expires.
 type TopUp struct {
 	Account

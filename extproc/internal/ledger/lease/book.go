@@ -27,7 +27,8 @@ type Lease struct {
 	granted pricing.Money // never more than the store has for us, unless more than it was spent
 	used    pricing.Money // spent and reserved by our calls
 	figure  Figure        // as last told
-	told    bool          // figure is of the present epoch of the store
+	known   bool          // figure was told
+	told    bool          // and is of the present epoch of the store
 
 	rate    pricing.Money // taken since the last beat
 	dirty   bool          // the store may think otherwise
@@ -255,7 +256,7 @@ func (b *book) settled(op *Op, r *Reply) {
 		if l == nil {
 			continue
 		}
-		l.figure, l.told = r.Figures[i], true
+		l.figure, l.known, l.told = r.Figures[i], true, true
 		l.granted, l.dirty = l.figure.Own, false
 		if l.used > l.granted {
 			l.granted, l.dirty = l.used, true

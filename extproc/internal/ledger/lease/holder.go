@@ -134,15 +134,15 @@ func (h *Holder) Change(l *Lease, delta pricing.Money) {
 	h.book.change(l, delta)
 }
 
-// Figure returns how an account stood when the store told last. The next beat asks again.
-func (h *Holder) Figure(l *Lease) Figure {
+// Standing returns how an account stands. With ask, the next beat asks again.
+func (h *Holder) Standing(l *Lease, ask bool) Standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !l.touched {
+	if ask && !l.touched {
 		l.touched = true
 		h.book.list(l)
 	}
-	return l.figure
+	return Standing{Figure: l.figure, Known: l.known, Free: max(0, l.free())}
 }
 
 // Used returns what this replica has spent and reserved on a lease, and what it may yet take without asking.
