@@ -171,7 +171,7 @@ func (h *Holder) Stats() Stats {
 // found again for the time that Now says.
 func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Money) error {
 	h.mu.Lock()
-	short := h.book.reserve(demands, amount)
+	short, since := h.book.reserve(demands, amount), h.book.sequence
 	h.mu.Unlock()
 	if short < 0 {
 		return nil
@@ -183,7 +183,7 @@ func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Mone
 		return h.without(demands, amount)
 	}
 	defer func() { <-h.turn }()
-	return h.ask(ctx, demands, amount)
+	return h.ask(ctx, demands, amount, since)
 }
 
 // waitTurn returns true when no other operation is under way and the caller may begin one.
@@ -204,13 +204,19 @@ func (h *Holder) waitTurn(ctx context.Context) bool {
 	return false
 }
 
-// ask goes to the store until the amount is held or refused. The caller has the turn.
-func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money) error {
+// ask goes to the store until the amount is held or refused. The caller has the turn. While it waited for that, the
+// store may have refused another call no more than this one needs: so it was asked after since, when this call came,
+// the same answer serves for both.
+func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money, since int64) error {
 	for range maxTrips {
 		h.mu.Lock()
 		if h.book.reserve(demands, amount) < 0 { // another call brought enough
 			h.mu.Unlock()
 			return nil
+		}
+		if i := h.book.refused(demands, amount, since); i >= 0 {
+			h.mu.Unlock()
+			return &RefusedError{Index: i, Left: max(0, h.left(demands[i].Lease))}
 		}
 		op, index := h.book.plan(demands, amount)
 		h.mu.Unlock()
