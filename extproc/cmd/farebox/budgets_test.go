@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/admin"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -99,6 +100,22 @@ func TestATokenForTheAdminPortIsAFile(t *testing.T) {
 	} {
 		if _, err := adminToken(tt.source); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: got %v, want %q", tt.source, err, tt.want)
+		}
+	}
+}
+
+func TestSharedBudgetsHaveColumnsOfTheirOwn(t *testing.T) {
+	one, sixty, left := admin.Dollars(pricing.Dollar), admin.Dollars(60*pricing.Dollar), admin.Dollars(41*pricing.Dollar)
+	var out strings.Builder
+	check(t, printBudgets(&out, admin.Budgets{Budgets: []admin.Budget{
+		{Budget: "company", Limit: admin.Dollars(100 * pricing.Dollar), Shared: true, Leased: &one, Granted: &sixty, Left: &left},
+		{Budget: "new", Shared: true},
+		{Budget: "own", Left: &left},
+	}}))
+	lines := strings.Split(out.String(), "\n")
+	for i, want := range []string{"LEASED GRANTED LEFT", "$1.00 $60.00 $41.00", "? ? ?", "- - $41.00", admin.SharedNote} {
+		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
+			t.Errorf("line %d is %q, want %q in it", i, got, want)
 		}
 	}
 }

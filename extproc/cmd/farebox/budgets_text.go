@@ -15,14 +15,26 @@ import (
 
 // printBudgets prints a table.
 func printBudgets(w io.Writer, budgets admin.Budgets) error {
+	shared := slices.ContainsFunc(budgets.Budgets, func(b admin.Budget) bool { return b.Shared })
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\tLEFT\tREFILLS\tNOTES\n")
+	columns := "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\t"
+	if shared {
+		columns += "LEASED\tGRANTED\t"
+	}
+	fmt.Fprint(table, columns+"LEFT\tREFILLS\tNOTES\n")
 	for i := range budgets.Budgets {
 		b := &budgets.Budgets[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved, b.Left, moment(b.Refills), notes(b))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t", visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved)
+		if shared {
+			fmt.Fprintf(table, "%s\t%s\t", admin.Known(b.Leased, b.Shared), admin.Known(b.Granted, b.Shared))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", admin.Known(b.Left, true), moment(b.Refills), notes(b))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || !shared {
+		return err
+	}
+	_, err := fmt.Fprintln(w, admin.SharedNote)
+	return err
 }
 
 // scopeWords prints the values of a scope in the order of names.

@@ -29,6 +29,7 @@ import (
 
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 )
@@ -38,6 +39,8 @@ type Ledger interface {
 	Summary(ctx context.Context, since, until time.Time) (*ledger.Summary, error)
 	Entries(ctx context.Context, f ledger.Filter, limit int) ([]ledger.Entry, error)
 	Balances(now time.Time) []ledger.Balance
+	// Shared says how balances stand that replicas share, and whether there are any.
+	Shared() (lease.Stats, bool)
 	TopUp(t ledger.TopUp, now time.Time) (ledger.TopUp, error)
 }
 

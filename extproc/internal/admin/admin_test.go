@@ -19,6 +19,7 @@ import (
 
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -34,6 +35,14 @@ type book struct {
 
 	balances []ledger.Balance // instead of the usual ones
 	topUps   []ledger.TopUp
+	shared   *lease.Stats // nil: nothing is shared
+}
+
+func (b *book) Shared() (lease.Stats, bool) {
+	if b.shared == nil {
+		return lease.Stats{}, false
+	}
+	return *b.shared, true
 }
 
 func (b *book) Summary(_ context.Context, since, until time.Time) (*ledger.Summary, error) {
@@ -42,9 +51,12 @@ func (b *book) Summary(_ context.Context, since, until time.Time) (*ledger.Summa
 	return &s, b.err
 }
 
-func (b *book) Entries(context.Context, ledger.Filter, int) ([]ledger.Entry, error) {
-	if b.summary.Calls == 0 {
+func (b *book) Entries(_ context.Context, f ledger.Filter, _ int) ([]ledger.Entry, error) {
+	switch {
+	case b.summary.Calls == 0:
 		return nil, nil
+	case !f.Calls:
+		return nil, errors.New("the latest calls were asked for with what is no call")
 	}
 	return []ledger.Entry{{
 		Call: ledger.Call{
@@ -196,9 +208,9 @@ func TestThePageShowsTheMoney(t *testing.T) {
 		"saved-share": "84.0% of the baseline", "exact-share": "40.0%", "prompt-share": "40.0%",
 		"observed": "In enforce mode, the 1,200 calls that were only observed would have cost $9.00 instead of $40.00.",
 		"levers":   "Lever Saved Of the baseline tier $600.00 60.0% exact_cache $250.00 25.0% prompt_cache -$10.00 -1.0%",
-		"budgets": "Budget Scope Spent and reserved Spent Reserved Limit Refills " +
-			"every team team=search 102.0% $450.00 $60.00 $500.00 2026-11-22 12:00:00 UTC " +
-			"company everybody 10.0% $1,420.00 $0 $14,200.00 2026-11-22 12:00:00 UTC",
+		"budgets": "Budget Scope Spent and reserved Spent Reserved Limit Left Refills " +
+			"every team team=search 102.0% $450.00 $60.00 $500.00 $0 2026-11-22 12:00:00 UTC " +
+			"company everybody 10.0% $1,420.00 $0 $14,200.00 $12,780.00 2026-11-22 12:00:00 UTC",
 		"pools": "Pool Used Break-even Eligible at the API GPUs Tokens Busy Cheaper " +
 			"gpu when cheaper 125.0% $126.00 $100.80 12,345,678 42.2% the pool " +
 			"spare never 0.0% $0 $24.00 0 unknown the API",

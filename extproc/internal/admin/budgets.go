@@ -36,14 +36,24 @@ type Budget struct {
 	Limit    Dollars                           `json:"limit_usd"` // with top-ups
 	Spent    Dollars                           `json:"spent_usd"`
 	Reserved Dollars                           `json:"reserved_usd"`
-	Left     Dollars                           `json:"left_usd"`
+	Left     *Dollars                          `json:"left_usd,omitempty"` // nil: shared, and never told
 	Since    time.Time                         `json:"since"`
 	Refills  time.Time                         `json:"refills"`
 	Soft     bool                              `json:"soft,omitempty"`
 	FreeOnly bool                              `json:"free_only,omitempty"`
 	Steps    []Step                            `json:"steps,omitempty"`
 	TopUps   []TopUp                           `json:"top_ups,omitempty"`
+
+	// Of balances that replicas share, Spent and Reserved are of this replica; Left = Limit - Granted + Leased. Granted
+	// and Leased are nil elsewhere and where Left is.
+	Shared  bool     `json:"shared,omitempty"`
+	Granted *Dollars `json:"granted_usd,omitempty"` // to all replicas, with what they have spent
+	Leased  *Dollars `json:"leased_usd,omitempty"`  // to this replica, and neither spent nor reserved
 }
+
+// SharedNote says what the columns of shared balances mean.
+const SharedNote = "shared through Redis: SPENT and RESERVED are of this replica, LEASED is what it may still spend without asking, " +
+	"GRANTED and LEFT are of all replicas"
 
 // Step is what a budget does from a part of its limit on.
 type Step struct {
@@ -102,7 +112,13 @@ func NewBudgets(balances []ledger.Balance, now time.Time) Budgets {
 func budgetOf(b *ledger.Balance) Budget {
 	row := Budget{
 		Budget: b.Budget, Scope: map[policies.DimensionName]string{}, Limit: Dollars(b.Limit), Spent: Dollars(b.Spent),
-		Reserved: Dollars(b.Reserved), Left: Dollars(b.Left), Since: b.Start, Refills: b.Refills, Soft: b.Soft, FreeOnly: b.FreeOnly,
+		Reserved: Dollars(b.Reserved), Since: b.Start, Refills: b.Refills, Soft: b.Soft, FreeOnly: b.FreeOnly, Shared: b.Shared,
+	}
+	if b.Known || !b.Shared {
+		row.Left = new(Dollars(b.Left))
+	}
+	if b.Known && b.Shared {
+		row.Granted, row.Leased = new(Dollars(b.Granted)), new(Dollars(b.Leased))
 	}
 	for _, d := range b.Scope {
 		row.Scope[d.Name] = d.Value

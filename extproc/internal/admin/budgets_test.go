@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -85,6 +86,37 @@ func TestBudgetsAreShownAsJSON(t *testing.T) {
 	var read Budgets
 	if err := json.Unmarshal(w.Body.Bytes(), &read); err != nil || read.Budgets[0].Limit != Dollars(100*pricing.Dollar) {
 		t.Errorf("read back %+v, %v", read, err)
+	}
+}
+
+func TestSharedBalancesSayWhatIsOfAllReplicas(t *testing.T) {
+	shared := ledger.Balance{Budget: "company", Limit: 100 * pricing.Dollar, Spent: 3 * pricing.Dollar, Left: 41 * pricing.Dollar, Shared: true}
+	told := shared
+	told.Known, told.Granted, told.Leased = true, 60*pricing.Dollar, pricing.Dollar
+	for _, tt := range []struct {
+		name                 string
+		balance              ledger.Balance
+		down                 bool
+		json, page, unwanted string
+	}{
+		{"told", told, false, `"left_usd": "41.000000000"`, `<td class="n">$41.00</td>`, `id="outage"`},
+		{"granted", told, false, `"granted_usd": "60.000000000"`, `<td class="n">$1.00</td><td class="n">$60.00</td>`, "?</td>"},
+		{"never told", shared, false, `"shared": true`, `<td class="n">?</td>`, "left_usd"},
+		{"out of reach", told, true, `"leased_usd": "1.000000000"`, `id="outage"`, "?</td>"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := New(config(&book{summary: aDay(), balances: []ledger.Balance{tt.balance}, shared: &lease.Stats{Down: tt.down}}))
+			api, summary, page := get(t, h, "/api/budgets").Body.String(), get(t, h, "/api/summary").Body.String(), get(t, h, "/").Body.String()
+			if !strings.Contains(api, tt.json) || !strings.Contains(summary, tt.json) {
+				t.Errorf("want %s in %s\nand in %s", tt.json, api, summary)
+			}
+			if want := fmt.Sprintf(`"shared_out_of_reach": %t`, tt.down); !strings.Contains(summary, want) {
+				t.Errorf("want %s in %s", want, summary)
+			}
+			if !strings.Contains(page, tt.page) || !strings.Contains(page, SharedNote) || strings.Contains(api+page, tt.unwanted) {
+				t.Errorf("want %q, not %q, in %s", tt.page, tt.unwanted, page)
+			}
+		})
 	}
 }
 

@@ -44,6 +44,8 @@ type report struct {
 	Breakdowns     []breakdown `json:"breakdowns"`
 	Budgets        []budgetRow `json:"budgets"`
 	MoreBudgets    int         `json:"budgets_left_out"`
+	Shared         bool        `json:"budgets_shared"`      // by replicas
+	Outage         bool        `json:"shared_out_of_reach"` // or nothing is handed out
 	Pools          []poolRow   `json:"pools"`
 	Latest         []callRow   `json:"latest"`
 }
@@ -116,7 +118,10 @@ type budgetRow struct {
 	Limit    Dollars             `json:"limit_usd"`
 	Spent    Dollars             `json:"spent_usd"`
 	Reserved Dollars             `json:"reserved_usd"`
-	Left     Dollars             `json:"left_usd"`
+	Left     *Dollars            `json:"left_usd,omitempty"` // as in Budget
+	Shared   bool                `json:"shared,omitempty"`
+	Granted  *Dollars            `json:"granted_usd,omitempty"`
+	Leased   *Dollars            `json:"leased_usd,omitempty"`
 	Spend    Share               `json:"spent_share"`
 	Reserve  Share               `json:"reserved_share"`
 	Refills  time.Time           `json:"refills"`
@@ -131,6 +136,14 @@ type poolRow struct {
 	Even    Share              `json:"share_of_break_even"`
 	Cheaper bool               `json:"cheaper"`
 	Load    upstream.Load      `json:"load"`
+}
+
+// Note says what the columns mean, "" if that is plain.
+func (r *report) Note() string {
+	if r.Shared {
+		return SharedNote
+	}
+	return ""
 }
 
 // Busy is the measured utilisation for people.
@@ -201,7 +214,7 @@ func (h *handler) build(ctx context.Context, over stretch, now time.Time) (*repo
 	if err != nil {
 		return nil, err
 	}
-	entries, err := h.Ledger.Entries(ctx, ledger.Filter{Since: r.Since, Until: r.Until}, latestCalls)
+	entries, err := h.Ledger.Entries(ctx, ledger.Filter{Since: r.Since, Until: r.Until, Calls: true}, latestCalls)
 	if err != nil {
 		return nil, err
 	}
@@ -210,6 +223,8 @@ func (h *handler) build(ctx context.Context, over stretch, now time.Time) (*repo
 	r.addSums(s)
 	r.addBreakdowns(s)
 	r.addBudgets(h.Ledger.Balances(now))
+	stats, shared := h.Ledger.Shared()
+	r.Shared, r.Outage = shared, shared && stats.Down
 	for i := range entries {
 		r.Latest = append(r.Latest, rowOf(&entries[i]))
 	}
@@ -273,10 +288,11 @@ func (r *report) addBreakdowns(s *ledger.Summary) {
 
 // addBudgets shows the fullest balances.
 func (r *report) addBudgets(all []ledger.Balance) {
-	for _, b := range all {
+	for i := range all {
+		b, row := &all[i], budgetOf(&all[i])
 		r.Budgets = append(r.Budgets, budgetRow{
-			Budget: b.Budget, Scope: scopeText(b.Scope), Limit: Dollars(b.Limit), Spent: Dollars(b.Spent),
-			Reserved: Dollars(b.Reserved), Left: Dollars(b.Left), Refills: b.Refills,
+			Budget: b.Budget, Scope: scopeText(b.Scope), Limit: row.Limit, Spent: row.Spent, Reserved: row.Reserved,
+			Left: row.Left, Shared: row.Shared, Granted: row.Granted, Leased: row.Leased, Refills: b.Refills,
 			Spend: shareOf(int64(b.Spent), int64(b.Limit)), Reserve: shareOf(int64(b.Reserved), int64(b.Limit)),
 		})
 	}

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"encoding/json"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -151,3 +152,23 @@ func TestAReloadTakesNoCredentialFromACallUnderWay(t *testing.T) {
 type noCredentials struct{}
 
 func (noCredentials) Get(policies.RouteName) (upstream.Secret, bool) { return upstream.Secret{}, false }
+
+// outOfReach is a ledger whose shared balances cannot be reached.
+type outOfReach struct{ Ledger }
+
+func (outOfReach) Reserve(ledger.Reservation, time.Time) error {
+	return &ledger.LimitError{Budget: "company", Outage: true}
+}
+
+func TestAnOutageIsNotLoggedForEveryCall(t *testing.T) {
+	w := newWorld(t, limited)
+	var log strings.Builder
+	w.ledger, w.logger = outOfReach{w.ledger}, slog.New(slog.NewTextHandler(&log, nil))
+	for _, after := range []time.Duration{0, time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second} {
+		w.clock = w.clock.Add(after)
+		w.send(t, chat(ask))
+	}
+	if got := strings.Count(log.String(), "shared balances out of reach"); got != 2 {
+		t.Errorf("5 refused calls in 14 seconds were logged %d times, want 2:\n%s", got, log.String())
+	}
+}

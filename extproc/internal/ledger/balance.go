@@ -19,8 +19,10 @@ type balance struct {
 	grains   []grain       // of a rolling window, by rising start
 	topUps   []TopUp       // of any budget of the meter; nil for most
 	lease    *lease.Lease  // where the balance is shared, unless the window rolls; nil until it is used
-	others   pricing.Money // where it is shared: granted to other replicas, as last told
+	known    bool          // where it is shared: the store has told how it stands
+	others   pricing.Money // likewise: granted to other replicas, as last told
 	raised   pricing.Money // likewise: by top-ups of all replicas
+	leased   pricing.Money // likewise: what calls here can take without asking, when it was looked at
 	crossed  map[stepKey]time.Time
 }
 

@@ -35,7 +35,7 @@ func (k *books) refusal(r *Reservation, now time.Time) *LimitError {
 		}
 		m.enter(now)
 		b, _ := m.find(&r.Call, now, false)
-		k.look(m, b)
+		k.look(m, b, true)
 		e := m.refusal(b, m.need(r), &r.Call, now)
 		if e != nil && (refusal == nil || e.Refills.After(refusal.Refills)) {
 			refusal = e
@@ -123,7 +123,7 @@ func (k *books) left(budget *policies.Budget, c *Call, now time.Time) (left, lim
 	}
 	p.meter.enter(now)
 	b, _ := p.meter.find(c, now, false)
-	k.look(p.meter, b)
+	k.look(p.meter, b, true)
 	limit = b.limitOf(&p.budget, now)
 	return max(0, limit-b.claimed()), limit, true
 }
@@ -140,6 +140,7 @@ func (k *books) find(name policies.BudgetName) *placed {
 
 // rows returns the state of every budget, in the order of the policy and in none of scopes.
 func (k *books) rows(now time.Time) []Balance {
+	k.lookAll(now)
 	var rows []Balance
 	for i := range k.budgets {
 		rows = append(rows, k.budgets[i].meter.rows(&k.budgets[i].budget, now)...)

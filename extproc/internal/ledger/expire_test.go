@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,6 +169,10 @@ func TestATopUpRaisesALimitUntilTheWindowEnds(t *testing.T) {
 	want := "team=search of every team topped up by 0.050000000 USD until 2026-03-15T00:00:00Z by ada: launch"
 	if len(entries) != 1 || entries[0].Detail != want {
 		t.Errorf("got %d entries %+v, want one: %s", len(entries), entries, want)
+	}
+	calls, err := again.Entries(t.Context(), Filter{Calls: true}, 10)
+	if must(t, err); slices.ContainsFunc(calls, func(e Entry) bool { return !e.IsCall() }) {
+		t.Errorf("a top-up is among the calls: %+v", calls)
 	}
 	tomorrow := noon.AddDate(0, 0, 1)
 	must(t, again.Reserve(hold(10*cent, team("search")...), tomorrow))

@@ -258,6 +258,7 @@ func (m *meter) row(budget *policies.Budget, b *balance, now time.Time) Balance 
 		Budget: budget.Name, Scope: b.scope, Limit: limit, Spent: b.spent, Reserved: b.reserved,
 		Left: max(0, limit-b.claimed()), Start: m.start, Refills: m.refills(b, 0), FreeOnly: budget.FreeOnly,
 		Soft: budget.Soft, Steps: budget.Steps,
+		Known: b.known, Leased: b.leased, Granted: pricing.AddCapped(b.claimed(), b.leased),
 	}
 	if m.rolling() {
 		row.Start = time.Unix(0, m.cut).Add(m.period.Grain()).In(m.period.Zone)
@@ -277,13 +278,20 @@ type Balance struct {
 	Limit    pricing.Money   // the whole budget, with TopUps
 	Spent    pricing.Money   // settled in this window
 	Reserved pricing.Money   // held by calls under way
-	Left     pricing.Money   // Limit less Spent and Reserved, never negative
+	Left     pricing.Money   // Limit less Spent and Reserved, and less what other replicas hold, never negative
 	Start    time.Time       // of the window; of a rolling one, since when calls count
 	Refills  time.Time       // its end; of a rolling one, when its oldest calls count no more
 	FreeOnly bool            // cache hits and own pools stay usable
 	Soft     bool            // nothing is refused
 	Steps    []policies.Step // of the budget; not to be changed
 	TopUps   []TopUp         // in force
+
+	// Where replicas share the balance, Spent and Reserved are of this one, and Left, Leased and Granted add up:
+	// Left = Limit - Granted + Leased, as last known from the store.
+	Shared  bool
+	Known   bool          // the store has told; otherwise nobody knows what is left
+	Leased  pricing.Money // granted to this replica, and neither spent nor reserved
+	Granted pricing.Money // to all replicas, with what they have spent
 }
 
 // compareBalances orders the rows of a budget by scope.

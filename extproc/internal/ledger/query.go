@@ -127,6 +127,7 @@ type Filter struct {
 	Model        pricing.ModelName // as served
 	Outcome      Outcome
 	Estimated    bool // only those
+	Calls        bool // only those, without top-ups and corrections
 }
 
 // where returns the condition and its parameters.
@@ -143,6 +144,9 @@ func (f *Filter) where() (string, []any) {
 	add(f.Model != "", "l.model = ?", string(f.Model))
 	add(f.Outcome != "", "l.outcome = ?", string(f.Outcome))
 	add(f.Estimated, "l.estimated = ?", true)
+	if f.Calls {
+		terms, values = append(terms, "l.outcome NOT IN (?, ?)"), append(values, string(Adjusted), string(ToppedUp))
+	}
 	return strings.Join(terms, " AND "), values
 }
 

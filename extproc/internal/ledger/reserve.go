@@ -167,12 +167,16 @@ func (l *Ledger) freeLocked(o *open) {
 }
 
 // Balances returns the state of every budget at a moment, in the order of the policy and then of scopes. A budget
-// with dimensions has a row for every scope that was seen in its window.
+// with dimensions has a row for every scope that was seen in its window. Where balances are shared, it has the store
+// asked how they stand, which later calls show.
 func (l *Ledger) Balances(now time.Time) []Balance {
 	now = l.at(now)
 	l.mu.Lock()
 	rows := l.books.rows(now)
 	l.mu.Unlock()
+	for i := range rows {
+		rows[i].Shared = l.shared != nil && !rows[i].Soft
+	}
 	sortBalances(rows)
 	return rows
 }

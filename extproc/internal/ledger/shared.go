@@ -23,6 +23,8 @@ const (
 	retryOutage = lease.DefaultRecovery
 	// windowTries is how often a call finds its windows anew as they change.
 	windowTries = 3
+	// maxAsks is about how many balances the store is asked when people look at them: those of a few operations.
+	maxAsks = 500
 	// pushTopUps is how often other replicas are told of the top-ups of this one again, should the store have lost them.
 	pushTopUps = 10 * time.Second
 )
@@ -31,7 +33,7 @@ const (
 type sharing interface {
 	Lease(lease.Account) *lease.Lease
 	Assert(l *lease.Lease, used, limit pricing.Money)
-	Figure(*lease.Lease) lease.Figure
+	Standing(l *lease.Lease, ask bool) lease.Standing
 }
 
 // shared is the ledger's side of balances that replicas share. Hard budgets are held on leases; soft ones, which
@@ -64,8 +66,7 @@ func (l *Ledger) share(dir string, replica ID) error {
 	}()
 	select {
 	case <-l.shared.holder.Reached():
-	case <-time.After(reachWithin):
-		l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "shared balances not reached yet")
+	case <-time.After(reachWithin): // the holder logs it
 	}
 	return nil
 }
@@ -218,7 +219,7 @@ func (l *Ledger) limitError(err error, meters []*meter, r *Reservation) *LimitEr
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := meters[index]
-	b, _ := m.find(&r.Call, r.At, false)
+	b := l.books.seen(m, &r.Call, r.At) // so that people see who was refused
 	tightest := m.tightest()
 	e := &LimitError{
 		Budget: tightest.Name, Scope: m.scope(&r.Call), Limit: b.limitOf(&tightest.Budget, r.At), Need: r.Charge, Left: left,
@@ -307,20 +308,53 @@ func (k *books) move(m *meter, b *balance, grain int64, c *Call, at time.Time, a
 	k.moves = append(k.moves, move{*on, amount})
 }
 
-// look brings up to date what a balance knows of other replicas.
-func (k *books) look(m *meter, b *balance) {
+// look brings up to date what a balance knows of other replicas. With ask, the store is asked within a beat.
+func (k *books) look(m *meter, b *balance, ask bool) {
 	if k.shared == nil || m.key.soft || b == nil {
 		return
 	}
-	on := b.lease
-	if n := len(b.grains); n > 0 {
-		on = b.grains[n-1].lease
+	s := lease.Standing{}
+	if b.lease != nil {
+		s = k.shared.Standing(b.lease, ask)
 	}
-	if on == nil {
+	for i := len(b.grains) - 1; i >= 0 && !s.Known; i-- { // each knows of all, the new one of nothing yet
+		if on := b.grains[i].lease; on != nil {
+			free := s.Free
+			s = k.shared.Standing(on, ask)
+			s.Free += free
+		}
+	}
+	b.known, b.leased = s.Known, s.Free
+	b.others, b.raised = s.All-s.Mine, s.TopUps
+}
+
+// lookAll brings up to date the balances of the present windows, for people. Of many, the store is asked about some,
+// others each time. A budget of everybody has a balance before its first call.
+func (k *books) lookAll(now time.Time) {
+	if k.shared == nil {
 		return
 	}
-	f := k.shared.Figure(on)
-	b.others, b.raised = f.All-f.Mine, f.TopUps
+	asks := maxAsks
+	for _, m := range k.meters {
+		m.enter(now)
+		if len(m.per) == 0 && !m.key.soft {
+			k.seen(m, &Call{}, now)
+		}
+		start, _ := m.window(now)
+		for _, b := range m.windows[start] {
+			k.look(m, b, asks > 0)
+			asks--
+		}
+	}
+}
+
+// seen has a balance and a lease for a call that holds nothing yet, and returns the balance.
+func (k *books) seen(m *meter, c *Call, at time.Time) *balance {
+	b, grain := m.find(c, at, true)
+	if on := b.leaseAt(grain); k.shared != nil && *on == nil {
+		*on = k.shared.Lease(m.account(c, at))
+	}
+	return b
 }
 
 // lease tells the leases what balances of the present windows add up to that have none yet.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
@@ -533,5 +535,61 @@ func checkKilled(t *testing.T, url string, dirs []string, reserved, settled map[
 	}
 	if got, want := admits(t, cent, ledgers...), int((2000*cent-counted)/cent); got != want {
 		t.Errorf("%d calls of a cent admitted, want the %d that are left", got, want)
+	}
+}
+
+// shows waits until the store has told what a replica shows of its only balance.
+func shows(t *testing.T, l *Ledger, want Balance) {
+	t.Helper()
+	var diff string
+	for range 60 {
+		var got []Balance
+		for _, b := range l.Balances(time.Now()) {
+			got = append(got, Balance{
+				Scope: b.Scope, Limit: b.Limit, Spent: b.Spent, Reserved: b.Reserved, Left: b.Left,
+				Shared: b.Shared, Known: b.Known, Leased: b.Leased, Granted: b.Granted,
+			})
+		}
+		if diff = cmp.Diff([]Balance{want}, got, cmpopts.EquateEmpty()); diff == "" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("balances (-want +got):\n%s", diff)
+}
+
+func TestBalancesShowWhatAllReplicasHave(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	rolling := company(100 * cent)
+	rolling.Window, rolling.Length = policies.Rolling, time.Hour
+	for _, budget := range []policies.Budget{company(100 * cent), perTeam(100 * cent), rolling} {
+		a, b := openShared(t, t.TempDir(), s.url(), budget), openShared(t, t.TempDir(), s.url(), budget)
+		var dims []Dim
+		if len(budget.Per) > 0 {
+			dims = team("search")
+		}
+		id, err := reserveNow(a, 30*cent, dims...)
+		must(t, err)
+		_, err = reserveNow(a, 60*cent, dims...)
+		must(t, err)
+		must(t, a.Settle(paid(id, 20*cent)))
+		if _, err := reserveNow(b, 50*cent, dims...); !errors.Is(err, ErrExhausted) {
+			t.Fatalf("got %v, want a refusal", err)
+		}
+		all := Balance{Scope: dims, Limit: 100 * cent, Granted: 80 * cent, Left: 20 * cent, Shared: true, Known: true}
+		shows(t, b, all)
+		all.Spent, all.Reserved = 20*cent, 60*cent
+		shows(t, a, all)
+	}
+}
+
+func TestWhatIsLeftIsUnknownUntilTheStoreTells(t *testing.T) {
+	t.Parallel()
+	store, err := lease.OpenRedis("unix://"+filepath.Join(t.TempDir(), "none"), lease.RedisOptions{})
+	must(t, err)
+	l := openAt(t, t.TempDir(), Options{Shared: store, Now: time.Now}, company(100*cent))
+	if got := l.Balances(time.Now())[0]; !got.Shared || got.Known {
+		t.Errorf("got %+v, want a shared balance of which nothing is known", got)
 	}
 }

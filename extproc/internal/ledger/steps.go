@@ -51,9 +51,13 @@ func (l *limit) room(b *balance, now time.Time) pricing.Money {
 	return max(0, percentOf(b.limitOf(&l.Budget, now), l.refuse)-b.claimed())
 }
 
-// Passed reports whether what is taken has reached a step.
+// Passed reports whether what is taken has reached a step, where it is shared with what other replicas hold.
 func (b *Balance) Passed(s policies.Step) bool {
-	return b.Spent+b.Reserved >= max(1, percentOf(b.Limit, s.Percent))
+	taken := b.Spent + b.Reserved
+	if b.Shared && b.Known {
+		taken = b.Granted - b.Leased
+	}
+	return taken >= max(1, percentOf(b.Limit, s.Percent))
 }
 
 // percentOf is a part of an amount, rounded down.

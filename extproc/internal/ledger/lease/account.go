@@ -52,7 +52,7 @@ type Status string
 const (
 	Done        Status = "done"       // every Need is granted
 	Refused     Status = "refused"    // the claim at Index has not enough left; nothing is granted
-	Recovering  Status = "recovering" // the store lost its memory or may have; nothing is granted
+	Recovering  Status = "recovering" // the store lost its memory or may have; nothing is granted to anybody
 	WrongWindow Status = "window"     // a Need is not of the present window
 	Stale       Status = "stale"      // a newer operation of the same replica came before
 )
@@ -74,6 +74,13 @@ type Figure struct {
 	All    pricing.Money // granted to all replicas in all grains that count
 	TopUps pricing.Money // to be added to the limit
 	Wanted bool          // somebody was refused in the last seconds
+}
+
+// Standing is how an account stands, as far as a replica knows.
+type Standing struct {
+	Figure               // when the store told last
+	Known  bool          // it told ever
+	Free   pricing.Money // what calls of this replica can take without asking
 }
 
 // TopUp raises the limit of an account until the account expires.

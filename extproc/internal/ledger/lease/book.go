@@ -27,7 +27,10 @@ type Lease struct {
 	granted pricing.Money // never more than the store has for us, unless more than it was spent
 	used    pricing.Money // spent and reserved by our calls
 	figure  Figure        // as last told
-	told    bool          // figure is of the present epoch of the store
+	known   bool          // figure was told
+	told    bool          // and is of the present epoch of the store
+
+	refusal refusal // the last answer of the store, if that was one
 
 	rate    pricing.Money // taken since the last beat
 	dirty   bool          // the store may think otherwise
@@ -36,6 +39,12 @@ type Lease struct {
 	used1   int64         // beat in which it was used last
 	checked int64         // beat in which it was claimed last
 	given   int64         // beat in which the rest was given back last
+}
+
+// refusal is an answer of the store that an account has not so much left.
+type refusal struct {
+	sequence    int64 // of the operation; 0 for none
+	need, limit pricing.Money
 }
 
 // free is what calls can take without asking.
@@ -133,6 +142,15 @@ func (b *book) reserve(demands []Demand, amount pricing.Money) int {
 		b.touch(l)
 	}
 	return -1
+}
+
+// refused returns the index of the first demand of which the store has said that it has less left than amount needs,
+// in answer to an operation after since, else -1.
+func (b *book) refused(demands []Demand, amount pricing.Money, since int64) int {
+	return slices.IndexFunc(demands, func(d Demand) bool {
+		r := &d.Lease.refusal
+		return r.sequence > since && d.Limit <= r.limit && amount-d.Lease.free() >= r.need
+	})
 }
 
 // force takes amount from every lease, covered or not. It returns the index of the first that has too little and
@@ -255,7 +273,11 @@ func (b *book) settled(op *Op, r *Reply) {
 		if l == nil {
 			continue
 		}
-		l.figure, l.told = r.Figures[i], true
+		l.refusal = refusal{}
+		if r.Status == Refused && r.Index == i {
+			l.refusal = refusal{op.Sequence, op.Claims[i].Need, op.Claims[i].Limit}
+		}
+		l.figure, l.known, l.told = r.Figures[i], true, true
 		l.granted, l.dirty = l.figure.Own, false
 		if l.used > l.granted {
 			l.granted, l.dirty = l.used, true

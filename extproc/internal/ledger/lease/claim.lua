@@ -29,7 +29,7 @@ local recovering = now < tonumber(memory[2])
 
 local incarnation, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
 local stamp = ':' .. ARGV[2] .. ':' .. ARGV[3]
-local claims, asks = {}, false
+local claims = {}
 for i = 2, #KEYS do
   local a = 5 + (i - 2) * 7
   local c = {
@@ -45,7 +45,6 @@ for i = 2, #KEYS do
     end
   end
   if c.need > 0 then
-    asks = true
     if now < tonumber(ARGV[a]) or now >= tonumber(ARGV[a + 1]) then
       return {'window', string.format('%.0f', now), run, '0'}
     end
@@ -90,7 +89,7 @@ for i, c in ipairs(claims) do
   c.whole = (d + c.topd) * 1e9 + n + c.topn
   if c.need > 0 and c.need > c.left and index == 0 then status, index = 'refused', i end
 end
-if recovering and asks then status, index = 'recovering', 0 end
+if recovering then status, index = 'recovering', 0 end
 if status == 'refused' then
   redis.call('HSET', claims[index].key, '?', string.format('0:%.0f', now + wants))
 end

@@ -54,7 +54,9 @@ func OpenRedis(address string, o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open redis %s: %v", u.Redacted(), strings.ReplaceAll(err.Error(), u.String(), u.Redacted()))
 	}
-	return NewRedis(client, o), nil
+	store := NewRedis(client, o)
+	store.address = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return store, nil
 }
 
 func dial(u *url.URL, cluster bool, timeout time.Duration) (redis.UniversalClient, error) {

@@ -53,12 +53,24 @@ type Holder struct {
 	clock   atomic.Pointer[reference] // nil until then
 	open    atomic.Bool               // Open was called
 	down    atomic.Bool               // the last operation failed; only beats ask the store
+	idle    atomic.Bool               // the store has answered last that it recovers
+	known   atomic.Int32              // a condition: the one that was logged
 
 	trips, failures, refusals atomic.Int64
 
 	mu   sync.Mutex
 	book *book // guarded by mu
 }
+
+// condition is how the store serves us.
+type condition int32
+
+const (
+	unknown condition = iota
+	away
+	recovering
+	granting
+)
 
 // reference is what two clocks said at the same moment.
 type reference struct{ store, own time.Time }
@@ -122,15 +134,15 @@ func (h *Holder) Change(l *Lease, delta pricing.Money) {
 	h.book.change(l, delta)
 }
 
-// Figure returns how an account stood when the store told last. The next beat asks again.
-func (h *Holder) Figure(l *Lease) Figure {
+// Standing returns how an account stands. With ask, the next beat asks again.
+func (h *Holder) Standing(l *Lease, ask bool) Standing {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !l.touched {
+	if ask && !l.touched {
 		l.touched = true
 		h.book.list(l)
 	}
-	return l.figure
+	return Standing{Figure: l.figure, Known: l.known, Free: max(0, l.free())}
 }
 
 // Used returns what this replica has spent and reserved on a lease, and what it may yet take without asking.
@@ -142,7 +154,10 @@ func (h *Holder) Used(l *Lease) (used, free pricing.Money) {
 
 // Stats returns what is worth watching.
 func (h *Holder) Stats() Stats {
-	s := Stats{Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(), Down: h.down.Load()}
+	s := Stats{
+		Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(),
+		Down: h.down.Load() || h.idle.Load(),
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range h.book.active {
@@ -156,7 +171,7 @@ func (h *Holder) Stats() Stats {
 // found again for the time that Now says.
 func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Money) error {
 	h.mu.Lock()
-	short := h.book.reserve(demands, amount)
+	short, since := h.book.reserve(demands, amount), h.book.sequence
 	h.mu.Unlock()
 	if short < 0 {
 		return nil
@@ -168,7 +183,7 @@ func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Mone
 		return h.without(demands, amount)
 	}
 	defer func() { <-h.turn }()
-	return h.ask(ctx, demands, amount)
+	return h.ask(ctx, demands, amount, since)
 }
 
 // waitTurn returns true when no other operation is under way and the caller may begin one.
@@ -189,13 +204,19 @@ func (h *Holder) waitTurn(ctx context.Context) bool {
 	return false
 }
 
-// ask goes to the store until the amount is held or refused. The caller has the turn.
-func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money) error {
+// ask goes to the store until the amount is held or refused. The caller has the turn. While it waited for that, the
+// store may have refused another call no more than this one needs: so it was asked after since, when this call came,
+// the same answer serves for both.
+func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money, since int64) error {
 	for range maxTrips {
 		h.mu.Lock()
 		if h.book.reserve(demands, amount) < 0 { // another call brought enough
 			h.mu.Unlock()
 			return nil
+		}
+		if i := h.book.refused(demands, amount, since); i >= 0 {
+			h.mu.Unlock()
+			return &RefusedError{Index: i, Left: max(0, h.left(demands[i].Lease))}
 		}
 		op, index := h.book.plan(demands, amount)
 		h.mu.Unlock()
@@ -261,9 +282,11 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 	if err != nil {
 		h.failures.Add(1)
 		h.book.failed(op)
-		h.setDown(true, err)
+		h.down.Store(true)
+		h.log(away, err)
 		return reply, err
 	}
+	h.idle.Store(reply.Status == Recovering)
 	if h.clock.Swap(&reference{reply.Now, h.options.Now()}) == nil {
 		close(h.reached)
 	}
@@ -276,16 +299,23 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 	return reply, nil
 }
 
-// setDown notes whether the store can be used, and says when that changes.
-func (h *Holder) setDown(down bool, err error) {
-	if h.down.Swap(down) == down {
+// log says how the store serves us, when that changes.
+func (h *Holder) log(now condition, err error) {
+	if condition(h.known.Swap(int32(now))) == now {
 		return
 	}
-	if down {
-		h.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "shared balances lost", slog.Any("err", err))
-		return
+	ctx, at := context.Background(), slog.Attr{}
+	if s, ok := h.store.(fmt.Stringer); ok {
+		at = slog.String("store", s.String())
 	}
-	h.options.Logger.LogAttrs(context.Background(), slog.LevelInfo, "shared balances reached")
+	switch now {
+	case away:
+		h.options.Logger.LogAttrs(ctx, slog.LevelWarn, "shared balances out of reach", at, slog.Any("err", err))
+	case recovering:
+		h.options.Logger.LogAttrs(ctx, slog.LevelWarn, "shared balances reached, nothing is handed out while they recover", at)
+	case granting:
+		h.options.Logger.LogAttrs(ctx, slog.LevelInfo, "shared balances in use", at)
+	}
 }
 
 // Run beats until ctx ends, then gives back what is not used. It must be called once.
@@ -320,7 +350,12 @@ func (h *Holder) beat(ctx context.Context, last bool) error {
 			return fmt.Errorf("%w: %v", ErrUnavailable, err)
 		}
 		if !more {
-			h.setDown(false, nil)
+			h.down.Store(false)
+			if h.idle.Load() {
+				h.log(recovering, nil)
+			} else {
+				h.log(granting, nil)
+			}
 			return nil
 		}
 	}

@@ -289,3 +289,71 @@ func TestIncarnationsRise(t *testing.T) {
 		t.Error("a damaged count was taken")
 	}
 }
+
+func TestCallsThatWaitAreRefusedTogether(t *testing.T) {
+	const calls = 200
+	s := newModelStore()
+	h := s.open(t, "a")
+	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}
+	must(t, h.Take(t.Context(), demands, 1000))
+	h.turn <- struct{}{} // all others wait
+	before := h.Stats().Trips
+	errs := make(chan error, calls)
+	var come sync.WaitGroup
+	for range calls {
+		come.Add(1)
+		go func() {
+			come.Done()
+			errs <- h.Take(t.Context(), demands, 100)
+		}()
+	}
+	come.Wait()
+	time.Sleep(20 * time.Millisecond) // for those between the two lines above; one that is late makes a trip more
+	<-h.turn
+	for range calls {
+		if err := <-errs; !errors.Is(err, ErrExhausted) {
+			t.Fatalf("got %v, want a refusal", err)
+		}
+	}
+	if trips := h.Stats().Trips - before; trips > calls/10 {
+		t.Errorf("%d calls that waited cost %d round trips", calls, trips)
+	}
+	other := s.open(t, "b")
+	if err := other.Take(t.Context(), []Demand{{Lease: other.Lease(s.hour("x")), Limit: 1000}}, 100); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	h.Change(demands[0].Lease, -100) // a call is released
+	must(t, h.Beat(t.Context()))     // and what it held given back
+	must(t, h.Take(t.Context(), demands, 100))
+	if err := h.Take(t.Context(), demands, 100); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal: 1000 are used", err)
+	}
+}
+
+func TestASmallerCallThanTheRefusedOneAsksItself(t *testing.T) {
+	b := newBook("a", 1)
+	x := b.lease(Account{Key: "x"})
+	op, _ := b.plan([]Demand{{Lease: x, Limit: 1000}}, 100)
+	b.settled(&op, &Reply{Status: Refused, Index: 0, Figures: []Figure{{All: 950}}})
+	for _, tt := range []struct {
+		name          string
+		amount, limit pricing.Money
+		since         int64
+		want          int
+	}{
+		{"as much", 100, 1000, 0, 0},
+		{"more", 101, 1000, 0, 0},
+		{"less", 99, 1000, 0, -1},
+		{"of a larger limit", 100, 1001, 0, -1},
+		{"came after the store was asked", 100, 1000, op.Sequence, -1},
+	} {
+		if got := b.refused([]Demand{{Lease: x, Limit: tt.limit}}, tt.amount, tt.since); got != tt.want {
+			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	op, _ = b.plan([]Demand{{Lease: x, Limit: 1000}}, 50)
+	b.settled(&op, &Reply{Status: Done, Figures: []Figure{{All: 900}}})
+	if got := b.refused([]Demand{{Lease: x, Limit: 1000}}, 100, 0); got != -1 {
+		t.Errorf("after a newer answer: got %d, want -1", got)
+	}
+}

@@ -93,7 +93,6 @@ func (m *model) do(op *Op, now time.Time) Reply {
 		m.lastRun, m.until = m.run, now.Add(m.recovery)
 	}
 	r := Reply{Status: Done, Now: now, Epoch: m.run, Index: -1}
-	asks := false
 	for i := range op.Claims {
 		c := &op.Claims[i]
 		g, ok := m.account(c.Key).grants[modelField{c.Start.UnixMilli(), op.Replica}]
@@ -101,7 +100,6 @@ func (m *model) do(op *Op, now time.Time) Reply {
 			return Reply{Status: Stale, Now: now, Epoch: m.run, Incarnation: g.incarnation}
 		}
 		if c.Need > 0 {
-			asks = true
 			if now.Before(c.Start) || !now.Before(c.End) {
 				return Reply{Status: WrongWindow, Now: now, Epoch: m.run}
 			}
@@ -120,7 +118,7 @@ func (m *model) do(op *Op, now time.Time) Reply {
 			r.Status, r.Index = Refused, i
 		}
 	}
-	if asks && now.Before(m.until) {
+	if now.Before(m.until) {
 		r.Status, r.Index = Recovering, -1
 	}
 	if r.Status == Refused {

@@ -53,6 +53,7 @@ type Redis struct {
 	client  redis.UniversalClient
 	options RedisOptions
 	key     string // of the store; begins those of accounts
+	address string // for people: without user, password and settings
 }
 
 // NewRedis returns the store in a server that the caller has connected, and that Close disconnects. The client must
@@ -61,6 +62,9 @@ func NewRedis(client redis.UniversalClient, o RedisOptions) *Redis {
 	o = o.withDefaults()
 	return &Redis{client: client, options: o, key: "{farebox:" + o.Name + "}"}
 }
+
+// String returns the address that OpenRedis was given, without what may be secret in it.
+func (r *Redis) String() string { return r.address }
 
 // Close disconnects.
 func (r *Redis) Close() error { return r.client.Close() }
