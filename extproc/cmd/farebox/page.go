@@ -25,7 +25,7 @@ func (p *parts) adminServer(address string, token admin.Token) (*page, error) {
 		return nil, fmt.Errorf("listen for the admin page: %w", err)
 	}
 	handler := admin.New(admin.Config{
-		Ledger: p.ledger, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
+		Ledger: operated{p.ledger, p.policy.Load}, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
 		Gatherer: p.registry, Now: p.now, Logger: p.logger, Loopback: isLoopback(l.Addr().String()), Token: token,
 	})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
