@@ -58,16 +58,18 @@ func runBudgets(ctx context.Context, args []string, e env) int {
 	var b budgetsFlags
 	f := flags("budgets", budgetsSynopsis, e)
 	b.define(f)
-	topUp := len(args) > 1 && args[0] == "topup" && !strings.HasPrefix(args[1], "-")
+	topUp := len(args) > 0 && args[0] == "topup"
 	if topUp {
-		b.budget, args = args[1], args[2:]
+		args = args[1:]
+	}
+	if topUp && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		b.budget, args = args[0], args[1:]
 	}
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() > 0 || (b.state != "") != (b.policy != "") || (topUp && (b.amount == "" || b.token == "" || b.state != "")) {
-		f.Usage()
-		return statusUsage
+	if wrong := b.wrongUse(topUp, f.Args()); wrong != "" {
+		return misused(f, wrong)
 	}
 	do := b.show
 	if topUp {
@@ -77,6 +79,27 @@ func runBudgets(ctx context.Context, args []string, e env) int {
 		return e.fail(err)
 	}
 	return statusOK
+}
+
+// wrongUse says what is missing among the flags, or too much, "" if they can be used.
+func (b *budgetsFlags) wrongUse(topUp bool, rest []string) string {
+	switch {
+	case topUp && b.budget == "":
+		return "topup: the NAME of a budget is missing; it comes right after topup"
+	case topUp && b.amount == "":
+		return "topup: --amount AMOUNT is missing"
+	case topUp && b.token == "":
+		return "topup: --token FILE is missing: the token that farebox serve --admin-token names"
+	case topUp && b.state != "":
+		return "topup: a server must run: --state cannot be topped up, --admin can"
+	case len(rest) > 0:
+		return surplus(rest[0])
+	case b.state != "" && b.policy == "":
+		return "--state needs --policy FILE"
+	case b.state == "" && b.policy != "":
+		return "--policy is for --state DIR"
+	}
+	return ""
 }
 
 // show prints how budgets stand.
