@@ -48,7 +48,6 @@ func newReplicas(t *testing.T, count int, r *redisServer, c setup) []*stack {
 		s.policy, s.flags = list[0].policy, list[0].flags
 		s.serve(t)
 	}
-	known()
 	return list
 }
 

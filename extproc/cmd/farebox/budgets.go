@@ -58,16 +58,18 @@ func runBudgets(ctx context.Context, args []string, e env) int {
 	var b budgetsFlags
 	f := flags("budgets", budgetsSynopsis, e)
 	b.define(f)
-	topUp := len(args) > 1 && args[0] == "topup" && !strings.HasPrefix(args[1], "-")
+	topUp := len(args) > 0 && args[0] == "topup"
 	if topUp {
-		b.budget, args = args[1], args[2:]
+		args = args[1:]
+	}
+	if topUp && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		b.budget, args = args[0], args[1:]
 	}
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() > 0 || (b.state != "") != (b.policy != "") || (topUp && (b.amount == "" || b.token == "" || b.state != "")) {
-		f.Usage()
-		return statusUsage
+	if wrong := b.wrongUse(topUp, f.Args()); wrong != "" {
+		return misused(f, wrong)
 	}
 	do := b.show
 	if topUp {
@@ -77,6 +79,27 @@ func runBudgets(ctx context.Context, args []string, e env) int {
 		return e.fail(err)
 	}
 	return statusOK
+}
+
+// wrongUse says what is missing among the flags, or too much, "" if they can be used.
+func (b *budgetsFlags) wrongUse(topUp bool, rest []string) string {
+	switch {
+	case topUp && b.budget == "":
+		return "topup: the NAME of a budget is missing; it comes right after topup"
+	case topUp && b.amount == "":
+		return "topup: --amount AMOUNT is missing"
+	case topUp && b.token == "":
+		return "topup: --token FILE is missing: the token that farebox serve --admin-token names"
+	case topUp && b.state != "":
+		return "topup: a server must run: --state cannot be topped up, --admin can"
+	case len(rest) > 0:
+		return surplus(rest[0])
+	case b.state != "" && b.policy == "":
+		return "--state needs --policy FILE"
+	case b.state == "" && b.policy != "":
+		return "--policy is for --state DIR"
+	}
+	return ""
 }
 
 // show prints how budgets stand.
@@ -110,7 +133,14 @@ func (b *budgetsFlags) ask(ctx context.Context, _ env) (budgets admin.Budgets, e
 	if err != nil {
 		return budgets, err
 	}
-	return budgets, call(request, &budgets)
+	if err := call(request, &budgets); err != nil {
+		return budgets, err
+	}
+	for i := range budgets.Budgets {
+		row := &budgets.Budgets[i]
+		row.Since, row.Refills = inZone(row.Since, row.Zone), inZone(row.Refills, row.Zone)
+	}
+	return budgets, nil
 }
 
 // open reads the budgets from the folder of a server that does not run.
@@ -140,7 +170,7 @@ func (b *budgetsFlags) open(ctx context.Context, e env) (budgets admin.Budgets, 
 
 // topUp raises the limit of a budget of a server.
 func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
-	order, err := b.order()
+	order, err := b.order(e.now())
 	if err != nil {
 		return err
 	}
@@ -166,15 +196,21 @@ func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
 	if err := call(request, &done); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s topped up by %s until %s\n", b.budget, done.Amount, moment(done.Until))
-	return err
+	fmt.Fprintf(e.stdout, "%s topped up by %s for %s until %s\n", b.budget, done.Amount, scopeWords(done.Scope), moment(inZone(done.Until, done.Zone)))
+	if !order.Until.IsZero() && done.Until.Before(order.Until) {
+		fmt.Fprintf(e.stderr, "farebox: the window of the budget ends before %s, and the top-up with it\n", b.until)
+	}
+	return nil
 }
 
 // order is what the flags ask for.
-func (b *budgetsFlags) order() (*admin.Order, error) {
+func (b *budgetsFlags) order(now time.Time) (*admin.Order, error) {
 	amount, err := pricing.ParseMoney(strings.ReplaceAll(strings.TrimPrefix(b.amount, "$"), ",", ""))
 	if err != nil {
 		return nil, fmt.Errorf("amount %q: %w", b.amount, err)
+	}
+	if amount <= 0 {
+		return nil, fmt.Errorf("amount %q: a top-up is more than nothing, such as 50", b.amount)
 	}
 	o := &admin.Order{Amount: admin.Dollars(amount), Who: cmp.Or(b.who, os.Getenv("USER")), Reason: b.reason}
 	for _, s := range b.scope {
@@ -190,6 +226,9 @@ func (b *budgetsFlags) order() (*admin.Order, error) {
 	if b.until != "" {
 		if o.Until, err = time.Parse(time.RFC3339, b.until); err != nil {
 			return nil, fmt.Errorf("until %q: want a time such as 2026-11-24T18:00:00Z", b.until)
+		}
+		if !o.Until.After(now) {
+			return nil, fmt.Errorf("until %q: that is past", b.until)
 		}
 	}
 	return o, nil

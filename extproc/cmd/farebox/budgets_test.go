@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ mode: enforce
 dimensions:
   team: {from: [header:x-team], trusted: true}
 budgets:
-  - {name: every team, limit: $500 per month, per: team}
+  - {name: every team, limit: $500 per month, per: team, zone: Europe/Berlin}
 `
 
 // farebox runs a command and returns its exit status and what it printed.
@@ -72,12 +73,22 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 	if status != statusFailed || !strings.Contains(out, `does not count by "user"`) {
 		t.Errorf("with a scope that is none: exit status %d, %s", status, out)
 	}
-	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=search")...)
-	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 until ") {
+	status, out = farebox(t, append(topUp, "--token", token)...)
+	if status != statusFailed || !strings.Contains(out, `counts per team: add --scope team=VALUE, or --scope 'team=(none)'`) {
+		t.Errorf("without a scope: exit status %d, %s", status, out)
+	}
+	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=(none)")...)
+	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 for team=(none) until ") {
+		t.Errorf("for calls without a team: exit status %d, %s", status, out)
+	}
+	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=search", "--until", "2999-01-01T00:00:00Z")...)
+	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 for team=search until ") ||
+		!strings.Contains(out, "ends before 2999-01-01T00:00:00Z, and the top-up with it") {
 		t.Errorf("exit status %d, %s", status, out)
 	}
 	status, out = farebox(t, "budgets", "--admin", admin)
-	if status != statusOK || !strings.Contains(out, "team=search  $550.00") || !strings.Contains(out, "by ada: launch") {
+	if status != statusOK || !strings.Contains(out, "team=search  $550.00") || !strings.Contains(out, "by ada: launch") ||
+		!regexp.MustCompile(` 00:00 CES?T `).MatchString(out) {
 		t.Errorf("exit status %d, budgets:\n%s", status, out)
 	}
 	if status, out = farebox(t, "budgets", "--state", filepath.Join(dir, "state"), "--policy", s.policy); status != statusFailed ||

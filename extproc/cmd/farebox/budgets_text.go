@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
 	"github.com/farebox-mesh/farebox/policies"
@@ -61,9 +62,19 @@ func notes(b *admin.Budget) string {
 		}
 	}
 	for _, t := range b.TopUps {
-		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until), t.Who, t.Reason)))
+		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until.In(b.Refills.Location())), t.Who, t.Reason)))
 	}
 	return cmp.Or(strings.Join(words, "; "), "-")
+}
+
+// inZone gives a time that JSON carried its zone back, so that it is printed with its name. A zone that is not known
+// here leaves it as it is.
+func inZone(at time.Time, zone string) time.Time {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return at
+	}
+	return at.In(loc)
 }
 
 // visible makes a text that a client may have chosen fit for a terminal.

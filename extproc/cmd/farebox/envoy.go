@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/envoy"
@@ -43,6 +45,7 @@ func runEnvoy(_ context.Context, args []string, e env) int {
 	if err != nil {
 		return e.fail(err)
 	}
+	x.warn(set.Policy(), e.stderr)
 	if err := envoy.Render(e.stdout, config); err != nil {
 		return e.fail(err)
 	}
@@ -94,6 +97,9 @@ func (x *envoyFlags) routes(set *policies.Set, shipped []envoy.Upstream) ([]envo
 		if !ok {
 			return nil, fmt.Errorf("upstream %q: want NAME=URL", s)
 		}
+		if !slices.ContainsFunc(routes, func(u envoy.Upstream) bool { return u.Name == name }) {
+			return nil, fmt.Errorf("upstream %q: neither the policy nor a default has it; known: %s", name, quotedNames(namesOf(routes)))
+		}
 		routes = merge(routes, envoy.Upstream{Name: name, URLs: []string{url}})
 	}
 	for _, u := range routes {
@@ -102,6 +108,31 @@ func (x *envoyFlags) routes(set *policies.Set, shipped []envoy.Upstream) ([]envo
 		}
 	}
 	return routes, nil
+}
+
+func namesOf(routes []envoy.Upstream) []string {
+	names := make([]string, len(routes))
+	for i := range routes {
+		names[i] = routes[i].Name
+	}
+	return names
+}
+
+// warn says what of the policy nobody holds where the light filter stands alone.
+func (x *envoyFlags) warn(p *policies.Policy, to io.Writer) {
+	if x.wasm == "" || !x.noExtProc {
+		return
+	}
+	var lost []string
+	if len(p.Budgets) > 0 {
+		lost = append(lost, "its "+count(len(p.Budgets), "budget"))
+	}
+	if p.Exact != nil {
+		lost = append(lost, "its exact cache")
+	}
+	if len(lost) > 0 {
+		fmt.Fprintf(to, "farebox: warning: without ext_proc nobody holds what the policy asks for: %s; the filter does not\n", strings.Join(lost, " and "))
+	}
 }
 
 // merge adds an upstream, or what it states to the one of the same name.

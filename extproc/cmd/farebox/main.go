@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -99,6 +100,29 @@ func parse(f *flag.FlagSet, args []string) (status int, ok bool) {
 		return statusUsage, false
 	}
 	return statusOK, true
+}
+
+// misused says in a line what is wrong with the use of a command, then what its use is.
+func misused(f *flag.FlagSet, wrong string) int {
+	fmt.Fprintf(f.Output(), "%s: %s\n", f.Name(), wrong)
+	f.Usage()
+	return statusUsage
+}
+
+// surplus is what misused says of an argument that a command has no use for.
+func surplus(arg string) string { return fmt.Sprintf("no use for %q", arg) }
+
+// oneArg says what is wrong with the arguments of a command that takes one, "" if nothing is.
+func oneArg(f *flag.FlagSet, what string) string {
+	switch {
+	case f.NArg() == 0:
+		return what + " is missing"
+	case f.NArg() > 1 && strings.HasPrefix(f.Arg(1), "-"):
+		return fmt.Sprintf("%s stands after %s: flags come first", f.Arg(1), what)
+	case f.NArg() > 1:
+		return surplus(f.Arg(1))
+	}
+	return ""
 }
 
 // fail says what went wrong and returns the exit status. The problems of a policy stand as they are, so that editors

@@ -25,7 +25,7 @@ func (p *parts) adminServer(address string, token admin.Token) (*page, error) {
 		return nil, fmt.Errorf("listen for the admin page: %w", err)
 	}
 	handler := admin.New(admin.Config{
-		Ledger: p.ledger, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
+		Ledger: operated{p.ledger, p.policy.Load}, Pools: p.pools, Cache: p.cache, Policy: p.shown, Ready: p.readiness,
 		Gatherer: p.registry, Now: p.now, Logger: p.logger, Loopback: isLoopback(l.Addr().String()), Token: token,
 	})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
@@ -57,6 +57,12 @@ func (p *parts) shown() admin.Policy {
 func (p *parts) readiness() error {
 	if !p.ready.Load() {
 		return errors.New("shutting down")
+	}
+	if s, ok := p.ledger.Shared(); ok && !p.granted.Load() {
+		if s.Down || s.Trips == 0 {
+			return errors.New("shared budgets hand nothing out yet: Redis cannot be reached, or is new")
+		}
+		p.granted.Store(true)
 	}
 	return p.ledger.Healthy()
 }

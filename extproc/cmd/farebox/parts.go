@@ -33,6 +33,7 @@ type parts struct {
 	cache      *cache.Cache
 	conductor  *exchange.Conductor
 	ready      atomic.Bool
+	granted    atomic.Bool // the store of shared budgets has handed something out since the start
 	policy     atomic.Pointer[policyState]
 }
 

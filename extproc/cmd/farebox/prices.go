@@ -48,6 +48,9 @@ func runPrices(ctx context.Context, args []string, e env) int {
 			return c.run(ctx, f.Args()[1:], e)
 		}
 	}
+	if f.NArg() > 0 {
+		return misused(f, fmt.Sprintf("unknown command %q", f.Arg(0)))
+	}
 	f.Usage()
 	return statusUsage
 }

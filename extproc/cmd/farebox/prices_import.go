@@ -23,9 +23,8 @@ func runPricesImport(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 1 {
-		f.Usage()
-		return statusUsage
+	if wrong := oneArg(f, "FILE"); wrong != "" {
+		return misused(f, wrong)
 	}
 	listings, err := file.read(f.Arg(0), e.now())
 	if err != nil {

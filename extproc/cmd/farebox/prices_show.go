@@ -20,9 +20,8 @@ func runPricesShow(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 1 {
-		f.Usage()
-		return statusUsage
+	if wrong := oneArg(f, "MODEL"); wrong != "" {
+		return misused(f, wrong)
 	}
 	model := pricing.ModelName(f.Arg(0))
 	found := listingsOf(catalog.Table(), pricing.ProviderName(*provider), model, at.Time)

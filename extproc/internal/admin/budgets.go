@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -39,6 +40,7 @@ type Budget struct {
 	Left     *Dollars                          `json:"left_usd,omitempty"` // nil: shared, and never told
 	Since    time.Time                         `json:"since"`
 	Refills  time.Time                         `json:"refills"`
+	Zone     string                            `json:"zone"` // of its windows, as in the IANA database
 	Soft     bool                              `json:"soft,omitempty"`
 	FreeOnly bool                              `json:"free_only,omitempty"`
 	Steps    []Step                            `json:"steps,omitempty"`
@@ -70,12 +72,16 @@ type TopUp struct {
 	Until  time.Time `json:"until"`
 	Who    string    `json:"who"`
 	Reason string    `json:"reason"`
+
+	// Where an order is answered: whom it is for, and the zone of the budget.
+	Scope map[policies.DimensionName]string `json:"scope,omitempty"`
+	Zone  string                            `json:"zone,omitempty"`
 }
 
 // Order asks for a top-up: POST /api/budgets/{name}/topup.
 type Order struct {
 	Amount Dollars                           `json:"amount_usd"`
-	Scope  map[policies.DimensionName]string `json:"scope,omitempty"` // what it leaves out, or says is "(none)", is no value
+	Scope  map[policies.DimensionName]string `json:"scope,omitempty"` // "(none)" is for calls without a value
 	Until  time.Time                         `json:"until,omitzero"`  // zero: the end of the window
 	Who    string                            `json:"who,omitempty"`
 	Reason string                            `json:"reason"`
@@ -112,7 +118,7 @@ func NewBudgets(balances []ledger.Balance, now time.Time) Budgets {
 func budgetOf(b *ledger.Balance) Budget {
 	row := Budget{
 		Budget: b.Budget, Scope: map[policies.DimensionName]string{}, Limit: Dollars(b.Limit), Spent: Dollars(b.Spent),
-		Reserved: Dollars(b.Reserved), Since: b.Start, Refills: b.Refills, Soft: b.Soft, FreeOnly: b.FreeOnly, Shared: b.Shared,
+		Reserved: Dollars(b.Reserved), Since: b.Start, Refills: b.Refills, Zone: b.Refills.Location().String(), Soft: b.Soft, FreeOnly: b.FreeOnly, Shared: b.Shared,
 	}
 	if b.Known || !b.Shared {
 		row.Left = new(Dollars(b.Left))
@@ -127,7 +133,7 @@ func budgetOf(b *ledger.Balance) Budget {
 		row.Steps = append(row.Steps, Step{s.Percent, s.Do, s.Tier, b.Passed(s)})
 	}
 	for _, t := range b.TopUps {
-		row.TopUps = append(row.TopUps, TopUp{Dollars(t.Amount), t.From, t.Until, t.Who, t.Reason})
+		row.TopUps = append(row.TopUps, TopUp{Amount: Dollars(t.Amount), From: t.From, Until: t.Until, Who: t.Who, Reason: t.Reason})
 	}
 	return row
 }
@@ -161,9 +167,25 @@ func (h *handler) serveTopUp(w http.ResponseWriter, r *http.Request) {
 		refuse(w, statusOf(err), err)
 		return
 	}
-	h.Logger.LogAttrs(r.Context(), slog.LevelInfo, "budget topped up", slog.String("budget", string(t.Budget)),
+	h.Logger.LogAttrs(r.Context(), slog.LevelInfo, "budget topped up", slog.String("budget", string(t.Budget)), slog.String("scope", scopeWords(t.Scope)),
 		slog.String("amount_usd", t.Amount.String()), slog.String("who", t.Who), slog.String("reason", t.Reason))
-	writeJSON(w, http.StatusOK, TopUp{Dollars(t.Amount), t.From, t.Until, t.Who, t.Reason})
+	answer := TopUp{Amount: Dollars(t.Amount), From: t.From, Until: t.Until, Who: t.Who, Reason: t.Reason, Zone: t.Until.Location().String()}
+	for _, d := range t.Scope {
+		if answer.Scope == nil {
+			answer.Scope = map[policies.DimensionName]string{}
+		}
+		answer.Scope[d.Name] = d.Value
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// scopeWords prints the values of a scope: "team=search model=gpt-6-luna".
+func scopeWords(scope []ledger.Dim) string {
+	words := make([]string, len(scope))
+	for i, d := range scope {
+		words[i] = string(d.Name) + "=" + d.Value
+	}
+	return cmp.Or(strings.Join(words, " "), "everybody")
 }
 
 // authorised reports whether a request bears the token, or answers that it does not.

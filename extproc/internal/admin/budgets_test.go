@@ -54,6 +54,7 @@ func TestBudgetsAreShownAsJSON(t *testing.T) {
       "left_usd": "19.000000000",
       "since": "2026-11-22T12:00:00Z",
       "refills": "2026-11-22T13:00:00Z",
+      "zone": "UTC",
       "steps": [
         {
           "percent": 81,
