@@ -86,7 +86,11 @@ func (p *parser) findDimension(name policies.DimensionName) *policies.Dimension 
 func (p *parser) scope(n *yaml.Node, name, what string) policies.DimensionName {
 	d := p.findDimension(policies.DimensionName(name))
 	if d == nil {
-		p.report(n, UnknownDimension, "unknown dimension %q", oneOf(name, p.dimensionNames()), name)
+		hint := allOf(name, p.dimensionNames())
+		if hint == "" {
+			hint = fmt.Sprintf(`declare it under "dimensions", such as %s: "jwt:%s"`, name, name)
+		}
+		p.report(n, UnknownDimension, "unknown dimension %q", hint, name)
 		return policies.DimensionName(name)
 	}
 	verified := func(s policies.Source) bool { return d.Verified(s.Kind) }

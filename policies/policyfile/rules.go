@@ -65,11 +65,7 @@ func (p *parser) rule(index int, n *yaml.Node) {
 func (p *parser) ruleTier(n *yaml.Node) policies.TierName {
 	v, ok := p.text(n, "tier")
 	if ok && p.findTier(policies.TierName(v)) < 0 {
-		names := make([]policies.TierName, len(p.policy.Tiers))
-		for i, t := range p.policy.Tiers {
-			names[i] = t.Name
-		}
-		p.report(n, UnknownTier, "unknown tier %q", oneOf(v, names), v)
+		p.unknownTier(n, v)
 	}
 	return policies.TierName(v)
 }

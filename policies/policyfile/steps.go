@@ -109,11 +109,7 @@ func (p *parser) freeOnly(n *yaml.Node, percent int64, b *policies.Budget) {
 // stepTier finds the tier that a step caps at.
 func (p *parser) stepTier(n *yaml.Node, name string) policies.TierName {
 	if p.findTier(policies.TierName(name)) < 0 {
-		names := make([]policies.TierName, len(p.policy.Tiers))
-		for i, t := range p.policy.Tiers {
-			names[i] = t.Name
-		}
-		p.report(n, UnknownTier, "unknown tier %q", oneOf(name, names), name)
+		p.unknownTier(n, name)
 	}
 	return policies.TierName(name)
 }

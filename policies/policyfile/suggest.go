@@ -25,14 +25,30 @@ func didYouMean[S ~string](got string, candidates []S) string {
 
 // oneOf returns a hint: the closest candidate, else all of them if they are few.
 func oneOf[S ~string](got string, candidates []S) string {
-	if hint := didYouMean(got, candidates); hint != "" || len(candidates) == 0 || len(candidates) > 8 {
+	if hint := didYouMean(got, candidates); hint != "" || len(candidates) > maxListed {
 		return hint
+	}
+	return allOf(got, candidates)
+}
+
+// maxListed is how many names a hint lists at most.
+const maxListed = 8
+
+// allOf returns a hint: the closest candidate, else the first of them; "" if there are none.
+func allOf[S ~string](got string, candidates []S) string {
+	if hint := didYouMean(got, candidates); hint != "" || len(candidates) == 0 {
+		return hint
+	}
+	more := ""
+	if len(candidates) > maxListed {
+		more = fmt.Sprintf(" and %d more", len(candidates)-maxListed)
+		candidates = candidates[:maxListed]
 	}
 	quoted := make([]string, len(candidates))
 	for i, c := range candidates {
 		quoted[i] = fmt.Sprintf("%q", string(c))
 	}
-	return "known: " + strings.Join(quoted, ", ")
+	return "known: " + strings.Join(quoted, ", ") + more
 }
 
 // distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b

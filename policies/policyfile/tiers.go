@@ -62,6 +62,18 @@ func (p *parser) findTier(name policies.TierName) int {
 	return slices.IndexFunc(p.policy.Tiers, func(t policies.Tier) bool { return t.Name == name })
 }
 
+func (p *parser) unknownTier(n *yaml.Node, name string) {
+	names := make([]policies.TierName, len(p.policy.Tiers))
+	for i := range p.policy.Tiers {
+		names[i] = p.policy.Tiers[i].Name
+	}
+	hint := allOf(name, names)
+	if hint == "" {
+		hint = fmt.Sprintf(`declare it under "tiers", such as %s: [openai/gpt-5-mini]`, name)
+	}
+	p.report(n, UnknownTier, "unknown tier %q", hint, name)
+}
+
 // checkTiers looks for models that nobody's calls can go to.
 func (p *parser) checkTiers() {
 	for i := range p.policy.Tiers {

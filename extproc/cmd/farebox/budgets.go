@@ -16,11 +16,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/policies/policyfile"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -50,7 +52,7 @@ func (b *budgetsFlags) define(f *flag.FlagSet) {
 	f.StringVar(&b.until, "until", "", "topup: `TIME` when it ends, in RFC 3339, if before the window does")
 	f.StringVar(&b.reason, "reason", "", "topup: `TEXT` for the ledger")
 	f.StringVar(&b.who, "who", "", "topup: `NAME` for the ledger (default $USER)")
-	f.StringVar(&b.token, "token", "", "topup: `FILE` with the token of farebox serve --admin-token")
+	f.StringVar(&b.token, "token", "", "topup: `FILE`, or file:PATH, with the token of farebox serve --admin-token")
 }
 
 // runBudgets shows how budgets stand, or tops one up.
@@ -112,12 +114,45 @@ func (b *budgetsFlags) show(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
+	if len(budgets.Budgets) == 0 && b.budget != "" {
+		if err := b.named(ctx, e); err != nil {
+			return err
+		}
+	}
 	if b.json {
 		out := json.NewEncoder(e.stdout)
 		out.SetIndent("", "  ")
 		return out.Encode(budgets)
 	}
 	return printBudgets(e.stdout, budgets)
+}
+
+// named reports that there is no budget of the name that was asked for, nil if nobody has spent of it yet.
+func (b *budgetsFlags) named(ctx context.Context, e env) error {
+	if b.state != "" {
+		set, _, err := readPolicy(b.policy, io.Discard)
+		if err != nil {
+			return err
+		}
+		return known(b.budget, budgetNames(set.Policy().Budgets))
+	}
+	at, err := b.url("policy")
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return err
+	}
+	text, err := answer(request)
+	if err != nil {
+		return err
+	}
+	policy, problems := policyfile.Parse("the policy of "+b.admin, text)
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	return known(b.budget, budgetNames(policy.Budgets))
 }
 
 // ask reads the budgets of a server.
@@ -247,26 +282,38 @@ func (b *budgetsFlags) url(path ...string) (string, error) {
 }
 
 // call sends a request to the admin port and reads the JSON of its answer.
-func call(request *http.Request, answer any) error {
-	client := http.Client{Timeout: time.Minute}
-	response, err := client.Do(request)
+func call(request *http.Request, into any) error {
+	text, err := answer(request)
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("read answer of the admin port: %w", err)
+	}
+	return nil
+}
+
+// answer sends a request to the admin port and returns the body of its answer.
+func answer(request *http.Request) ([]byte, error) {
+	client := http.Client{Timeout: time.Minute}
+	response, err := client.Do(request)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("%w; --admin names the port of a server, --state and --policy the files of one that does not run", err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read answer of the admin port: %w", err)
+		return nil, fmt.Errorf("read answer of the admin port: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		var refusal struct{ Error string }
 		if json.Unmarshal(text, &refusal) != nil || refusal.Error == "" {
 			refusal.Error = strings.TrimSpace(string(text[:min(len(text), 200)]))
 		}
-		return fmt.Errorf("the admin port answered %s: %s", response.Status, refusal.Error)
+		return nil, fmt.Errorf("the admin port answered %s: %s", response.Status, refusal.Error)
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("read answer of the admin port: %w", err)
-	}
-	return nil
+	return text, nil
 }

@@ -95,6 +95,10 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 		!strings.Contains(out, "ask it with --admin") {
 		t.Errorf("beside a running server: exit status %d, %s", status, out)
 	}
+	if status, out = farebox(t, "budgets", "--admin", admin, "--budget", "x"); status != statusFailed ||
+		!strings.Contains(out, `no such budget: "x"; known: "every team"`) {
+		t.Errorf("a budget that there is not: exit status %d, %s", status, out)
+	}
 	s.stop()
 	s.wait(t)
 	s = startServiceIn(t, dir)
@@ -106,11 +110,18 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 
 func TestATokenForTheAdminPortIsAFile(t *testing.T) {
 	for _, tt := range []struct{ source, want string }{
-		{"correct horse battery", "want file:PATH"},
+		{"correct horse battery", "it is a file with a line of at least 16 random bytes"},
 		{"file:" + filepath.Join(t.TempDir(), "none"), "no such file"},
 	} {
 		if _, err := adminToken(tt.source); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: got %v, want %q", tt.source, err, tt.want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "token")
+	check(t, os.WriteFile(path, []byte("correct horse battery\n"), 0o600))
+	for _, source := range []string{path, "file:" + path} {
+		if _, err := adminToken(source); err != nil {
+			t.Errorf("%q: %v", source, err)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func runServe(ctx context.Context, args []string, e env) int {
 	f.StringVar(&s.policy, "policy", "", "policy `FILE`")
 	f.StringVar(&s.listen, "listen", "unix:/run/farebox/extproc.sock", "where Envoy connects: unix:PATH or `HOST:PORT`")
 	f.StringVar(&s.admin, "admin", "127.0.0.1:9902", "`HOST:PORT` of page, metrics and health")
-	f.StringVar(&s.token, "admin-token", "", "file:`PATH` of a token that lets an operator top up budgets; without one nobody can")
+	f.StringVar(&s.token, "admin-token", "", "`PATH` or file:PATH of a token that lets an operator top up budgets; without one nobody can")
 	f.StringVar(&s.state, "state", "/var/lib/farebox", "`DIR` of journal and ledger")
 	f.Var(&s.postgres, "postgres", "PostgreSQL that gets the entries of this and other servers: `URL` or file:PATH; "+postgresEnv+" by default")
 	f.Var(&s.redis, "redis", "Redis or Valkey in which this and other servers share hard budgets: `URL` or file:PATH; "+redisEnv+" by default")

@@ -71,6 +71,14 @@ func budgetNames(budgets []policies.Budget) []string {
 	return names
 }
 
+// known returns nil if a name is among those of the budgets.
+func known(name string, budgets []string) error {
+	if slices.Contains(budgets, name) {
+		return nil
+	}
+	return noBudget(name, budgets)
+}
+
 // noBudget says which budgets there are instead of the one that was asked for.
 func noBudget(name string, known []string) error {
 	if len(known) == 0 {
