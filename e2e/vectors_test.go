@@ -127,16 +127,24 @@ func TestVectors(t *testing.T) {
 	all := vectors(t)
 	// Prompts that must not have been seen come before those that must.
 	slices.SortStableFunc(all, func(a, b vector) int { return len(a.settings["prefix"]) - len(b.settings["prefix"]) })
-	routes := map[string]string{}
-	p := newPuppet(t)
+	routes := map[string]bool{}
 	for _, v := range all {
 		if route := v.want["route"]; route != "" {
-			routes[route] = p.url
+			routes[route] = true
 		}
+	}
+	// Envoy's configuration is made once, so the first policy names all that later ones do.
+	var named strings.Builder
+	for _, route := range slices.Sorted(maps.Keys(routes)) {
+		fmt.Fprintf(&named, "  %s: {vendor: openai, hosts: [%s.example], credential: caller}\n", route, route)
 	}
 	for _, mode := range []string{"observe", "enforce"} {
 		t.Run(mode, func(t *testing.T) {
-			s := newStack(t, setup{policy: "version: 1\nmode: " + mode + "\n", replace: routes})
+			p, replaced := newPuppet(t), map[string]string{} // each mode has a provider of its own, as they run beside each other
+			for route := range routes {
+				replaced[route] = p.url
+			}
+			s := newStack(t, setup{policy: "version: 1\nmode: " + mode + "\nproviders:\n" + named.String(), replace: replaced})
 			for _, v := range all {
 				if strings.Contains(v.sections["policy.yaml"], "mode: enforce") != (mode == "enforce") {
 					continue
