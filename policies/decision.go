@@ -51,14 +51,6 @@ func (o *Option) Charge() pricing.Money {
 	return o.Bound
 }
 
-// ExpectedCharge is the part of what the call is expected to cost that soft budgets reserve.
-func (o *Option) ExpectedCharge() pricing.Money {
-	if o.Kind == Pooled {
-		return 0
-	}
-	return o.Expected
-}
-
 // Cost prices a usage under the terms that the call asks for. Errors are those of pricing.Price.Cost.
 func (o *Option) Cost(u pricing.Usage) (pricing.Money, error) {
 	price, _ := o.price(o.Terms)

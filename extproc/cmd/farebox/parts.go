@@ -108,7 +108,7 @@ func (p *parts) observe() {
 	p.registry.MustRegister(metrics.NewBudgets(p.budgets), metrics.NewSinks(p.sinks), metrics.NewPools(p.loads), metrics.NewLedger(func() metrics.LedgerState {
 		s := p.ledger.Stats()
 		return metrics.LedgerState{
-			Open: s.Open, Parked: s.Parked, Behind: s.Behind, Duplicates: s.Duplicates, Lost: s.Lost, Expired: s.Expired,
+			Open: s.Open, Parked: s.Parked, Duplicates: s.Duplicates, Lost: s.Lost, Expired: s.Expired,
 			Adjusted: s.Adjusted, Bounds: ratios(&s.Bounds), Estimates: ratios(&s.Estimates),
 		}
 	}))

@@ -2,11 +2,10 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// LedgerState is how the ledger stands. Open, Parked and Behind are of now, all else counts since the process started.
+// LedgerState is how the ledger stands. Open and Parked are of now, all else counts since the process started.
 type LedgerState struct {
-	Open       int   // reservations under way
-	Parked     int   // of those, the ones that wait for an answer to be fetched
-	Behind     int64 // journal records that the database does not have yet
+	Open       int // reservations under way
+	Parked     int // of those, the ones that wait for an answer to be fetched
 	Duplicates int64
 	Lost       int64
 	Expired    int64
@@ -45,8 +44,6 @@ func NewLedger(state func() LedgerState) *Ledger {
 				func(s *LedgerState) float64 { return float64(s.Open) }},
 			{desc("farebox_reservations_parked", "Calls of those that wait for a background answer to be fetched."),
 				func(s *LedgerState) float64 { return float64(s.Parked) }},
-			{desc("farebox_sink_lag_entries", "Journal entries that the database does not have yet."),
-				func(s *LedgerState) float64 { return float64(s.Behind) }},
 		},
 		counters: []ledgerNumber{
 			{desc("farebox_duplicate_settlements_total", "Settlements of calls that were already settled. They changed nothing."),
