@@ -148,8 +148,8 @@ func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
 }
 
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
-// ended, the expected prompt of input tokens, and a token for every few bytes of answer that were seen, but no more
-// than the option that served it lets the answer have. A usage that is absurd for the model counts as not stated.
+// ended, the expected prompt of input tokens and length of sound, and a token for every few bytes of answer that were
+// seen, but no more than the option that served it lets the answer have. A usage that is absurd for the model counts as not stated.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
 	u = r.Usage
 	stated := r.HasUsage
@@ -160,6 +160,7 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		if u.TotalInput() == 0 {
 			u.Input = input
 		}
+		d.addSound(o, &u)
 		seen := provider.EstimateTokens(r.TextBytes)
 		if o.Output > 0 {
 			seen = min(seen, o.Output)
@@ -171,6 +172,17 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		u.CacheWriteShort = 0
 	}
 	return u, !stated
+}
+
+// addSound adds the length of sound to a usage that was not stated, where the option's price is by it.
+func (d *Decision) addSound(o *Option, u *pricing.Usage) {
+	price, _ := o.price(o.Terms)
+	if price.Fees.Second > 0 {
+		u.Seconds = max(u.Seconds, d.sound.Seconds)
+	}
+	if price.Fees.Character > 0 {
+		u.Characters = max(u.Characters, d.sound.Characters)
+	}
 }
 
 // mostContexts is how many contexts of its model a call is believed to have used, far beyond what it can. What reads

@@ -30,6 +30,7 @@ func (s *Set) bound(call *provider.Request, o *Option, st State) {
 	o.cap = s.outputCap(call, o)
 	o.Output, o.Bound, o.Unbounded = s.most(call, o, o.cap)
 	u := call.Pieces
+	u.Seconds = call.Sound().Seconds
 	u.Input, u.Output = call.InputEstimate(), st.ExpectedOutput(o.Route, o.Model)
 	if u.Output <= 0 {
 		u.Output = usualOutput
@@ -81,7 +82,7 @@ func (s *Set) longest(o *Option) int64 {
 
 // most returns how much the option can generate and cost with so many tokens to an answer. Input that the body does
 // not bound counts as the whole context. A call whose price nobody lists is unbounded, whatever its tokens cost at
-// the dearest that is.
+// the dearest that is; one whose tokens cost nothing needs no bound of them.
 func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, bound pricing.Money, unbounded bool) {
 	input := call.InputBound()
 	if input < 0 {
@@ -92,11 +93,13 @@ func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, 
 		summary := s.longest(o)
 		all, ok = pricing.AddCapped(all, summary), ok && summary > 0
 	}
-	pieces, counted := pieces(call)
-	if input == 0 || (output == 0 && !call.NoOutput) || !ok {
+	price, known := s.dearestPrice(call, o)
+	pieces, counted := pieces(call, &price)
+	if free := price.Rates == (pricing.Rates{}) && len(price.Brackets) == 0; free {
+		input = max(input, 1) // there is a prompt, for a fee of the request
+	} else if input == 0 || (output == 0 && !call.NoOutput) || !ok {
 		return 0, 0, true
 	}
-	price, known := s.dearestPrice(call, o)
 	bound, err := price.Bound(pricing.Exposure{
 		Input: input, Output: all, LongWrites: call.Facts.Has(provider.LongCacheWrites),
 		InputMedia: call.InputMedia, OutputMedia: call.OutputMedia, Pieces: pieces,
@@ -109,16 +112,18 @@ func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, 
 // Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools, "The server-side loop", as read in November 2026.
 const usualTools = 10
 
-// pieces is the most of what the call may be billed for by the piece. It returns false where nothing bounds that.
-func pieces(call *provider.Request) (pricing.Usage, bool) {
+// pieces is the most of what the call may be billed for by the piece. It returns false where nothing bounds that, as
+// with a compressed recording at a price by the second.
+func pieces(call *provider.Request, price *pricing.Price) (pricing.Usage, bool) {
 	u := call.Pieces
+	closed := !call.OpenSeconds || price.Fees.Second == 0
 	if !call.OpenPieces {
-		return u, true
+		return u, closed
 	}
 	for _, n := range [...]*int64{&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.Images} {
 		*n = max(*n, usualTools)
 	}
-	return u, call.Facts.Has(provider.ServerTools)
+	return u, closed && call.Facts.Has(provider.ServerTools)
 }
 
 // generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected

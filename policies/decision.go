@@ -92,8 +92,9 @@ type Decision struct {
 	API   Option // the call as it would be served without the pool; equal to Asked where no tier applies
 	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
 	longWrites bool
-	contexts   int64 // how many contexts of its model the call can use, 0 if nothing bounds that
-	openModel  bool  // which model answers is known from the response alone
+	contexts   int64         // how many contexts of its model the call can use, 0 if nothing bounds that
+	sound      pricing.Usage // what is expected of it, for answers that do not state it
+	openModel  bool          // which model answers is known from the response alone
 
 	options [maxOptions]Option
 	n       int

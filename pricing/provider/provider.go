@@ -1,7 +1,7 @@
 // Package provider reads and edits the wire formats of model providers.
 //
 // A call is read in three steps. ParsePath says which API a URL belongs to. ParseRequest scans the body once,
-// strictly where money is at stake, and keeps the spans that matter. A Meter reads the response as it passes,
+// strictly where money is at stake, and keeps the spans that matter; ParseForm does so for uploads. A Meter reads the response as it passes,
 // split at any byte, and says what the provider counted.
 //
 // What farebox changes on the way is done by a Rewrite of the request; by a UsageStripper, which hides from a client the
@@ -16,6 +16,7 @@
 //   - malformed JSON, trailing bytes, invalid UTF-8, more than 128 levels: *RequestError, status 400
 //   - a key that farebox acts on that appears twice, is escaped ("mod\u0065l") or differs only in case
 //     ("Model"): *RequestError, status 400, as providers differ in which one wins
+//   - a form that two parsers could split or name otherwise, see ParseForm: *RequestError, status 400
 //   - an unknown key or an unexpected type of a key that farebox does not act on: kept as it is
 //   - a response that is cut, malformed or silent on usage: a Reading without usage, never an error
 package provider

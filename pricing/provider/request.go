@@ -6,7 +6,7 @@ import (
 )
 
 // Request is what a call asks for, as far as prices, rules, rewrites and caches depend on it. It keeps the body and
-// the path by reference. ParseRequest is the only way to make one; it is not changed afterwards, so it may be read
+// the path by reference. ParseRequest and ParseForm are the only ways to make one; it is not changed afterwards, so it may be read
 // by several goroutines.
 type Request struct {
 	Endpoint // with the model and the stream flag of the call, wherever they stand
@@ -27,8 +27,13 @@ type Request struct {
 	Pieces     pricing.Usage
 	OpenPieces bool
 
+	// OpenSeconds says that the body does not bound the length of a recording, where that is what is billed: see
+	// secondsOf. Pieces.Seconds is the most otherwise.
+	OpenSeconds bool
+
 	InputMedia  bool // the prompt may hold pictures or sound
 	OutputMedia bool // the answer may
+	Form        bool // the body is a form: what ParseForm read, of which nothing is edited or kept
 
 	Service     pricing.Service // the class of service asked for; what is not known by a name of ours has the caller's
 	AutoService bool            // "auto" was asked for: the account's settings choose. OpenAI takes silence for the same
@@ -63,7 +68,7 @@ type Request struct {
 	budget     int64 // of thinking; the cap must be above it
 	mediaBytes int64 // of inline images, documents, audio and video
 	mediaParts int   // those, and what is remote
-	imageFloor int64 // by how much the images' most tokens exceed their bytes
+	imageFloor int64 // by how much the images' most tokens exceed their bytes; of a form's, also what they are less
 	builtins   int   // tools whose definition the provider holds
 	keyPresent bool  // prompt_cache_key is present, if only as null
 	unbounded  bool  // holds documents, audio or video, of which bytes say little
@@ -98,6 +103,7 @@ type RequestError struct {
 // Codes of a RequestError.
 const (
 	CodeInvalidJSON  = "invalid_json"
+	CodeInvalidForm  = "invalid_form"
 	CodeDuplicateKey = "duplicate_key"
 	CodeAmbiguousKey = "ambiguous_key"
 	CodeInvalidType  = "invalid_type"

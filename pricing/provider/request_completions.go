@@ -90,7 +90,6 @@ func (p *requestParser) embeddedContent() {
 
 // images reads the body of a call that makes pictures.
 func (p *requestParser) images(root jsonscan.Token) {
-	p.r.OutputMedia = true
 	o := object{start: root, acts: &imageFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
@@ -110,7 +109,13 @@ func (p *requestParser) images(root jsonscan.Token) {
 			p.common(f)
 		}
 	}
+	p.finishImages()
+}
+
+// finishImages derives what the model and the number of pictures tell.
+func (p *requestParser) finishImages() {
 	r := &p.r
+	r.OutputMedia = true
 	r.Pieces.Images = r.Choices
 	switch model := string(r.Model); {
 	case strings.HasPrefix(model, "gpt-image-1"):

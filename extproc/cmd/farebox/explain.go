@@ -73,7 +73,7 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 		t.uncovered(x.path)
 		return t.w.Flush()
 	}
-	call, err := provider.ParseRequest(endpoint, x.path, body)
+	call, err := parseCall(endpoint, x.path, headers.Header("content-type"), body)
 	var bad *provider.RequestError
 	if errors.As(err, &bad) {
 		t.unreadable(bad)
@@ -81,6 +81,14 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 	}
 	t.call(x.request(set, &call, headers), body)
 	return t.w.Flush()
+}
+
+// parseCall reads a call as the server would.
+func parseCall(e provider.Endpoint, path, contentType string, body []byte) (provider.Request, error) {
+	if e.TakesForm(contentType) {
+		return provider.ParseForm(e, path, contentType, body)
+	}
+	return provider.ParseRequest(e, path, body)
 }
 
 // headerValues reads the --header flags.

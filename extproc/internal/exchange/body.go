@@ -34,7 +34,7 @@ func (x *Exchange) RequestBody(body []byte) (Reply, error) {
 func (x *Exchange) decide(body []byte) Reply {
 	plain, decoded, err := x.plain(body)
 	if err == nil {
-		x.call, err = provider.ParseRequest(x.endpoint, x.in.Path, plain)
+		x.call, err = x.parse(plain)
 	}
 	if err != nil {
 		return x.unreadable(err)
@@ -65,6 +65,14 @@ func (x *Exchange) decide(body []byte) Reply {
 		return x.refused(err)
 	}
 	return x.forward(plain, decoded)
+}
+
+// parse reads the body of the call.
+func (x *Exchange) parse(plain []byte) (provider.Request, error) {
+	if x.takesForm() {
+		return provider.ParseForm(x.endpoint, x.in.Path, x.in.joined("content-type"), plain)
+	}
+	return provider.ParseRequest(x.endpoint, x.in.Path, plain)
 }
 
 // maxFits is how often an answer's length is fitted to what calls that came at the same time leave.

@@ -28,7 +28,7 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 		return x.fetch(), nil
 	case !x.endpoint.IsCall() || in.Method != "POST":
 		return x.uncovered("path"), nil
-	case x.takesForms() && strings.HasPrefix(in.header("content-type"), "multipart/"):
+	case x.takesFiles() && hasPrefixFold(in.header("content-type"), "multipart/") && !x.takesForm():
 		return x.uncovered("multipart"), nil
 	case in.NoBody && x.enforcing():
 		return x.end(x.refuse(provider.BadRequest, "the request has no body", "", "farebox_empty_body"), "malformed"), nil
@@ -41,9 +41,16 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	return Reply{Metered: true, Headers: x.endpoint.API == provider.BedrockInvoke, Remove: x.forged()}, nil
 }
 
-// takesForms reports whether the API takes files in forms. Others take JSON whatever a client says it sends.
-func (x *Exchange) takesForms() bool {
+// takesForm reports whether the body is a form that is read.
+func (x *Exchange) takesForm() bool { return x.endpoint.TakesForm(x.in.joined("content-type")) }
+
+// takesFiles reports whether the API takes files. Others take JSON whatever a client says it sends.
+func (x *Exchange) takesFiles() bool {
 	return x.endpoint.API == provider.OpenAITranscription || x.endpoint.API == provider.OpenAIImages
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // encoding is how the request body is compressed, "" if it is not.

@@ -55,7 +55,7 @@ func (x *Exchange) cacheable(rule *policies.ExactCache) bool {
 	call := &x.call
 	control := strings.ToLower(x.in.joined("cache-control"))
 	switch {
-	case call.Facts.Any(uncacheable), x.decision.First().Kind == policies.Refuse:
+	case call.Facts.Any(uncacheable), call.Form, x.decision.First().Kind == policies.Refuse:
 		return false
 	case call.HasTemperature && call.Temperature > rule.MaxTemperature:
 		return false
