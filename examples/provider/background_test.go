@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"testing"
 )
@@ -61,39 +59,5 @@ func TestACancelledAnswerHasNoUsage(t *testing.T) {
 	}
 	if status, _ := b.post(t, "/v1/responses", `{"model":"gpt-4.1","background":true,"store":false,"input":"x"}`); status != http.StatusBadRequest {
 		t.Errorf("background without store: status %d, want 400", status)
-	}
-}
-
-// form is a multipart body with a file of n bytes.
-func form(t *testing.T, model string, n int) (body, contentType string) {
-	t.Helper()
-	var buf bytes.Buffer
-	w := multipart.NewWriter(&buf)
-	part, err := w.CreateFormFile("file", "a.wav")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := part.Write(make([]byte, n)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.WriteField("model", model); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.String(), w.FormDataContentType()
-}
-
-func TestTranscriptionsBill(t *testing.T) {
-	for model, want := range map[string]usage{"whisper-1": {Seconds: 3}, "gpt-4o-transcribe": {Audio: 25}} {
-		t.Run(model, func(t *testing.T) {
-			b := newBench(t, config{})
-			body, kind := form(t, model, 2500)
-			got := b.bill(t, "/v1/audio/transcriptions", body, "content-type", kind)
-			if want.Output = got.Usage.Output; got.Usage != want || got.CostNanos == 0 {
-				t.Errorf("billed %+v for %d, want %+v", got.Usage, got.CostNanos, want)
-			}
-		})
 	}
 }

@@ -48,6 +48,11 @@ func (s *server) openaiModel(in *inbound, f fields, kind modelKind) (*model, *ap
 	if f.d.problem != nil {
 		return nil, f.d.problem
 	}
+	return s.openaiNamed(in, name, kind)
+}
+
+// openaiNamed finds the model of that name, or Azure's deployment in the path.
+func (s *server) openaiNamed(in *inbound, name string, kind modelKind) (*model, *apiError) {
 	if rest, ok := strings.CutPrefix(in.r.URL.Path, "/openai/deployments/"); ok && in.house == azure {
 		name, _, _ = strings.Cut(rest, "/")
 	}

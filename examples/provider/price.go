@@ -26,14 +26,17 @@ type usage struct {
 	WriteLong   int `json:"cache_write_long"`
 	Output      int `json:"output"`
 	Reasoning   int `json:"reasoning"`
-	Audio       int `json:"audio,omitempty"` // tokens of sound that were read
+	Audio       int `json:"audio,omitempty"`    // tokens of sound that were read
+	Pictures    int `json:"pictures,omitempty"` // tokens of pictures that were read
 	Searches    int `json:"searches,omitempty"`
 	SearchUnits int `json:"search_units,omitempty"`
 	Seconds     int `json:"seconds,omitempty"`
 }
 
 // totalInput is the prompt's length, cached or not.
-func (u usage) totalInput() int { return u.Input + u.CacheRead + u.WriteShort + u.WriteLong + u.Audio }
+func (u usage) totalInput() int {
+	return u.Input + u.CacheRead + u.WriteShort + u.WriteLong + u.Audio + u.Pictures
+}
 
 // priceList is USD per million tokens as decimal strings; an empty string is a kind that the vendor does not sell.
 type priceList struct {
@@ -43,8 +46,9 @@ type priceList struct {
 	WriteLong  string `json:"cache_write_long"`
 	Output     string `json:"output"`
 	Audio      string `json:"audio"`
-	Search     string `json:"search"` // USD per thousand searches of the web, or units of ranking
-	Hour       string `json:"hour"`   // USD per hour of sound
+	Picture    string `json:"picture"` // read
+	Search     string `json:"search"`  // USD per thousand searches of the web, or units of ranking
+	Hour       string `json:"hour"`    // USD per hour of sound
 }
 
 func (p *priceList) clone() *priceList {
@@ -75,6 +79,7 @@ func (m *model) cost(u usage, factor string) (int64, error) {
 	tokens := []line{
 		{u.Input, list.Input, 1e6}, {u.CacheRead, list.CacheRead, 1e6}, {u.WriteShort, list.WriteShort, 1e6},
 		{u.WriteLong, list.WriteLong, 1e6}, {u.Output, list.Output, 1e6}, {u.Audio, list.Audio, 1e6},
+		{u.Pictures, list.Picture, 1e6},
 	}
 	for i := range tokens {
 		if tokens[i].price == "" {

@@ -80,7 +80,9 @@ func (s *server) routeOpenAI(r *http.Request, path string) handler {
 		return s.embeddings
 	case "POST /images/generations":
 		return s.images
-	case "POST /audio/transcriptions":
+	case "POST /images/edits":
+		return s.edits
+	case "POST /audio/transcriptions", "POST /audio/translations":
 		return s.transcriptions
 	case "GET /models":
 		return s.listModels
