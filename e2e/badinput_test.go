@@ -43,6 +43,10 @@ var bad = []struct {
 	{"an empty body of Anthropic", messages(""), 400},
 	{"malformed JSON of Gemini", gemini("gemini-2.5-flash", `{"contents"`), 400},
 	{"malformed JSON of responses", responses(`{"model":"gpt-5","input":"Hi"`), 400},
+	{"a form with two models", upload("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-4o-transcribe\r\n--b--\r\n"), 400},
+	{"a form without an end", upload("--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n"), 400},
+	{"a form without a model", upload("--b--"), 400},
+	{"a form of 17 MB", upload("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n" + strings.Repeat("x", 17<<20) + "\r\n--b--"), 413},
 	{"17 MB", chat(ask("gpt-4o", strings.Repeat("x", 17<<20))), 413},
 	{"17 MB of Anthropic", messages(ask("claude-sonnet-5", strings.Repeat("x", 17<<20))), 413},
 	{"17 MB without a length", func() call { c := chat(ask("gpt-4o", strings.Repeat("x", 17<<20))); c.chunked = true; return c }(), 413},
@@ -53,6 +57,11 @@ var bad = []struct {
 	{"damaged gzip", zipped(func(b []byte) []byte { return b[:len(b)-10] }), 400},
 	{"bytes behind the gzip", zipped(func(b []byte) []byte { return append(b, "tail"...) }), 400},
 	{"a gzip bomb", bomb(), 413},
+}
+
+// upload is a form with the boundary b.
+func upload(body string) call {
+	return post("/v1/audio/transcriptions", body, "authorization", "Bearer k").with("content-type", "multipart/form-data; boundary=b")
 }
 
 // zipped is a compressed call that was spoiled.

@@ -34,7 +34,7 @@ func bound(t *testing.T, c call) nanos {
 	s := &stack{dir: tempDir(t)}
 	s.policy = s.dir + "/policy.yaml"
 	s.setPolicy(t, "version: 1\nmode: enforce\n")
-	text := command(t, c.body, "explain", "--policy", s.policy, "--path", c.path)
+	text := command(t, c.body, "explain", "--policy", s.policy, "--path", c.path, "--header", "content-type:"+c.header.Get("content-type"))
 	m := atMost.FindSubmatch(text)
 	if m == nil {
 		t.Fatalf("explain names no bound:\n%s", text)
@@ -219,7 +219,8 @@ func TestAHardBudgetLetsNothingOutThatHasNoPrice(t *testing.T) {
 	s := newStack(t, setup{policy: limitedTo(1_000_000_000)})
 	for _, tt := range []traffic{
 		{"speech", post("/v1/audio/speech", `{"model":"no-such-voice","input":"Hi"}`, "authorization", "Bearer k")},
-		{"multipart", post("/v1/audio/transcriptions", "--b--", "authorization", "Bearer k").with("content-type", "multipart/form-data; boundary=b")},
+		{"a recording of any length", form(t, "/v1/audio/transcriptions", "file", strings.Repeat("x", 2500), "model", "whisper-1")},
+		{"parts that are no form", post("/v1/audio/transcriptions", "--b--", "authorization", "Bearer k").with("content-type", "multipart/mixed; boundary=b")},
 		{"batches", post("/v1/messages/batches", `{"requests":[]}`, "x-api-key", "k", "anthropic-version", "2023-06-01")},
 		{"a path that only looks different", post("/v1/Chat/Completions", ask("gpt-4o", "Hi"), "authorization", "Bearer k")},
 		{"a method that is no call", func() call { c := chat(ask("gpt-4o", "Hi")); c.method = "PUT"; return c }()},

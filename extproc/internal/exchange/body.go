@@ -187,6 +187,10 @@ func (x *Exchange) refused(err error) Reply {
 		return x.end(x.refuse(provider.ModelRefused, message, "model", "farebox_unknown_model"), refusal.String())
 	}
 	message := "a spend limit covers this call and its cost cannot be bounded in advance; set an output cap, or ask the platform team for a price of this model"
+	if x.call.OpenSeconds {
+		message = "a spend limit covers this call and its cost cannot be bounded in advance; send the recording as a WAV file of plain samples (PCM) " +
+			"without chunking_strategy, or use a model that is billed by tokens"
+	}
 	return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
 }
 
