@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const require = createRequire(join(process.env.FAREBOX_NODE, "package.json"));
-const { OpenAI } = require("openai");
+const { OpenAI, toFile } = require("openai");
 const { Anthropic } = require("@anthropic-ai/sdk");
 
 const MINUTE = 30_000;
@@ -23,6 +23,8 @@ async function all(stream) {
   for await (const item of stream) list.push(item);
   return list;
 }
+
+const sound = () => toFile(Buffer.concat([Buffer.from("ID3"), Buffer.alloc(2500)]), "a.mp3");
 
 const chatText = (chunks) => chunks.map((c) => c.choices[0]?.delta.content ?? "").join("");
 
@@ -54,6 +56,19 @@ const served = {
   async messagesStream({ anthropic }) {
     const answer = await anthropic.messages.stream({ model: "claude-sonnet-5", max_tokens: 300, ...ask("Hello") }).finalMessage();
     assert.ok(answer.content[0].text && answer.usage.output_tokens > 0);
+  },
+  async transcription({ openai }) {
+    const answer = await openai.audio.transcriptions.create({ model: "gpt-4o-transcribe", file: await sound() });
+    assert.ok(answer.text && answer.usage.total_tokens > 0);
+  },
+  async transcriptionStream({ openai }) {
+    const events = await all(await openai.audio.transcriptions.create({ model: "gpt-4o-transcribe", file: await sound(), stream: true }));
+    assert.equal(events.at(-1).type, "transcript.text.done");
+  },
+  async imageEdit({ openai }) {
+    const picture = () => toFile(Buffer.from("PNG"), "a.png", { type: "image/png" });
+    const answer = await openai.images.edit({ model: "gpt-image-1", image: [await picture(), await picture()], prompt: "A hat", n: 2, quality: "low" });
+    assert.ok(answer.data.length === 2 && answer.usage.total_tokens > 0);
   },
   async cachedChat({ openai }) {
     const twice = [];

@@ -82,6 +82,25 @@ def tools():
     assert second.choices[0].message.content, second
 
 
+SOUND = ("a.mp3", b"ID3" + bytes(2500))
+
+
+def transcription():
+    answer = OPENAI.audio.transcriptions.create(model="gpt-4o-transcribe", file=SOUND)
+    assert answer.text and answer.usage.total_tokens > 0, answer
+
+
+def transcription_stream():
+    events = list(OPENAI.audio.transcriptions.create(model="gpt-4o-transcribe", file=SOUND, stream=True))
+    assert events[-1].type == "transcript.text.done" and events[-1].usage.total_tokens > 0, events[-1]
+
+
+def image_edit():
+    picture = ("a.png", b"PNG", "image/png")
+    answer = OPENAI.images.edit(model="gpt-image-1", image=[picture, picture], prompt="A hat", n=2, quality="low")
+    assert len(answer.data) == 2 and answer.usage.total_tokens > 0, answer
+
+
 CACHED = {"x-team": "search"}
 
 
@@ -169,6 +188,10 @@ def refused_responses():
     refused(openai.RateLimitError, OPENAI.responses.create, model="gpt-5", input="Hello")
 
 
+def refused_transcription():
+    refused(openai.RateLimitError, OPENAI.audio.transcriptions.create, model="gpt-4o-transcribe", file=SOUND)
+
+
 def refused_messages():
     refused(anthropic.RateLimitError, ANTHROPIC.messages.create, model="claude-sonnet-5", max_tokens=300, **ask("Hello"))
 
@@ -215,10 +238,11 @@ def malformed():
 CHECKS = {
     "served": [
         chat, chat_stream, chat_stream_that_does_not_ask, responses, responses_stream, messages, messages_stream, models, token_count, tools,
+        transcription, transcription_stream, image_edit,
         cached_chat, cached_chat_stream, cached_responses, cached_responses_stream, cached_messages, cached_messages_stream,
         rewritten_chat, rewritten_chat_stream, rewritten_messages, malformed,
     ],
-    "refused": [refused_chat, refused_chat_stream, refused_responses, refused_messages, refused_messages_stream],
+    "refused": [refused_chat, refused_chat_stream, refused_responses, refused_transcription, refused_messages, refused_messages_stream],
     "stopped": [stopped_chat, stopped_responses, stopped_messages, stopped_gemini],
 }
 
