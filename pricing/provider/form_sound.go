@@ -11,6 +11,9 @@ const leastSeconds = 10
 // into two bytes (RFC 6716, section 3.2), FLAC 65,535 equal samples into a dozen (RFC 9639, section 9.2), and MP4 and
 // WebM say how long a sample lasts. Nor does an average bit rate hold for who means to pass a limit.
 //
+// The header is taken at its word. A decoder that finds compressed frames among the samples, as FFmpeg looks for, may
+// take longer: such a call is settled as it is billed, and counted as an overrun.
+//
 // Source: Microsoft, "Multimedia Programming Interface and Data Specifications 1.0", "Waveform Audio File Format".
 func secondsOf(file []byte) (int64, bool) {
 	const head = 12 // RIFF, length, WAVE

@@ -1,0 +1,44 @@
+package policies
+
+import (
+	"testing"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// Prices of uploads: a price by the second has no rates of tokens, nor limits.
+var (
+	bySecond = pricing.Price{Fees: pricing.Fees{Second: 100_000_000_000}} // $0.0001
+	byToken  = pricing.Price{Rates: pricing.Rates{Input: 2_500_000_000, InputAudio: 6_000_000_000, Output: 10_000_000_000}}
+	byCall   = pricing.Price{Fees: pricing.Fees{Request: 100_000_000_000}}
+)
+
+func TestTheMostThatAnUploadCosts(t *testing.T) {
+	limits := pricing.Limits{Context: 16_000, MaxOutput: 2000}
+	for _, tt := range []struct {
+		name   string
+		call   provider.Request
+		price  pricing.Price
+		limits pricing.Limits
+		want   pricing.Money // -1: unbounded
+	}{
+		{"a known length", provider.Request{Pieces: pricing.Usage{Seconds: 60}}, bySecond, pricing.Limits{}, 6_000_000},
+		{"an unknown length", provider.Request{OpenSeconds: true}, bySecond, pricing.Limits{}, -1},
+		{"an unknown length by the token", provider.Request{OpenSeconds: true, InputMedia: true, Facts: provider.RemoteContent}, byToken, limits, 96_000_000 + 20_000_000},
+		{"chunks by the token", provider.Request{OpenSeconds: true, OpenPieces: true}, byToken, limits, -1},
+		{"tokens without limits", provider.Request{OpenSeconds: true, Facts: provider.RemoteContent}, byToken, pricing.Limits{}, -1},
+		{"the call alone", provider.Request{OpenSeconds: true, Facts: provider.RemoteContent}, byCall, pricing.Limits{}, 100_000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			listing := pricing.Listing{Price: tt.price, Limits: tt.limits}
+			o := Option{Listing: &listing}
+			call := tt.call
+			call.API, call.Choices = provider.OpenAITranscription, 1
+			new(Set).bound(&call, &o, NoState{})
+			if got := o.Bound; o.Unbounded != (tt.want < 0) || !o.Unbounded && got != tt.want {
+				t.Errorf("bound %s, unbounded %t; want %s", got, o.Unbounded, tt.want)
+			}
+		})
+	}
+}
