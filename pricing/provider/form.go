@@ -13,7 +13,7 @@ import (
 //   - all lines of boundaries and headers end in CR LF
 //   - at most maxParts parts, each with at most maxPartHead bytes of headers
 //
-// It allocates for the names of parts alone. Time is linear in the length of the body.
+// It allocates for the headers of parts alone. Time is linear in the length of the body.
 type formReader struct {
 	body      []byte
 	delimiter []byte // "--" and the boundary

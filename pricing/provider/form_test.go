@@ -26,8 +26,8 @@ func field(name, value string) string {
 	return "--frontier\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n"
 }
 
-// file is a part that is one.
-func file(name, content string) string {
+// uploaded is a part that is a file.
+func uploaded(name, content string) string {
 	return "--frontier\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n" + content + "\r\n"
 }
 
@@ -65,36 +65,36 @@ func parseForm(path, kind, body string) (provider.Request, error) {
 
 func TestAFormSaysWhatItAsksFor(t *testing.T) {
 	const picture = 48_200 // most tokens of one
-	edit := field("model", "gpt-image-1") + field("prompt", "a hat") + file("image[]", "PNG") + file("image[]", strings.Repeat("x", 60_000)) + file("mask", "PNG")
+	edit := field("model", "gpt-image-1") + field("prompt", "a hat") + uploaded("image[]", "PNG") + uploaded("image[]", strings.Repeat("x", 60_000)) + uploaded("mask", "PNG")
 	for _, tt := range []struct {
 		name, path, body string
 		want             asked
 	}{
-		{"a compressed recording", scriptPath, file("file", "ID3"+strings.Repeat("x", 15_997)) + field("model", "gpt-4o-transcribe") + field("stream", "true"),
+		{"a compressed recording", scriptPath, uploaded("file", "ID3"+strings.Repeat("x", 15_997)) + field("model", "gpt-4o-transcribe") + field("stream", "true"),
 			asked{Model: "gpt-4o-transcribe", Stream: true, Choices: 1, OpenSeconds: true, InputBound: -1, Expected: 2}},
-		{"a recording of plain samples", scriptPath, field("model", "whisper-1") + file("file", wav(32_000*20)),
+		{"a recording of plain samples", scriptPath, field("model", "whisper-1") + uploaded("file", wav(32_000*20)),
 			asked{Model: "whisper-1", Choices: 1, Seconds: 21, InputBound: -1, Expected: 21}},
-		{"two recordings, one of which says nothing", scriptPath, field("model", "whisper-1") + file("file", "OggS") + file("file", wav(32)),
+		{"two recordings, one of which says nothing", scriptPath, field("model", "whisper-1") + uploaded("file", "OggS") + uploaded("file", wav(32)),
 			asked{Model: "whisper-1", Choices: 1, Seconds: 10, OpenSeconds: true, InputBound: -1, Expected: 1}},
-		{"two recordings", scriptPath, field("model", "whisper-1") + file("file", wav(32)) + file("file", wav(32)),
+		{"two recordings", scriptPath, field("model", "whisper-1") + uploaded("file", wav(32)) + uploaded("file", wav(32)),
 			asked{Model: "whisper-1", Choices: 1, Seconds: 20, InputBound: -1, Expected: 20}},
-		{"a recording to be fetched", scriptPath, field("model", "whisper-large-v3") + field("url", "https://x.example/a.wav") + file("file", wav(32)),
+		{"a recording to be fetched", scriptPath, field("model", "whisper-large-v3") + field("url", "https://x.example/a.wav") + uploaded("file", wav(32)),
 			asked{Model: "whisper-large-v3", Choices: 1, Seconds: 10, OpenSeconds: true, InputBound: -1, Expected: 1}},
 		{"no recording", scriptPath, field("model", "whisper-1"), asked{Model: "whisper-1", Choices: 1, OpenSeconds: true}},
-		{"chunks", scriptPath, field("model", "gpt-4o-transcribe-diarize") + field("chunking_strategy", "auto") + file("file", "x"),
+		{"chunks", scriptPath, field("model", "gpt-4o-transcribe-diarize") + field("chunking_strategy", "auto") + uploaded("file", "x"),
 			asked{Model: "gpt-4o-transcribe-diarize", Choices: 1, OpenSeconds: true, OpenPieces: true, InputBound: -1, Expected: 1}},
-		{"a deployment's model", "/openai/deployments/mine/audio/transcriptions?api-version=2024-06-01", field("model", "ignored") + file("file", wav(32)),
+		{"a deployment's model", "/openai/deployments/mine/audio/transcriptions?api-version=2024-06-01", field("model", "ignored") + uploaded("file", wav(32)),
 			asked{Model: "mine", Choices: 1, Seconds: 10, InputBound: -1, Expected: 10}},
-		{"a translation", "/openai/v1/audio/translations", field("model", "whisper-large-v3") + file("file", wav(32)),
+		{"a translation", "/openai/v1/audio/translations", field("model", "whisper-large-v3") + uploaded("file", wav(32)),
 			asked{Model: "whisper-large-v3", Choices: 1, Seconds: 10, InputBound: -1, Expected: 10}},
 		{"pictures", editPath, edit + field("n", "3") + field("size", "1024x1536") + field("quality", "high") + field("partial_images", "2"),
 			asked{Model: "gpt-image-1", Choices: 3, Images: 3, Size: "1024x1536", Quality: "high", PredictedBytes: 600,
 				InputBound: 3*picture - 60_006}},
 		{"a picture to be fetched", editPath, field("model", "gpt-image-1") + field("prompt", "a hat") + field("image_url", "https://x.example/a.png"),
 			asked{Model: "gpt-image-1", Choices: 1, Images: 1, InputBound: -1}},
-		{"an animation", editPath, field("model", "gpt-image-2") + field("output_format", "gif") + file("image", ""),
+		{"an animation", editPath, field("model", "gpt-image-2") + field("output_format", "gif") + uploaded("image", ""),
 			asked{Model: "gpt-image-2", Choices: 1, Images: 1, OpenPieces: true, InputBound: picture}},
-		{"variations", "/v1/images/variations", field("model", "dall-e-2") + field("n", "2") + file("image", "PNG"),
+		{"variations", "/v1/images/variations", field("model", "dall-e-2") + field("n", "2") + uploaded("image", "PNG"),
 			asked{Model: "dall-e-2", Choices: 2, Images: 2, InputBound: picture - 3}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,8 +118,49 @@ func TestAFormSaysWhatItAsksFor(t *testing.T) {
 	}
 }
 
+func TestRecordingsWhoseBytesBoundNoLength(t *testing.T) {
+	good := wav(32_000)
+	put := func(at int, bytes string) string { return good[:at] + bytes + good[at+len(bytes):] }
+	const format = 12 // where the chunk "fmt " begins
+	for name, file := range map[string]string{
+		"nothing":                        "",
+		"half a header":                  good[:20],
+		"no samples":                     good[:36],
+		"FLAC":                           "fLaC" + good,
+		"another kind of RIFF":           put(8, "AVI "),
+		"compressed samples":             put(format+8, "\x11\x00"),
+		"a rate of zero":                 put(format+12, "\x00\x00\x00\x00\x00\x00\x00\x00"),
+		"no channels":                    put(format+10, "\x00\x00"),
+		"bytes a second that do not fit": put(format+16, "\x01\x00\x00\x00"),
+		"blocks that do not fit":         put(format+20, "\x04\x00"),
+		"odd bits":                       put(format+22, "\x0c\x00"),
+		"two formats":                    good[:36] + good[format:36] + good[36:],
+		"samples before the format":      good[:format] + "data\x02\x00\x00\x00xx" + good[format:],
+		"a short format":                 put(format+4, "\x0e"),
+		"a chunk beyond the end":         good[:format] + "LIST\xff\xff\xff\x7f" + good[format:],
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := parseForm(scriptPath, formKind, field("model", "whisper-1")+uploaded("file", file)+formEnd)
+			if err != nil || !r.OpenSeconds {
+				t.Errorf("%d seconds, %v; want no bound", r.Pieces.Seconds, err)
+			}
+		})
+	}
+	for name, file := range map[string]string{
+		"as it is":               good,
+		"a chunk of odd length":  good[:format] + "LIST\x01\x00\x00\x00x\x00" + good[format:],
+		"a longer format":        good[:format+4] + "\x12" + good[format+5:36] + "\x00\x00" + good[36:],
+		"a length that is a lie": put(40, "\x00\x00\x00\x00"),
+	} {
+		r, err := parseForm(scriptPath, formKind, field("model", "whisper-1")+uploaded("file", file)+formEnd)
+		if err != nil || r.OpenSeconds || r.Pieces.Seconds != 10 {
+			t.Errorf("%s: %d seconds, open %t, %v; want the minimum of 10", name, r.Pieces.Seconds, r.OpenSeconds, err)
+		}
+	}
+}
+
 // sound is a good form but for what a test does to it.
-var sound = field("model", "whisper-1") + file("file", wav(32)) + formEnd
+var sound = field("model", "whisper-1") + uploaded("file", wav(32)) + formEnd
 
 func TestFormsThatProvidersMayReadDifferently(t *testing.T) {
 	named := func(disposition string) string {
@@ -173,13 +214,13 @@ func TestFormsThatProvidersMayReadDifferently(t *testing.T) {
 		{"the model twice", formKind, field("model", "whisper-1") + sound, "model", provider.CodeDuplicateKey},
 		{"the model in another case", formKind, field("Model", "gpt-4o-transcribe") + sound, "model", provider.CodeAmbiguousKey},
 		{"a list of models", formKind, field("model[]", "gpt-4o-transcribe") + sound, "model", provider.CodeAmbiguousKey},
-		{"the model in a file", formKind, file("model", "whisper-1") + formEnd, "model", provider.CodeInvalidType},
+		{"the model in a file", formKind, uploaded("model", "whisper-1") + formEnd, "model", provider.CodeInvalidType},
 		{"the model in another charset", formKind, "--frontier\r\nContent-Disposition: form-data; name=model\r\nContent-Type: text/plain; charset=utf-16\r\n\r\nwhisper-1\r\n" + formEnd, "model", provider.CodeInvalidType},
 		{"a model with a space", formKind, field("model", "whisper-1 ") + formEnd, "model", provider.CodeInvalidType},
 		{"a model that is no ASCII", formKind, field("model", "whispér-1") + formEnd, "model", provider.CodeInvalidType},
-		{"no model", formKind, file("file", "x") + formEnd, "model", provider.CodeMissing},
+		{"no model", formKind, uploaded("file", "x") + formEnd, "model", provider.CodeMissing},
 		{"an empty model", formKind, field("model", "") + formEnd, "model", provider.CodeMissing},
-		{"the prompt in a file", formKind, file("prompt", "x") + sound, "prompt", provider.CodeInvalidType},
+		{"the prompt in a file", formKind, uploaded("prompt", "x") + sound, "prompt", provider.CodeInvalidType},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := parseForm(scriptPath, tt.kind, tt.body)
@@ -248,7 +289,7 @@ func TestWhoTakesForms(t *testing.T) {
 // and the same files.
 func FuzzParseForm(f *testing.F) {
 	f.Add(formKind, sound)
-	f.Add(formKind, field("model", "gpt-image-1")+field("n", "2")+file("image[]", "PNG")+file("mask", "")+formEnd)
+	f.Add(formKind, field("model", "gpt-image-1")+field("n", "2")+uploaded("image[]", "PNG")+uploaded("mask", "")+formEnd)
 	f.Add(`multipart/form-data; boundary="fron=tier"`, strings.ReplaceAll(sound, "frontier", "fron=tier"))
 	f.Add("multipart/form-data; boundary=--", "----\r\nContent-Disposition: form-data; name=model\r\n\r\n-\r\n------")
 	f.Fuzz(func(t *testing.T, kind, body string) {
