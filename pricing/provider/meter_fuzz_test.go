@@ -18,7 +18,7 @@ var apis = []API{
 }
 
 // countingVendors are those with rules of their own.
-var countingVendors = []pricing.ProviderName{"", XAI, Vercel, Groq, perplexity}
+var countingVendors = []pricing.ProviderName{"", XAI, Vercel, Groq, Perplexity}
 
 // fuzzMeter returns a Meter for an API and a vendor by number.
 func fuzzMeter(api int) *Meter {

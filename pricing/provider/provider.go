@@ -57,6 +57,7 @@ const (
 	Cohere     pricing.ProviderName = "cohere"
 	Groq       pricing.ProviderName = "groq"
 	OpenRouter pricing.ProviderName = "openrouter"
+	Perplexity pricing.ProviderName = "perplexity"
 	Vercel     pricing.ProviderName = "vercel"
 	XAI        pricing.ProviderName = "xai"
 )

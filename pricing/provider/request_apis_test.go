@@ -214,10 +214,28 @@ func TestCloudsTakeTheClassOfServiceInHeaders(t *testing.T) {
 }
 
 func TestModelsThatSearchByThemselvesAreOpen(t *testing.T) {
-	for model, open := range map[string]bool{"gpt-4o-search-preview": true, "groq/compound-mini": true, "sonar-pro": true, "openai/gpt-5:online": true, "o3-deep-research": true, "gpt-5": false} {
+	for model, open := range map[string]bool{"groq/compound-mini": true, "sonar-pro": true, "openai/gpt-5:online": true, "o3-deep-research": true, "gpt-5": false} {
 		r := parse(t, chatPath, `{"model":"`+model+`"}`)
 		if r.OpenPieces != open || r.Facts.Has(provider.ServerTools) != open {
 			t.Errorf("%s: open %v, facts %s, want open %v", model, r.OpenPieces, factNames(r.Facts), open)
+		}
+	}
+}
+
+func TestModelsThatSearchInEachCallSearchOnce(t *testing.T) {
+	for _, tt := range []struct {
+		body string
+		open bool
+	}{
+		{`{"model":"gpt-4o-search-preview"}`, false},
+		{`{"web_search_options":{"search_context_size":"low"},"model":"gpt-5-search-api"}`, false},
+		{`{"model":"gpt-4o-mini-search-preview-2025-03-11","web_search_options":null}`, false},
+		{`{"model":"gpt-4o-search-preview","search_parameters":{}}`, true},
+		{`{"model":"gpt-4o","web_search_options":{}}`, true},
+	} {
+		r := parse(t, chatPath, tt.body)
+		if searches := r.Pieces.WebSearches; r.OpenPieces != tt.open || !tt.open && searches != 1 || !r.Facts.Has(provider.ServerTools) {
+			t.Errorf("%s: %d searches, open %v, facts %s; want open %v, else one search", tt.body, searches, r.OpenPieces, factNames(r.Facts), tt.open)
 		}
 	}
 }
