@@ -80,6 +80,8 @@ func usageKey(api API) string {
 	switch api {
 	case GeminiGenerate, GeminiEmbed:
 		return `"usageMetadata"`
+	case VertexPredict:
+		return `"metadata"`
 	case CohereEmbed:
 		return `"meta"`
 	case OllamaEmbed:
@@ -153,6 +155,8 @@ func (m *Meter) object(s *jsonscan.Scanner, o jsonscan.Token) {
 		m.geminiObject(s, o)
 	case OpenAIEmbeddings, GeminiEmbed, OllamaEmbed:
 		m.embedObject(s, o)
+	case VertexPredict:
+		m.predictObject(s, o)
 	case OpenAIImages, OpenAISpeech, OpenAITranscription:
 		m.mediaObject(s, o)
 	case BedrockConverse:

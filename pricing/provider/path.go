@@ -129,6 +129,8 @@ func googlePath(raw, query string) Endpoint {
 		e.API, e.Stream, e.SSE = GeminiGenerate, true, wantsEvents(query)
 	case "embedContent", "batchEmbedContents":
 		e.API = GeminiEmbed
+	case "predict":
+		e.API = predictFormat(plain)
 	case "rawPredict":
 		e.API = publisherFormat(plain)
 	case "streamRawPredict":
@@ -143,6 +145,15 @@ func googlePath(raw, query string) Endpoint {
 // countTokens is the name under which Vertex counts the tokens of a Claude call, at no charge.
 // Source: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/count-tokens.
 const countTokens = "count-tokens"
+
+// predictFormat is the format of predict: that of Google's own models, on Vertex and at the Gemini API, which has no
+// publishers in its paths. What a model of the customer's own takes nobody knows.
+func predictFormat(plain string) API {
+	if strings.HasSuffix(plain, "/publishers/google/models") || strings.HasSuffix(plain, "/models") && !strings.Contains(plain, "/publishers/") {
+		return VertexPredict
+	}
+	return ""
+}
 
 // publisherFormat is the format that a publisher's models take behind rawPredict on Vertex.
 func publisherFormat(plain string) API {

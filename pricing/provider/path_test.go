@@ -51,6 +51,11 @@ func TestParsePathGoesByTheEndOfThePath(t *testing.T) {
 		{"/v1beta/tunedModels/mine:generateContent", at(provider.GeminiGenerate, "mine", 20, 24)},
 		{"/v1beta/models/gemini-embedding-001:embedContent", at(provider.GeminiEmbed, "gemini-embedding-001", 15, 35)},
 		{"/v1beta/models/gemini-embedding-001:batchEmbedContents", at(provider.GeminiEmbed, "gemini-embedding-001", 15, 35)},
+		{"/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict", at(provider.VertexPredict, "text-embedding-005", 52, 70)},
+		{"/v1beta/models/imagen-4.0-generate-001%3Apredict", at(provider.VertexPredict, "imagen-4.0-generate-001", 15, 38)},
+		{"/v1/projects/p/locations/l/publishers/someone/models/m:predict", provider.Endpoint{}},
+		{"/v1/projects/p/locations/l/endpoints/123:predict", provider.Endpoint{}},
+		{"/v1/publishers/google/models/veo-3.1-generate-001:predictLongRunning", provider.Endpoint{}},
 		{"/v1/projects/p/locations/l/publishers/anthropic/models/claude-haiku-4-5@20251001:rawPredict",
 			at(provider.AnthropicMessages, "claude-haiku-4-5@20251001", 55, 80)},
 		{"/v1/projects/p/locations/l/publishers/anthropic/models/claude-opus-5%4020260701:streamRawPredict", provider.Endpoint{

@@ -37,6 +37,7 @@ const (
 	AnthropicMessages   API = "anthropic_messages"      // POST .../v1/messages; on Vertex .../models/M:rawPredict and :streamRawPredict
 	GeminiGenerate      API = "gemini_generate_content" // POST .../models/M:generateContent and :streamGenerateContent
 	GeminiEmbed         API = "gemini_embed"            // POST .../models/M:embedContent and :batchEmbedContents
+	VertexPredict       API = "vertex_predict"          // POST .../models/M:predict of Google's models: embeddings of texts, and pictures
 	BedrockConverse     API = "bedrock_converse"        // POST /model/M/converse and /converse-stream
 	BedrockInvoke       API = "bedrock_invoke"          // POST /model/M/invoke and /invoke-with-response-stream, in the model's own format
 	CohereChat          API = "cohere_chat"             // POST /v1/chat, /v2/chat and /v1/generate
@@ -70,7 +71,7 @@ func (a API) Vendor() pricing.ProviderName {
 		return OpenAI
 	case AnthropicMessages:
 		return Anthropic
-	case GeminiGenerate, GeminiEmbed:
+	case GeminiGenerate, GeminiEmbed, VertexPredict:
 		return Google
 	case BedrockConverse, BedrockInvoke:
 		return Bedrock

@@ -16,6 +16,7 @@ const (
 	completionsPath = "/v1/completions"
 	embeddingsPath  = "/v1/embeddings"
 	imagesPath      = "/v1/images/generations"
+	predictPath     = "/v1/projects/p/locations/us-central1/publishers/google/models/"
 	speechPath      = "/v1/audio/speech"
 	vertexPath      = "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict"
 )
@@ -122,6 +123,17 @@ func TestParseRequestReadsEveryAPI(t *testing.T) {
 		{"TGI", "/generate_stream", `{"inputs":"q","parameters":{"max_new_tokens":20,"best_of":2}}`, terms{Model: "tgi", Stream: true, SSE: true, MaxOutput: 20, Choices: 2, Rounds: 1}},
 		{"Gemini's embeddings", "/v1beta/models/gemini-embedding-001:batchEmbedContents", `{"requests":[{"model":"models/x","content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}}]}`,
 			terms{Model: "gemini-embedding-001", Choices: 1, NoOutput: true, Rounds: 1, Media: "in", Facts: "Images"}},
+		{"texts to be embedded on Vertex", predictPath + "text-embedding-005:predict", `{"instances":[{"task_type":"QUESTION_ANSWERING","title":"t","content":"é"},{"content":"b"}],"parameters":{"autoTruncate":true}}`,
+			terms{Model: "text-embedding-005", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "characters 127"}},
+		{"pictures on Vertex", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[{"prompt":"p"}],"parameters":{"sampleCount":3,"aspectRatio":"1:1"}}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 3", Media: "out"}},
+		{"pictures of which nobody says how many", predictPath + "imagen-4.0-generate-001:predict", `{"parameters":{"sample_count":null},"instances":[{"prompt":"p"},{"prompt":"q"}]}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 8", Media: "out"}},
+		{"pictures without an instance", predictPath + "imagen-4.0-generate-001:predict", `{"parameters":{"sampleCount":0}}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 4", Media: "out"}},
+		{"pictures to be embedded on Vertex", predictPath + "multimodalembedding@001:predict", `{"instances":[{"text":"t","video":{"gcsUri":"gs://b/v"}}]}`,
+			terms{Model: "multimodalembedding@001", Choices: 1, Rounds: 1, Open: true}},
+		{"a model of Google's that is not known", predictPath + "m:predict", `{"instances":[{"content":"c"}]}`, terms{Model: "m", Choices: 1, Rounds: 1, Open: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := parse(t, tt.path, tt.body)
@@ -271,6 +283,9 @@ func TestParseRequestRefusesMoneyKeysOfEveryAPI(t *testing.T) {
 		{"two options of Ollama", "/api/chat", `{"model":"m","options":{},"options":{}}`, "options", provider.CodeDuplicateKey},
 		{"a stream of Ollama as a string", "/api/chat", `{"model":"m","stream":"no"}`, "stream", provider.CodeInvalidType},
 		{"no pictures", imagesPath, `{"model":"m","n":0}`, "n", provider.CodeInvalidType},
+		{"two counts of pictures", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"sampleCount":1,"sample_count":4}}`, "sample_count", provider.CodeDuplicateKey},
+		{"a count of pictures that hides", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"SampleCount":4}}`, "sampleCount", provider.CodeAmbiguousKey},
+		{"a count of pictures that is none", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"sampleCount":"4"}}`, "sampleCount", provider.CodeInvalidType},
 		{"two limits of searches", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":1,"max_uses":2}]}`, "max_uses", provider.CodeDuplicateKey},
 		{"a limit of searches below none", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":-1}]}`, "max_uses", provider.CodeInvalidType},
 		{"no model for embeddings", embeddingsPath, `{"input":"a"}`, "model", provider.CodeMissing},

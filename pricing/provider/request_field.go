@@ -66,6 +66,7 @@ const (
 	fInputAudio
 	fInputs
 	fInputText
+	fInstances
 	fInstructions
 	fLatency
 	fLogitBias
@@ -125,6 +126,7 @@ const (
 	fResponseSchema
 	fRole
 	fRoute
+	fSampleCount
 	fSearchParameters
 	fServiceTier
 	fSize
@@ -225,6 +227,7 @@ var fieldNames = [fields][2]string{
 	fInputAudio:           {"input_audio"},
 	fInputs:               {"inputs"},
 	fInputText:            {"inputText"},
+	fInstances:            {"instances"},
 	fInstructions:         {"instructions"},
 	fLatency:              {"latency"},
 	fLogitBias:            {"logit_bias"},
@@ -284,6 +287,7 @@ var fieldNames = [fields][2]string{
 	fResponseSchema:       {"response_schema", "responseSchema"},
 	fRole:                 {"role"},
 	fRoute:                {"route"},
+	fSampleCount:          {"sample_count", "sampleCount"},
 	fSearchParameters:     {"search_parameters"},
 	fServiceTier:          {"service_tier", "serviceTier"},
 	fSize:                 {"size"},

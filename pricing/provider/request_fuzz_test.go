@@ -13,7 +13,7 @@ import (
 var fuzzPaths = []string{chatPath, responsesPath, messagesPath, geminiPath, "/openai/deployments/d/chat/completions",
 	completionsPath, embeddingsPath, imagesPath, speechPath, vertexPath, conversePath, "/model/meta.llama3-8b/invoke",
 	"/model/us.amazon.nova-lite-v1%3A0/invoke", "/v1/chat", "/v2/rerank", "/v2/embed", "/api/chat", "/api/generate", "/generate",
-	"/v1beta/models/gemini-embedding-001:batchEmbedContents"}
+	"/v1beta/models/gemini-embedding-001:batchEmbedContents", "/v1beta/models/imagen-4.0-generate-001:predict"}
 
 func FuzzRewriteChangesNothingElse(f *testing.F) {
 	for _, body := range []string{

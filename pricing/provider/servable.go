@@ -124,7 +124,7 @@ func (r *Request) tied() string {
 		return "the call is signed as it is"
 	case OpenAIEmbeddings, GeminiEmbed, CohereEmbed, OllamaEmbed:
 		return "embeddings of two models cannot be compared"
-	case OpenAIImages, OpenAISpeech, OpenAITranscription, CohereRerank:
+	case OpenAIImages, OpenAISpeech, OpenAITranscription, CohereRerank, VertexPredict:
 		return "no other model is known to answer alike"
 	case TGIGenerate:
 		return "the server has one model"
