@@ -120,6 +120,9 @@ func (m *Meter) readEvent(data, name []byte) bool {
 	case OpenAIResponses:
 		m.responsesEvent(data, name)
 		return true
+	case GeminiInteractions:
+		m.interactionEvent(data)
+		return true
 	case BedrockInvoke:
 		look := jsonscan.New(data)
 		if shapeOf(&look, look.Next()) == AnthropicMessages {
@@ -155,6 +158,8 @@ func (m *Meter) object(s *jsonscan.Scanner, o jsonscan.Token) {
 		m.geminiObject(s, o)
 	case OpenAIEmbeddings, GeminiEmbed, OllamaEmbed:
 		m.embedObject(s, o)
+	case GeminiInteractions:
+		m.interactionObject(s, o)
 	case VertexPredict:
 		m.predictObject(s, o)
 	case OpenAIImages, OpenAISpeech, OpenAITranscription:

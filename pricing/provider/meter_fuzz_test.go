@@ -13,7 +13,7 @@ import (
 
 var apis = []API{
 	OpenAIChat, OpenAIResponses, AnthropicMessages, GeminiGenerate, OpenAICompletions, OpenAIEmbeddings, OpenAIImages, OpenAISpeech,
-	OpenAITranscription, GeminiEmbed, VertexPredict, BedrockConverse, BedrockInvoke, CohereChat, CohereEmbed, CohereRerank, OllamaChat, OllamaGenerate,
+	OpenAITranscription, GeminiEmbed, GeminiInteractions, VertexPredict, BedrockConverse, BedrockInvoke, CohereChat, CohereEmbed, CohereRerank, OllamaChat, OllamaGenerate,
 	OllamaEmbed, TGIGenerate, "",
 }
 

@@ -150,7 +150,7 @@ func dialectOf(a API, vendor pricing.ProviderName) dialect {
 	switch a {
 	case AnthropicMessages:
 		return anthropicErrors
-	case GeminiGenerate, GeminiEmbed, VertexPredict:
+	case GeminiGenerate, GeminiEmbed, GeminiInteractions, VertexPredict:
 		return googleErrors
 	case BedrockConverse, BedrockInvoke:
 		return amazonErrors

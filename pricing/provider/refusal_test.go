@@ -57,7 +57,7 @@ func TestRefuseByAPI(t *testing.T) {
 
 func TestARefusalIsReadAsAnError(t *testing.T) {
 	hostile := "\"},\\\x00\xff\u2028\x7f" + strings.Repeat("é", maxMessage)
-	for _, api := range []API{"", OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, AnthropicMessages, GeminiGenerate, GeminiEmbed, VertexPredict,
+	for _, api := range []API{"", OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, AnthropicMessages, GeminiGenerate, GeminiEmbed, GeminiInteractions, VertexPredict,
 		BedrockConverse, BedrockInvoke, CohereChat, CohereRerank, OllamaChat, OllamaGenerate, TGIGenerate} {
 		for kind := range ErrorKind(len(errorShapes)) {
 			r := Refuse(api, api.Vendor(), Fault{Kind: kind, Message: hostile, Param: hostile[:20]})

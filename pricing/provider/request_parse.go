@@ -61,6 +61,8 @@ func (p *requestParser) top(root jsonscan.Token) {
 		p.anthropic(root)
 	case GeminiGenerate:
 		p.gemini(root)
+	case GeminiInteractions:
+		p.interaction(root)
 	case VertexPredict:
 		p.predict(root)
 	case BedrockConverse:

@@ -47,6 +47,8 @@ func NewStopper(ep Endpoint, usage bool) *Stopper {
 		s.events(&responsesEnding{})
 	case AnthropicMessages:
 		s.events(&anthropicEvents{})
+	case GeminiInteractions:
+		s.events(&interactionEnding{})
 	case CohereChat:
 		s.events(&cohereEnding{})
 	case GeminiGenerate:

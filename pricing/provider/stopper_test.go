@@ -44,6 +44,8 @@ func stoppedStreams() []stopped {
 	const head = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06",`
 	const usage = `"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`
 	const metrics = `"amazon-bedrock-invocationMetrics":{"inputTokenCount":7,"outputTokenCount":5,"invocationLatency":0,"firstByteLatency":0,"cacheReadInputTokenCount":3,"cacheWriteInputTokenCount":0}`
+	created := "event: interaction.created\n" + `data: {"interaction":{"id":"v1_a","status":"in_progress","object":"interaction","model":"gemini-3.8-flash"},"event_type":"interaction.created"}`
+	const interactionUsage = `"usage":{"total_input_tokens":10,"total_output_tokens":3,"total_thought_tokens":2,"total_tokens":15}`
 	messageStart := "event: message_start\n" + `data: {"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":7}}}`
 	blockStart := "event: content_block_start\n" + `data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`
 	blockDelta := "event: content_block_delta\n" + `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`
@@ -92,6 +94,13 @@ func stoppedStreams() []stopped {
 			frame("chunk", chunk(`{"is_finished":true,"event_type":"stream-end","finish_reason":"MAX_TOKENS","response":{"text":"Hi","generation_id":null,"finish_reason":"MAX_TOKENS","meta":{"billed_units":{"input_tokens":10,"output_tokens":5}}},`+metrics+`}`))},
 		{"invoke of Cohere that has ended", invokePath, false, frame("chunk", chunk(`{"text":"Hi","is_finished":false}`)) + frame("chunk", chunk(`{"is_finished":true,"finish_reason":"COMPLETE"}`)), "", ""},
 		{"invoke of a model that speaks otherwise", invokePath, false, frame("chunk", chunk(`{"choices":[{"message":{"content":"Hi"},"stop_reason":null}]}`)), "", ""},
+		{"an interaction", interactionsPath, false, sse(created, "event: step.start\n"+`data: {"index":0,"step":{"type":"thought"},"event_type":"step.start"}`, "event: step.stop\n"+`data: {"index":0,"event_type":"step.stop"}`,
+			"event: step.start\n"+`data: {"index":1,"step":{"type":"model_output"},"event_type":"step.start"}`, "event: step.delta\n"+`data: {"index":1,"delta":{"text":"Hi","type":"text"},"event_type":"step.delta"}`), "",
+			sse("event: step.stop\n"+`data: {"index":1,"event_type":"step.stop"}`, "event: interaction.completed\n"+`data: {"interaction":{"id":"v1_a","status":"incomplete","object":"interaction","model":"gemini-3.8-flash",`+interactionUsage+`},"event_type":"interaction.completed"}`, "event: done\ndata: [DONE]")},
+		{"an interaction of the first version", interactionsPath, false, sse(`data: {"event_type":"interaction.start","interaction":{"id":"int_1","status":"in_progress"}}`, `data: {"event_type":"content.start","index":0,"content":{"type":"text"}}`), "",
+			sse("event: content.stop\n"+`data: {"index":0,"event_type":"content.stop"}`, "event: interaction.complete\n"+`data: {"interaction":{"id":"int_1","status":"incomplete","object":"interaction",`+interactionUsage+`},"event_type":"interaction.complete"}`, "event: done\ndata: [DONE]")},
+		{"an interaction that has ended", interactionsPath, false, sse(created, `data: {"interaction":{"id":"v1_a","status":"requires_action"},"event_type":"interaction.completed"}`), "", ""},
+		{"an interaction that has failed", interactionsPath, false, sse(created, `data: {"event_type":"error","error":{"message":"m"}}`), "", ""},
 		{"TGI", "/generate_stream", false, sse(`data:{"index":1,"token":{"id":7,"text":"H\u00e9","logprob":-0.1,"special":false},"generated_text":null,"details":null}`, `data:{"index":2,"token":{"id":2,"text":"</s>","logprob":-0.1,"special":true},"generated_text":null,"details":null}`), "",
 			sse(`data:{"index":3,"token":{"id":0,"text":"","logprob":0.0,"special":true},"generated_text":"H\u00e9","details":{"finish_reason":"length","generated_tokens":5,"seed":null,"input_length":10}}`)},
 		{"TGI that has ended", "/generate_stream", false, sse(`data:{"index":1,"token":{"id":7,"text":"Hi","special":false},"generated_text":"Hi","details":null}`), "", ""},
