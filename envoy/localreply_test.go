@@ -47,7 +47,7 @@ type name struct{ Type, Status string }
 
 func named(t *testing.T, api provider.API, kind provider.ErrorKind) name {
 	t.Helper()
-	_, _, text := provider.ErrorBody(api, kind, "", "")
+	text := provider.Refuse(api, api.Vendor(), provider.Fault{Kind: kind}).Body
 	var body struct{ Error name }
 	if err := json.Unmarshal(text, &body); err != nil {
 		t.Fatalf("body %s: %v", text, err)

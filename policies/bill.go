@@ -32,8 +32,11 @@ type Bill struct {
 
 // statesCharge holds the vendors whose responses say what the call cost in dollars.
 // Sources, as read in November 2026: OpenRouter, "Usage accounting" (usage.cost); xAI, API reference
-// (usage.cost_in_usd_ticks); Vercel AI Gateway, "Usage and billing" (providerMetadata.gateway.cost).
-var statesCharge = map[pricing.ProviderName]bool{"openrouter": true, "xai": true, "vercel": true}
+// (usage.cost_in_usd_ticks); Vercel AI Gateway, "Usage and billing" (providerMetadata.gateway.cost); Perplexity, API
+// reference (usage.cost.total_cost).
+var statesCharge = map[pricing.ProviderName]bool{
+	provider.OpenRouter: true, provider.Perplexity: true, provider.Vercel: true, provider.XAI: true,
+}
 
 // trusted reports whether the provider that serves an option may state what a call cost: the policy names it, and its
 // vendor's API has such a statement.

@@ -150,10 +150,10 @@ func unreadable(t *testing.T, out *policytest.Result, api provider.API, err erro
 	if !errors.As(err, &bad) {
 		t.Fatalf("parse request: got %T, want a *RequestError", err)
 	}
-	status, _, body := provider.ErrorBody(api, provider.BadRequest, bad.Message, bad.Param)
+	r := provider.Refuse(api, api.Vendor(), provider.Fault{Kind: provider.BadRequest, Message: bad.Message, Param: bad.Param})
 	out.Note(policytest.Decision, "refuse")
-	out.Note(policytest.Status, strconv.Itoa(status))
-	out.Answer = body
+	out.Note(policytest.Status, strconv.Itoa(r.Status))
+	out.Answer = r.Body
 }
 
 // refused is the answer to a call that policy refuses. short is the error of a budget, if one was asked.

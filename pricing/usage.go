@@ -68,29 +68,43 @@ func AddCapped[T ~int64](a, b T) T {
 func (u Usage) All() iter.Seq2[string, int64] {
 	return func(yield func(kind string, tokens int64) bool) {
 		for _, k := range u.kinds() {
-			if !yield(k.name, k.count) {
+			if !yield(k.name, *k.count) {
 				return
 			}
 		}
 	}
 }
 
-// kinds lists the counts by name.
-func (u Usage) kinds() [18]struct {
-	name  string
-	count int64
-} {
-	return [...]struct {
-		name  string
-		count int64
-	}{
-		{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write_short", u.CacheWriteShort},
-		{"cache_write_long", u.CacheWriteLong}, {"output", u.Output}, {"reasoning", u.Reasoning},
-		{"input_audio", u.InputAudio}, {"input_image", u.InputImage}, {"cache_read_audio", u.CacheReadAudio},
-		{"output_audio", u.OutputAudio}, {"output_image", u.OutputImage},
-		{"web_searches", u.WebSearches}, {"file_searches", u.FileSearches}, {"code_runs", u.CodeRuns},
-		{"search_units", u.SearchUnits}, {"images", u.Images}, {"seconds", u.Seconds}, {"characters", u.Characters},
+// kinds points to the counts, by name.
+func (u *Usage) kinds() [18]kind {
+	return [...]kind{
+		{"input", &u.Input}, {"cache_read", &u.CacheRead}, {"cache_write_short", &u.CacheWriteShort},
+		{"cache_write_long", &u.CacheWriteLong}, {"output", &u.Output}, {"reasoning", &u.Reasoning},
+		{"input_audio", &u.InputAudio}, {"input_image", &u.InputImage}, {"cache_read_audio", &u.CacheReadAudio},
+		{"output_audio", &u.OutputAudio}, {"output_image", &u.OutputImage},
+		{"web_searches", &u.WebSearches}, {"file_searches", &u.FileSearches}, {"code_runs", &u.CodeRuns},
+		{"search_units", &u.SearchUnits}, {"images", &u.Images}, {"seconds", &u.Seconds}, {"characters", &u.Characters},
 	}
+}
+
+// kind is one count of a usage.
+type kind struct {
+	name  string
+	count *int64
+}
+
+// Plus is the usage of two calls together, each count with its like. Long-context prices of the sum go by the longer
+// of the two prompts. Counts stop at the largest int64.
+func (u Usage) Plus(other Usage) Usage {
+	longest := max(u.Prompt(), other.Prompt())
+	theirs := other.kinds()
+	for i, k := range u.kinds() {
+		*k.count = AddCapped(*k.count, *theirs[i].count)
+	}
+	if u.LongestPrompt = longest; longest == u.TotalInput() {
+		u.LongestPrompt = 0
+	}
+	return u
 }
 
 // Uncached is the same call without a provider cache: all input at the full price.

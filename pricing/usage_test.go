@@ -62,6 +62,32 @@ func TestUncachedReadsAllAtTheFullPrice(t *testing.T) {
 	}
 }
 
+func TestPlusAddsEveryKind(t *testing.T) {
+	u := Usage{}
+	for i, k := range u.kinds() {
+		*k.count = int64(i + 1)
+	}
+	sum := u.Plus(u)
+	for i, k := range sum.kinds() {
+		if *k.count != 2*int64(i+1) {
+			t.Errorf("%s: got %d, want twice %d", k.name, *k.count, i+1)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		a, b    Usage
+		longest int64
+	}{
+		{"one prompt", Usage{Input: 5}, Usage{Output: 7}, 0},
+		{"two prompts", Usage{Input: 5}, Usage{Input: 3, CacheRead: 4}, 7},
+		{"several prompts and one", Usage{Input: 9, LongestPrompt: 2}, Usage{Input: 1}, 2},
+	} {
+		if got := tt.a.Plus(tt.b).LongestPrompt; got != tt.longest {
+			t.Errorf("%s: longest prompt %d, want %d", tt.name, got, tt.longest)
+		}
+	}
+}
+
 func TestAddCappedStopsAtTheLargestNumber(t *testing.T) {
 	for _, tt := range []struct{ a, b, want Money }{
 		{1, 2, 3},

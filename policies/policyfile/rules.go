@@ -27,7 +27,8 @@ var apis = []string{
 	string(provider.OpenAIChat), string(provider.OpenAIResponses), string(provider.OpenAICompletions),
 	string(provider.OpenAIEmbeddings), string(provider.OpenAIImages), string(provider.OpenAISpeech),
 	string(provider.OpenAITranscription), string(provider.AnthropicMessages), string(provider.GeminiGenerate),
-	string(provider.GeminiEmbed), string(provider.BedrockConverse), string(provider.BedrockInvoke),
+	string(provider.GeminiEmbed), string(provider.GeminiInteractions), string(provider.VertexPredict),
+	string(provider.BedrockConverse), string(provider.BedrockInvoke),
 	string(provider.CohereChat), string(provider.CohereEmbed), string(provider.CohereRerank),
 	string(provider.OllamaChat), string(provider.OllamaGenerate), string(provider.OllamaEmbed), string(provider.TGIGenerate),
 }

@@ -15,14 +15,27 @@ type charge struct {
 
 // Decimal places from the unit of a stated charge to a nano-dollar.
 const (
-	dollarPlaces = 9  // OpenRouter, Vercel
+	dollarPlaces = 9  // OpenRouter, Perplexity, Vercel
 	tickPlaces   = -1 // xAI: 1e-10 dollars
 )
 
-// read takes the next value, a number or a string with one. What is negative, out of range or nothing of the kind
-// leaves the charge as it was.
+// read takes the next value: a number, a string with one, or an object that holds the sum beside its parts. What is
+// negative, out of range or nothing of the kind leaves the charge as it was.
 func (c *charge) read(s *jsonscan.Scanner, places int) {
 	v := s.Next()
+	if v.Kind != jsonscan.Object {
+		c.take(s, v, places)
+		return
+	}
+	for key, ok := s.Member(v); ok; key, ok = s.Member(v) {
+		if string(s.Text(key)) == "total_cost" {
+			c.take(s, s.Next(), places)
+		}
+	}
+}
+
+// take is read for a number, or a string with one.
+func (c *charge) take(s *jsonscan.Scanner, v jsonscan.Token, places int) {
 	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
 		return
 	}

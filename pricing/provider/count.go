@@ -38,6 +38,16 @@ func (c *count) parse(raw []byte) {
 	}
 }
 
+// member takes the next value, an object, and reads its member of that name.
+func (c *count) member(s *jsonscan.Scanner, name string) {
+	o := s.Next()
+	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
+		if string(s.Text(key)) == name {
+			c.read(s)
+		}
+	}
+}
+
 // readTextLen takes the next value and returns the number of bytes that it means, 0 if it is no string.
 func readTextLen(s *jsonscan.Scanner) int64 {
 	t := s.Next()

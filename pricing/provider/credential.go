@@ -61,7 +61,7 @@ func Authorize(vendor pricing.ProviderName, api API, key string) (name, value st
 		return "api-key", key
 	case vendor == Anthropic && api != OpenAIChat:
 		return "x-api-key", key
-	case vendor == Google && (api == GeminiGenerate || api == GeminiEmbed || api == ""):
+	case vendor == Google && (api == "" || api.Vendor() == Google):
 		return "x-goog-api-key", key
 	}
 	return "authorization", "Bearer " + key

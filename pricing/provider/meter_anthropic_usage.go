@@ -66,7 +66,7 @@ func (t *tally) iterations(s *jsonscan.Scanner) {
 		u := one.anthropicUsage()
 		longest = max(longest, u.TotalInput())
 		if kind == "compaction" || kind == "advisor_message" {
-			extra = added(extra, u)
+			extra = extra.Plus(u)
 		}
 		if kind == "advisor_message" || model != "" {
 			advisers.add(model)
@@ -117,17 +117,6 @@ func (a *advisers) besides(model pricing.ModelName) bool {
 	return a.some && (a.several || a.model != model)
 }
 
-// added is the sum of the tokens of two usages.
-func added(a, b pricing.Usage) pricing.Usage {
-	a.Input = pricing.AddCapped(a.Input, b.Input)
-	a.CacheRead = pricing.AddCapped(a.CacheRead, b.CacheRead)
-	a.CacheWriteShort = pricing.AddCapped(a.CacheWriteShort, b.CacheWriteShort)
-	a.CacheWriteLong = pricing.AddCapped(a.CacheWriteLong, b.CacheWriteLong)
-	a.Output = pricing.AddCapped(a.Output, b.Output)
-	a.Reasoning = pricing.AddCapped(a.Reasoning, b.Reasoning)
-	return a
-}
-
 // anthropicUsage maps the counts, which are disjoint already. The sum of cache writes is authoritative, as a later
 // event may raise it without splitting it again; what the split leaves open is of the short lifetime.
 //
@@ -139,7 +128,7 @@ func (t *tally) anthropicUsage() pricing.Usage {
 		long = min(long, t.of(ofCacheWrite))
 		short = t.of(ofCacheWrite) - long
 	}
-	u := added(pricing.Usage{
+	u := pricing.Usage{
 		Input:           t.of(ofPrompt),
 		CacheRead:       t.of(ofCacheRead),
 		CacheWriteShort: short,
@@ -147,7 +136,7 @@ func (t *tally) anthropicUsage() pricing.Usage {
 		Output:          t.of(ofAnswer),
 		Reasoning:       min(t.of(ofReasoning), t.of(ofAnswer)),
 		WebSearches:     t.of(ofWebSearches),
-	}, t.extra)
+	}.Plus(t.extra)
 	switch longest := t.of(ofLongestPrompt); {
 	case longest > 0 && longest < u.TotalInput():
 		u.LongestPrompt = longest

@@ -80,6 +80,8 @@ func usageKey(api API) string {
 	switch api {
 	case GeminiGenerate, GeminiEmbed:
 		return `"usageMetadata"`
+	case VertexPredict:
+		return `"metadata"`
 	case CohereEmbed:
 		return `"meta"`
 	case OllamaEmbed:
@@ -118,6 +120,9 @@ func (m *Meter) readEvent(data, name []byte) bool {
 	case OpenAIResponses:
 		m.responsesEvent(data, name)
 		return true
+	case GeminiInteractions:
+		m.interactionEvent(data)
+		return true
 	case BedrockInvoke:
 		look := jsonscan.New(data)
 		if shapeOf(&look, look.Next()) == AnthropicMessages {
@@ -153,6 +158,10 @@ func (m *Meter) object(s *jsonscan.Scanner, o jsonscan.Token) {
 		m.geminiObject(s, o)
 	case OpenAIEmbeddings, GeminiEmbed, OllamaEmbed:
 		m.embedObject(s, o)
+	case GeminiInteractions:
+		m.interactionObject(s, o)
+	case VertexPredict:
+		m.predictObject(s, o)
 	case OpenAIImages, OpenAISpeech, OpenAITranscription:
 		m.mediaObject(s, o)
 	case BedrockConverse:

@@ -13,12 +13,12 @@ import (
 
 var apis = []API{
 	OpenAIChat, OpenAIResponses, AnthropicMessages, GeminiGenerate, OpenAICompletions, OpenAIEmbeddings, OpenAIImages, OpenAISpeech,
-	OpenAITranscription, GeminiEmbed, BedrockConverse, BedrockInvoke, CohereChat, CohereEmbed, CohereRerank, OllamaChat, OllamaGenerate,
+	OpenAITranscription, GeminiEmbed, GeminiInteractions, VertexPredict, BedrockConverse, BedrockInvoke, CohereChat, CohereEmbed, CohereRerank, OllamaChat, OllamaGenerate,
 	OllamaEmbed, TGIGenerate, "",
 }
 
 // countingVendors are those with rules of their own.
-var countingVendors = []pricing.ProviderName{"", XAI, Vercel, Groq, perplexity}
+var countingVendors = []pricing.ProviderName{"", XAI, Vercel, Groq, Perplexity}
 
 // fuzzMeter returns a Meter for an API and a vendor by number.
 func fuzzMeter(api int) *Meter {

@@ -132,9 +132,9 @@ func (t *tally) modes(s *jsonscan.Scanner, audio, image tallied) {
 	for o, ok := s.Element(list); ok; o, ok = s.Element(list) {
 		mode, n := readMode(s, o)
 		switch string(mode) {
-		case "AUDIO":
+		case "AUDIO", "audio":
 			sounds = count{min(sounds.n+n.n, maxCount), true}
-		case "IMAGE":
+		case "IMAGE", "image":
 			images = count{min(images.n+n.n, maxCount), true}
 		}
 	}
@@ -146,7 +146,7 @@ func (t *tally) modes(s *jsonscan.Scanner, audio, image tallied) {
 func readMode(s *jsonscan.Scanner, o jsonscan.Token) (mode []byte, n count) {
 	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
 		switch string(s.Text(key)) {
-		case "tokenCount":
+		case "tokenCount", "tokens": // of interactions
 			n.read(s)
 		case "modality":
 			mode = s.Text(s.Next())

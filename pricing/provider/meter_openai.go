@@ -27,7 +27,7 @@ var openAIAnswerDetails = table{
 
 // openAITable is the usage object of OpenAI's APIs and of hosts that speak their formats, who spell some counts in
 // their own way: DeepSeek's hit and miss, Mistral's num_cached_tokens, Moonshot's bare cached_tokens, the bare
-// reasoning_tokens of Perplexity.
+// reasoning_tokens of Perplexity, whose cost is an object that holds the sum beside its parts.
 //
 // Sources: the API reference of each; https://openrouter.ai/docs/use-cases/usage-accounting;
 // https://docs.x.ai/docs/guides/tools/tool-usage-details; https://docs.perplexity.ai/api-reference.
@@ -85,17 +85,14 @@ func (m *Meter) openAIUsage(t *tally) (u pricing.Usage) {
 	if m.reasoningApart(t, prompt, answer) {
 		answer += t.of(ofReasoning)
 	}
-	if m.vendor == perplexity {
-		answer += t.of(ofCitations)
+	if m.vendor == Perplexity {
+		answer += t.of(ofCitations) // which it counts beside the completion
 	}
 	t.prompt(&u, prompt)
 	t.answer(&u, answer, t.of(ofReasoning))
 	t.pieces(&u)
 	return u
 }
-
-// perplexity counts reasoning and citations beside the completion.
-const perplexity pricing.ProviderName = "perplexity"
 
 // reasoningApart reports whether the completion leaves out the reasoning that is charged as output: where the numbers
 // say so, and at the hosts that are known for it unless their numbers say otherwise. Vercel leaves the reasoning of
@@ -112,7 +109,7 @@ func (m *Meter) reasoningApart(t *tally, prompt, answer int64) bool {
 	case m.vendor == Vercel:
 		return strings.HasPrefix(string(m.model), "google/")
 	}
-	return m.vendor == perplexity
+	return m.vendor == Perplexity
 }
 
 // setOpenAI takes a usage object of OpenAI's kind, if it says anything.
@@ -156,6 +153,9 @@ func (m *Meter) chatObject(s *jsonscan.Scanner, o jsonscan.Token) {
 				m.chatChoice(s, c)
 			}
 		}
+	}
+	if searchesEachCall(string(m.model)) {
+		m.serverTools.atLeast(&serverTools{webSearches: 1})
 	}
 	// Where both are given these are the same numbers, x_groq with fewer details. Beside choices that go on it may be a
 	// running count.

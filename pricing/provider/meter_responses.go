@@ -163,11 +163,7 @@ func (t *serverTools) into(u *pricing.Usage) {
 	u.FileSearches = max(u.FileSearches, t.fileSearches)
 	u.CodeRuns = max(u.CodeRuns, t.codeRuns)
 	u.Images = max(u.Images, t.pictures)
-	u.Input = pricing.AddCapped(u.Input, t.painted.Input)
-	u.InputImage = pricing.AddCapped(u.InputImage, t.painted.InputImage)
-	u.CacheRead = pricing.AddCapped(u.CacheRead, t.painted.CacheRead)
-	u.OutputImage = pricing.AddCapped(u.OutputImage, t.painted.OutputImage)
-	u.Output = pricing.AddCapped(u.Output, t.painted.Output)
+	*u = u.Plus(t.painted)
 }
 
 // paints reports whether another model than the response's made pictures for it.

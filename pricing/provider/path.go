@@ -30,7 +30,7 @@ var pathEnds = [...]struct {
 }{
 	{"/chat/completions", OpenAIChat}, {"/completions", OpenAICompletions},
 	{"/responses", OpenAIResponses}, {"/responses/compact", OpenAIResponses},
-	{"/v1/messages", AnthropicMessages},
+	{"/v1/messages", AnthropicMessages}, {"/interactions", GeminiInteractions},
 	{"/api/embeddings", OllamaEmbed}, {"/embeddings", OpenAIEmbeddings},
 	{"/images/generations", OpenAIImages}, {"/images/edits", OpenAIImages}, {"/images/variations", OpenAIImages},
 	{"/audio/speech", OpenAISpeech}, {"/audio/transcriptions", OpenAITranscription}, {"/audio/translations", OpenAITranscription},
@@ -58,20 +58,26 @@ func ParsePath(path string) Endpoint {
 			return azureDeployment(e, raw, pathEnds[i].end)
 		}
 	}
-	if id, ok := heldResponse(plain); ok {
-		return Endpoint{API: OpenAIResponses, Fetch: id}
+	if e, ok := held(plain); ok {
+		return e
 	}
 	return googlePath(raw, query)
 }
 
-// heldResponse returns the id of /responses/ID.
-func heldResponse(plain string) (id string, ok bool) {
+// held reads /responses/ID and /interactions/ID.
+func held(plain string) (Endpoint, bool) {
 	slash := strings.LastIndexByte(plain, '/')
-	if slash < 0 || !strings.HasSuffix(plain[:slash], "/responses") {
-		return "", false
+	if slash < 0 {
+		return Endpoint{}, false
 	}
-	id = plain[slash+1:]
-	return id, id != "input_tokens"
+	id := plain[slash+1:]
+	switch {
+	case strings.HasSuffix(plain[:slash], "/responses") && id != "input_tokens":
+		return Endpoint{API: OpenAIResponses, Fetch: id}, true
+	case strings.HasSuffix(plain[:slash], "/interactions"):
+		return Endpoint{API: GeminiInteractions, Fetch: id}, true
+	}
+	return Endpoint{}, false
 }
 
 // azureDeployment adds the model of /deployments/M/chat/completions and the like, where Azure ignores the body's.
@@ -129,6 +135,8 @@ func googlePath(raw, query string) Endpoint {
 		e.API, e.Stream, e.SSE = GeminiGenerate, true, wantsEvents(query)
 	case "embedContent", "batchEmbedContents":
 		e.API = GeminiEmbed
+	case "predict":
+		e.API = predictFormat(plain)
 	case "rawPredict":
 		e.API = publisherFormat(plain)
 	case "streamRawPredict":
@@ -143,6 +151,15 @@ func googlePath(raw, query string) Endpoint {
 // countTokens is the name under which Vertex counts the tokens of a Claude call, at no charge.
 // Source: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/count-tokens.
 const countTokens = "count-tokens"
+
+// predictFormat is the format of predict: that of Google's own models, on Vertex and at the Gemini API, which has no
+// publishers in its paths. What a model of the customer's own takes nobody knows.
+func predictFormat(plain string) API {
+	if strings.HasSuffix(plain, "/publishers/google/models") || strings.HasSuffix(plain, "/models") && !strings.Contains(plain, "/publishers/") {
+		return VertexPredict
+	}
+	return ""
+}
 
 // publisherFormat is the format that a publisher's models take behind rawPredict on Vertex.
 func publisherFormat(plain string) API {

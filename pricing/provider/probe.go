@@ -18,7 +18,7 @@ var freeGets = []string{
 
 // freeGetsBelow are parts of paths below which a GET tells of one thing: a model, an answer that the provider holds, a
 // file or a job.
-var freeGetsBelow = []string{"/models/", "/responses/", "/files/", "/batches/", "/foundation-models/", "/deferred-completion/"}
+var freeGetsBelow = []string{"/models/", "/responses/", "/interactions/", "/files/", "/batches/", "/foundation-models/", "/deferred-completion/"}
 
 // freePosts are the ends of paths of which a POST counts or splits tokens, shows a model or gives up an answer; below, if it is not empty,
 // must come before. Sources: the API references of Anthropic, OpenAI, Google, Amazon Bedrock, Cohere, xAI, Ollama, vLLM
@@ -26,7 +26,7 @@ var freeGetsBelow = []string{"/models/", "/responses/", "/files/", "/batches/", 
 var freePosts = [...]struct{ below, end string }{
 	{"", "/messages/count_tokens"},
 	{"", "/responses/input_tokens"},
-	{"/responses/", "/cancel"}, // of an answer made in the background
+	{"/responses/", "/cancel"}, {"/interactions/", "/cancel"}, // of an answer made in the background
 	{"/models/", ":countTokens"},
 	{"/models/", ":computeTokens"},
 	{"/models/", "/" + countTokens + ":rawPredict"},

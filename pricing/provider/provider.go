@@ -38,6 +38,8 @@ const (
 	AnthropicMessages   API = "anthropic_messages"      // POST .../v1/messages; on Vertex .../models/M:rawPredict and :streamRawPredict
 	GeminiGenerate      API = "gemini_generate_content" // POST .../models/M:generateContent and :streamGenerateContent
 	GeminiEmbed         API = "gemini_embed"            // POST .../models/M:embedContent and :batchEmbedContents
+	GeminiInteractions  API = "gemini_interactions"     // POST .../interactions; GET .../interactions/ID
+	VertexPredict       API = "vertex_predict"          // POST .../models/M:predict of Google's models: embeddings of texts, and pictures
 	BedrockConverse     API = "bedrock_converse"        // POST /model/M/converse and /converse-stream
 	BedrockInvoke       API = "bedrock_invoke"          // POST /model/M/invoke and /invoke-with-response-stream, in the model's own format
 	CohereChat          API = "cohere_chat"             // POST /v1/chat, /v2/chat and /v1/generate
@@ -58,6 +60,7 @@ const (
 	Cohere     pricing.ProviderName = "cohere"
 	Groq       pricing.ProviderName = "groq"
 	OpenRouter pricing.ProviderName = "openrouter"
+	Perplexity pricing.ProviderName = "perplexity"
 	Vercel     pricing.ProviderName = "vercel"
 	XAI        pricing.ProviderName = "xai"
 )
@@ -70,7 +73,7 @@ func (a API) Vendor() pricing.ProviderName {
 		return OpenAI
 	case AnthropicMessages:
 		return Anthropic
-	case GeminiGenerate, GeminiEmbed:
+	case GeminiGenerate, GeminiEmbed, GeminiInteractions, VertexPredict:
 		return Google
 	case BedrockConverse, BedrockInvoke:
 		return Bedrock
@@ -97,15 +100,15 @@ type Facts uint32
 
 // Each fact names the request fields that state it. A field that is null states nothing.
 const (
-	HeldState        Facts = 1 << iota // previous_response_id, conversation, prompt, item references, cachedContent, container, audio ids, conversation_id, Bedrock's managed prompts: the prompt is larger than the body
+	HeldState        Facts = 1 << iota // previous_response_id, previous_interaction_id, conversation, prompt, item references, cachedContent, container, audio ids, conversation_id, Bedrock's managed prompts: the prompt is larger than the body
 	SignedReasoning                    // thinking blocks, encrypted reasoning items, thought signatures, results of the provider's own tools
 	OpenToolResults                    // the last turn carries tool results
 	ServerTools                        // tools that the provider runs, if only by the model's name: web search, code execution, file search, MCP, Azure's data sources
 	RemoteContent                      // images or files by URL or id
 	Images                             // images, documents and videos, inline or remote
 	Audio                              // audio parts or audio output
-	Background                         // Responses background mode
-	Stored                             // Responses without "store": false
+	Background                         // background mode of Responses and Interactions
+	Stored                             // Responses and Interactions without "store": false
 	OwnCacheMarks                      // any cache_control, prompt_cache_* or breakpoint of the client
 	LongCacheWrites                    // such a mark with a lifetime other than the short one
 	Sampling                           // temperature other than 1, top_p other than 1, top_k

@@ -107,12 +107,6 @@ func Refuse(api API, vendor pricing.ProviderName, f Fault) Refusal {
 	return r
 }
 
-// ErrorBody is Refuse with the vendor that defined the API, without headers.
-func ErrorBody(api API, kind ErrorKind, message, param string) (status int, contentType string, body []byte) {
-	r := Refuse(api, api.Vendor(), Fault{Kind: kind, Message: message, Param: param, Wait: maxRetryAfter})
-	return r.Status, r.ContentType, r.Body
-}
-
 func (r *Refusal) identify(header, id string) {
 	if id != "" {
 		r.Headers = append(r.Headers, [2]string{header, id})
@@ -156,7 +150,7 @@ func dialectOf(a API, vendor pricing.ProviderName) dialect {
 	switch a {
 	case AnthropicMessages:
 		return anthropicErrors
-	case GeminiGenerate, GeminiEmbed:
+	case GeminiGenerate, GeminiEmbed, GeminiInteractions, VertexPredict:
 		return googleErrors
 	case BedrockConverse, BedrockInvoke:
 		return amazonErrors

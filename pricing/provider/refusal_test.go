@@ -12,7 +12,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-func TestErrorBody(t *testing.T) {
+func TestRefuseByAPI(t *testing.T) {
 	for _, tt := range []struct {
 		name           string
 		api            API
@@ -44,23 +44,24 @@ func TestErrorBody(t *testing.T) {
 				`{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"contents","description":"bad"}]}]}}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			status, contentType, body := ErrorBody(tt.api, tt.kind, tt.message, tt.param)
-			if status != tt.status || contentType != tt.contentType {
-				t.Errorf("got status %d and %q, want %d and %q", status, contentType, tt.status, tt.contentType)
+			r := Refuse(tt.api, tt.api.Vendor(), Fault{Kind: tt.kind, Message: tt.message, Param: tt.param, Wait: maxRetryAfter})
+			if r.Status != tt.status || r.ContentType != tt.contentType {
+				t.Errorf("got status %d and %q, want %d and %q", r.Status, r.ContentType, tt.status, tt.contentType)
 			}
-			if diff := cmp.Diff(tt.body, string(body)); diff != "" {
+			if diff := cmp.Diff(tt.body, string(r.Body)); diff != "" {
 				t.Errorf("body (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestErrorBodyIsReadAsAnError(t *testing.T) {
+func TestARefusalIsReadAsAnError(t *testing.T) {
 	hostile := "\"},\\\x00\xff\u2028\x7f" + strings.Repeat("é", maxMessage)
-	for _, api := range []API{"", OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, AnthropicMessages, GeminiGenerate, GeminiEmbed,
+	for _, api := range []API{"", OpenAIChat, OpenAIResponses, OpenAICompletions, OpenAIEmbeddings, AnthropicMessages, GeminiGenerate, GeminiEmbed, GeminiInteractions, VertexPredict,
 		BedrockConverse, BedrockInvoke, CohereChat, CohereRerank, OllamaChat, OllamaGenerate, TGIGenerate} {
 		for kind := range ErrorKind(len(errorShapes)) {
-			status, _, body := ErrorBody(api, kind, hostile, hostile[:20])
+			r := Refuse(api, api.Vendor(), Fault{Kind: kind, Message: hostile, Param: hostile[:20]})
+			status, body := r.Status, r.Body
 			if !json.Valid(body) || !utf8.Valid(body) || len(body) > 4*maxMessage+1000 {
 				t.Errorf("%q, kind %d: body of %d bytes is not valid JSON or too long: %q", api, kind, len(body), body)
 			}
@@ -116,11 +117,11 @@ func TestRefuseIsTheVendorsOwnError(t *testing.T) {
 	}
 }
 
-func FuzzErrorBody(f *testing.F) {
+func FuzzRefuse(f *testing.F) {
 	f.Add("plain", "model")
 	f.Add("\xff\"\\\n\u2028", "")
 	f.Fuzz(func(t *testing.T, message, param string) {
-		_, _, body := ErrorBody(OpenAIChat, BadRequest, message, param)
+		body := Refuse(OpenAIChat, OpenAI, Fault{Kind: BadRequest, Message: message, Param: param}).Body
 		var got struct {
 			Error struct{ Message, Param string }
 		}

@@ -189,7 +189,7 @@ func mostImageTokens(a API) int64 {
 	switch a {
 	case AnthropicMessages:
 		return 5000 // 2,576 pixels on the long edge at 750 pixels to a token: 4,784 (Opus 4.7 and later)
-	case GeminiGenerate:
+	case GeminiGenerate, GeminiInteractions:
 		return 10_000 // 258 for each tile of 768 x 768; 16 tiles at the largest size that is kept
 	}
 	// gpt-4o-mini: 2,833 and 5,667 for each of at most 8 tiles of 512 x 512, after scaling to 768 x 2,048.

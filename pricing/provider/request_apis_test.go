@@ -13,11 +13,13 @@ import (
 )
 
 const (
-	completionsPath = "/v1/completions"
-	embeddingsPath  = "/v1/embeddings"
-	imagesPath      = "/v1/images/generations"
-	speechPath      = "/v1/audio/speech"
-	vertexPath      = "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict"
+	completionsPath  = "/v1/completions"
+	embeddingsPath   = "/v1/embeddings"
+	imagesPath       = "/v1/images/generations"
+	interactionsPath = "/v1beta/interactions"
+	predictPath      = "/v1/projects/p/locations/us-central1/publishers/google/models/"
+	speechPath       = "/v1/audio/speech"
+	vertexPath       = "/v1/projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict"
 )
 
 // terms is what a test expects a request to be billed for besides a plain prompt and answer.
@@ -122,6 +124,33 @@ func TestParseRequestReadsEveryAPI(t *testing.T) {
 		{"TGI", "/generate_stream", `{"inputs":"q","parameters":{"max_new_tokens":20,"best_of":2}}`, terms{Model: "tgi", Stream: true, SSE: true, MaxOutput: 20, Choices: 2, Rounds: 1}},
 		{"Gemini's embeddings", "/v1beta/models/gemini-embedding-001:batchEmbedContents", `{"requests":[{"model":"models/x","content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}}]}`,
 			terms{Model: "gemini-embedding-001", Choices: 1, NoOutput: true, Rounds: 1, Media: "in", Facts: "Images"}},
+		{"an interaction", interactionsPath, `{"model":"gemini-3.8-flash","input":"q","stream":true,"store":false,"generation_config":{"max_output_tokens":50,"temperature":0.5,"thinking_level":"minimal","tool_choice":"any"},"service_tier":"flex"}`,
+			terms{Model: "gemini-3.8-flash", Stream: true, SSE: true, MaxOutput: 50, Choices: 1, Rounds: 1, Service: pricing.Flex, Facts: "Sampling Effort ForcedTool ServiceTier RareEffort"}},
+		{"an interaction that goes on", interactionsPath, `{"model":"m","previous_interaction_id":"v1_a","background":true,"input":[{"type":"function_result","call_id":"c","result":[{"type":"image","mime_type":"image/png","data":"AA"}]}],"tools":[{"type":"function","name":"f"}]}`,
+			terms{Model: "m", Choices: 1, Rounds: 1, Media: "in", Endless: true, Facts: "HeldState OpenToolResults Images Background Stored"}},
+		{"an interaction with its steps", interactionsPath, `{"model":"m","store":false,"input":[{"type":"user_input","content":[{"type":"text","text":"q"}]},{"type":"thought","signature":"AA"},{"type":"google_search_call","arguments":{}},{"type":"google_search_result","result":[]},{"type":"model_output","content":[{"type":"text","text":"a"}]}]}`,
+			terms{Model: "m", Choices: 1, Rounds: 1, Facts: "SignedReasoning Prefill"}},
+		{"an interaction with sound and files", interactionsPath, `{"model":"m","store":false,"response_modalities":["audio"],"input":[{"type":"audio","data":"AA"},{"type":"document","uri":"https://a/b.pdf"},{"type":"text","text":"q"}]}`,
+			terms{Model: "m", Choices: 1, Rounds: 1, Media: "inout", Endless: true, Facts: "RemoteContent Images Audio"}},
+		{"an interaction that searches", interactionsPath, `{"model":"m","store":false,"input":"q","tools":[{"type":"google_search"},{"type":"url_context"}],"response_format":{"type":"image"}}`,
+			terms{Model: "m", Choices: 1, Open: true, Media: "inout", Endless: true, Facts: "ServerTools StructuredOutput"}},
+		{"an interaction of the first version", interactionsPath, `{"model":"m","store":false,"input":[{"role":"user","content":"q"},{"role":"model","content":[{"type":"text","text":"a"}]},{"role":"user","content":[{"type":"text","text":"r"}]}],"agent":null}`,
+			terms{Model: "m", Choices: 1, Rounds: 1}},
+		{"an agent", interactionsPath, `{"agent":"deep-research-preview","background":true,"input":"q"}`,
+			terms{Model: "deep-research-preview", Choices: 1, Open: true, Media: "in", Endless: true, Facts: "ServerTools Background Stored OtherModels"}},
+		{"an agent beside a model", interactionsPath, `{"agent":"a","model":"m","input":"q","store":false}`,
+			terms{Model: "a", Choices: 1, Open: true, Media: "in", Endless: true, Facts: "ServerTools OtherModels"}},
+		{"texts to be embedded on Vertex", predictPath + "text-embedding-005:predict", `{"instances":[{"task_type":"QUESTION_ANSWERING","title":"t","content":"é"},{"content":"b"}],"parameters":{"autoTruncate":true}}`,
+			terms{Model: "text-embedding-005", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "characters 127"}},
+		{"pictures on Vertex", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[{"prompt":"p"}],"parameters":{"sampleCount":3,"aspectRatio":"1:1"}}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 3", Media: "out"}},
+		{"pictures of which nobody says how many", predictPath + "imagen-4.0-generate-001:predict", `{"parameters":{"sample_count":null},"instances":[{"prompt":"p"},{"prompt":"q"}]}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 8", Media: "out"}},
+		{"pictures without an instance", predictPath + "imagen-4.0-generate-001:predict", `{"parameters":{"sampleCount":0}}`,
+			terms{Model: "imagen-4.0-generate-001", Choices: 1, NoOutput: true, Rounds: 1, Pieces: "images 4", Media: "out"}},
+		{"pictures to be embedded on Vertex", predictPath + "multimodalembedding@001:predict", `{"instances":[{"text":"t","video":{"gcsUri":"gs://b/v"}}]}`,
+			terms{Model: "multimodalembedding@001", Choices: 1, Rounds: 1, Open: true}},
+		{"a model of Google's that is not known", predictPath + "m:predict", `{"instances":[{"content":"c"}]}`, terms{Model: "m", Choices: 1, Rounds: 1, Open: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := parse(t, tt.path, tt.body)
@@ -214,10 +243,28 @@ func TestCloudsTakeTheClassOfServiceInHeaders(t *testing.T) {
 }
 
 func TestModelsThatSearchByThemselvesAreOpen(t *testing.T) {
-	for model, open := range map[string]bool{"gpt-4o-search-preview": true, "groq/compound-mini": true, "sonar-pro": true, "openai/gpt-5:online": true, "o3-deep-research": true, "gpt-5": false} {
+	for model, open := range map[string]bool{"groq/compound-mini": true, "sonar-pro": true, "openai/gpt-5:online": true, "o3-deep-research": true, "gpt-5": false} {
 		r := parse(t, chatPath, `{"model":"`+model+`"}`)
 		if r.OpenPieces != open || r.Facts.Has(provider.ServerTools) != open {
 			t.Errorf("%s: open %v, facts %s, want open %v", model, r.OpenPieces, factNames(r.Facts), open)
+		}
+	}
+}
+
+func TestModelsThatSearchInEachCallSearchOnce(t *testing.T) {
+	for _, tt := range []struct {
+		body string
+		open bool
+	}{
+		{`{"model":"gpt-4o-search-preview"}`, false},
+		{`{"web_search_options":{"search_context_size":"low"},"model":"gpt-5-search-api"}`, false},
+		{`{"model":"gpt-4o-mini-search-preview-2025-03-11","web_search_options":null}`, false},
+		{`{"model":"gpt-4o-search-preview","search_parameters":{}}`, true},
+		{`{"model":"gpt-4o","web_search_options":{}}`, true},
+	} {
+		r := parse(t, chatPath, tt.body)
+		if searches := r.Pieces.WebSearches; r.OpenPieces != tt.open || !tt.open && searches != 1 || !r.Facts.Has(provider.ServerTools) {
+			t.Errorf("%s: %d searches, open %v, facts %s; want open %v, else one search", tt.body, searches, r.OpenPieces, factNames(r.Facts), tt.open)
 		}
 	}
 }
@@ -253,6 +300,12 @@ func TestParseRequestRefusesMoneyKeysOfEveryAPI(t *testing.T) {
 		{"two options of Ollama", "/api/chat", `{"model":"m","options":{},"options":{}}`, "options", provider.CodeDuplicateKey},
 		{"a stream of Ollama as a string", "/api/chat", `{"model":"m","stream":"no"}`, "stream", provider.CodeInvalidType},
 		{"no pictures", imagesPath, `{"model":"m","n":0}`, "n", provider.CodeInvalidType},
+		{"two caps of an interaction", interactionsPath, `{"model":"m","generation_config":{"max_output_tokens":1,"maxOutputTokens":9}}`, "maxOutputTokens", provider.CodeDuplicateKey},
+		{"a held interaction that hides", interactionsPath, `{"model":"m","Previous_interaction_id":"a"}`, "previous_interaction_id", provider.CodeAmbiguousKey},
+		{"an agent that is none", interactionsPath, `{"agent":7}`, "agent", provider.CodeInvalidType},
+		{"two counts of pictures", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"sampleCount":1,"sample_count":4}}`, "sample_count", provider.CodeDuplicateKey},
+		{"a count of pictures that hides", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"SampleCount":4}}`, "sampleCount", provider.CodeAmbiguousKey},
+		{"a count of pictures that is none", predictPath + "imagen-4.0-generate-001:predict", `{"instances":[],"parameters":{"sampleCount":"4"}}`, "sampleCount", provider.CodeInvalidType},
 		{"two limits of searches", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":1,"max_uses":2}]}`, "max_uses", provider.CodeDuplicateKey},
 		{"a limit of searches below none", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":-1}]}`, "max_uses", provider.CodeInvalidType},
 		{"no model for embeddings", embeddingsPath, `{"input":"a"}`, "model", provider.CodeMissing},

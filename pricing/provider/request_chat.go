@@ -46,7 +46,9 @@ func (p *requestParser) chat(root jsonscan.Token) {
 				p.serverTool("web_search", -1)
 				p.r.Facts |= OtherModels
 			}
-		case fWebSearchOptions, fSearchParameters:
+		case fWebSearchOptions:
+			p.use.asked = p.stated()
+		case fSearchParameters:
 			if p.stated() {
 				p.serverTool("web_search", -1)
 			}

@@ -13,7 +13,7 @@ import (
 var fuzzPaths = []string{chatPath, responsesPath, messagesPath, geminiPath, "/openai/deployments/d/chat/completions",
 	completionsPath, embeddingsPath, imagesPath, speechPath, vertexPath, conversePath, "/model/meta.llama3-8b/invoke",
 	"/model/us.amazon.nova-lite-v1%3A0/invoke", "/v1/chat", "/v2/rerank", "/v2/embed", "/api/chat", "/api/generate", "/generate",
-	"/v1beta/models/gemini-embedding-001:batchEmbedContents"}
+	"/v1beta/models/gemini-embedding-001:batchEmbedContents", "/v1beta/models/imagen-4.0-generate-001:predict", interactionsPath}
 
 func FuzzRewriteChangesNothingElse(f *testing.F) {
 	for _, body := range []string{
@@ -30,6 +30,7 @@ func FuzzRewriteChangesNothingElse(f *testing.F) {
 		`{"system":[{"text":"s"},{"cachePoint":{"ttl":"1h"}}],"messages":[{"role":"user","content":[{"image":{"source":{"bytes":"A"}}}]}],"inferenceConfig":{"maxTokens":5},"toolConfig":{"tools":[{"toolSpec":{}}]}}`,
 		`{"anthropic_version":"x","max_gen_len":5,"max_tokens":6,"textGenerationConfig":{"maxTokenCount":7}}`,
 		`{"model":"m","options":{"num_predict":-2,"temperature":0},"inputs":"p","parameters":{"max_new_tokens":3}}`,
+		`{"model":"m","input":[{"type":"user_input","content":[{"type":"image","data":"AA"}]}],"generation_config":{"max_output_tokens":5},"agent":null,"store":false}`,
 		`{"model":"m","tools":[{"type":"web_search_1","max_uses":5}],"max_tool_calls":2,"service_tier":"flex","inference_geo":"us"}`,
 	} {
 		for i := range fuzzPaths {

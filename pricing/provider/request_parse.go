@@ -43,7 +43,7 @@ const (
 // top reads the members of the body.
 func (p *requestParser) top(root jsonscan.Token) {
 	p.r.root.Start = root.End
-	p.camel = p.r.API == GeminiGenerate || p.r.API == GeminiEmbed || p.r.API == BedrockConverse
+	p.camel = p.r.API.Vendor() == Google || p.r.API == BedrockConverse
 	switch p.r.API {
 	case OpenAIChat:
 		p.chat(root)
@@ -61,6 +61,10 @@ func (p *requestParser) top(root jsonscan.Token) {
 		p.anthropic(root)
 	case GeminiGenerate:
 		p.gemini(root)
+	case GeminiInteractions:
+		p.interaction(root)
+	case VertexPredict:
+		p.predict(root)
 	case BedrockConverse:
 		p.converse(root)
 	case BedrockInvoke:

@@ -16,6 +16,7 @@ type serverUse struct {
 	bounded  bool
 
 	search, files, code bool // which of those that are billed by the piece there are
+	asked               bool // web_search_options, which the models that search in each call take as well
 }
 
 // serverTool notes a tool that the provider runs, with the most uses that its definition allows, -1 for none stated.
@@ -72,7 +73,10 @@ func (p *requestParser) uses() int64 {
 // finishTerms derives what is billed besides tokens, and at which rates.
 func (p *requestParser) finishTerms() {
 	r := &p.r
-	if searchesByItself(string(r.Model)) && (r.API == OpenAIChat || r.API == OpenAIResponses) {
+	switch model := string(r.Model); {
+	case r.API == OpenAIChat && searchesEachCall(model):
+		p.serverTool("web_search", 1)
+	case p.use.asked, searchesByItself(model) && (r.API == OpenAIChat || r.API == OpenAIResponses):
 		p.serverTool("web_search", -1)
 	}
 	if r.Facts.Has(ServerTools) {
@@ -111,6 +115,13 @@ func (p *requestParser) finishTools() {
 // models, Groq's compound systems, Perplexity's Sonar, OpenRouter's ":online".
 func searchesByItself(model string) bool {
 	return hasAnyPart(model, "-search-", "deep-research", "compound", "sonar", ":online")
+}
+
+// searchesEachCall reports whether a model of chat completions searches the web once before it answers, for a fee that
+// no usage tells of: OpenAI's search models.
+// Source: https://platform.openai.com/docs/guides/tools-web-search, "Chat Completions", read in November 2026.
+func searchesEachCall(model string) bool {
+	return hasAnyPart(model, "-search-preview", "-search-api")
 }
 
 func hasAnyPart(s string, parts ...string) bool {

@@ -65,7 +65,7 @@ func Apply(dst, body []byte, edits []Edit) []byte {
 // capEditable reports whether the cap on the output can be edited: there is one, and the call is not signed.
 func (r *Request) capEditable() bool {
 	switch r.API {
-	case OpenAIChat, OpenAIResponses, OpenAICompletions, AnthropicMessages, GeminiGenerate, CohereChat, OllamaChat,
+	case OpenAIChat, OpenAIResponses, OpenAICompletions, AnthropicMessages, GeminiGenerate, GeminiInteractions, CohereChat, OllamaChat,
 		OllamaGenerate, TGIGenerate:
 		return true
 	}
@@ -226,6 +226,8 @@ func (w *rewriter) addCap(value string) {
 		w.member(`"max_output_tokens":` + value)
 	case AnthropicMessages, OpenAICompletions, CohereChat:
 		w.member(`"max_tokens":` + value)
+	case GeminiInteractions:
+		w.nestedCap("generation_config", `"max_output_tokens":`+value)
 	case GeminiGenerate:
 		w.nestedCap("generationConfig", `"maxOutputTokens":`+value)
 	case OllamaChat, OllamaGenerate:

@@ -160,6 +160,8 @@ func TestRewriteEditsFurtherAPIs(t *testing.T) {
 	}{
 		{"a completion", completionsPath, `{"model":"a","prompt":"p"}`, at("", "b"), `{"max_tokens":10,"model":"b","prompt":"p"}`, 10},
 		{"Cohere", "/v2/chat", `{"model":"a","max_tokens":50}`, at(provider.Cohere, "b"), `{"model":"b","max_tokens":10}`, 10},
+		{"an interaction without a configuration", "/v1beta/interactions", `{"model":"a"}`, at("", ""), `{"generation_config":{"max_output_tokens":10},"model":"a"}`, 10},
+		{"an interaction with one", "/v1beta/interactions", `{"model":"a","generation_config":{"seed":1,"max_output_tokens":50}}`, at("", ""), `{"model":"a","generation_config":{"seed":1,"max_output_tokens":10}}`, 10},
 		{"Ollama without options", "/api/chat", `{"model":"a"}`, at("", "b"), `{"options":{"num_predict":10},"model":"b"}`, 10},
 		{"Ollama with options", "/api/chat", `{"options":{"seed":1},"model":"a"}`, at("", "b"), `{"options":{"num_predict":10,"seed":1},"model":"b"}`, 10},
 		{"Ollama without an end", "/api/generate", `{"model":"a","options":{"num_predict":-1}}`, at("", "a"), `{"model":"a","options":{"num_predict":10}}`, 10},

@@ -124,8 +124,10 @@ func (r *Request) tied() string {
 		return "the call is signed as it is"
 	case OpenAIEmbeddings, GeminiEmbed, CohereEmbed, OllamaEmbed:
 		return "embeddings of two models cannot be compared"
-	case OpenAIImages, OpenAISpeech, OpenAITranscription, CohereRerank:
+	case OpenAIImages, OpenAISpeech, OpenAITranscription, CohereRerank, VertexPredict:
 		return "no other model is known to answer alike"
+	case GeminiInteractions:
+		return "what an interaction may hold depends on its model"
 	case TGIGenerate:
 		return "the server has one model"
 	}

@@ -13,7 +13,7 @@ import (
 // and has no end.
 //
 // A Stopper belongs to one goroutine. NewStopper is the only way to make one. It keeps at most one event and, of the
-// Responses API and Cohere's first one, whose last event repeats the answer, the answer: both up to 8 MiB.
+// Responses API, Cohere's first one and TGI's, whose last event repeats the answer, the answer: both up to 8 MiB.
 type Stopper struct {
 	api   API
 	split splitter // nil if the body is no stream
@@ -47,6 +47,8 @@ func NewStopper(ep Endpoint, usage bool) *Stopper {
 		s.events(&responsesEnding{})
 	case AnthropicMessages:
 		s.events(&anthropicEvents{})
+	case GeminiInteractions:
+		s.events(&interactionEnding{})
 	case CohereChat:
 		s.events(&cohereEnding{})
 	case GeminiGenerate:
@@ -59,6 +61,8 @@ func NewStopper(ep Endpoint, usage bool) *Stopper {
 		s.split, s.end = &frameSplitter{}, &converseEnding{}
 	case BedrockInvoke:
 		s.split, s.end = &frameSplitter{}, &invokeEnding{}
+	case TGIGenerate:
+		s.events(&tgiEnding{})
 	case OllamaChat, OllamaGenerate:
 		s.split, s.end = lineSplitter{}, &ollamaEnding{chat: ep.API == OllamaChat}
 	default:
@@ -132,7 +136,7 @@ func (s *Stopper) pass() {
 
 // Stop returns the end of the stream, to be sent after what Write returned and instead of all that follows. The usage
 // is what the client is told that the answer came to. It returns false where no end would be valid: before the first
-// event, after the last one, within one above 8 MiB, or where the format is not known, as that of most models behind
+// event, after the last one, within one above 8 MiB, or where the format is not known, as that of some models behind
 // Bedrock's InvokeModel. A later call may succeed.
 func (s *Stopper) Stop(u pricing.Usage) (end []byte, ok bool) {
 	if s.open || s.split == nil {
@@ -165,6 +169,25 @@ type events struct {
 func (x *events) see(block []byte) { x.reader.feed(block, x.emit) }
 
 func (x *events) finish(dst []byte, u *pricing.Usage) ([]byte, bool) { return x.end.finish(dst, u) }
+
+// kindOf returns the type that the data of an event states, else the name of the event, and the index of the part of
+// the answer that it is about.
+func kindOf(e event) (kind string, index int64) {
+	kind = string(e.name)
+	s := jsonscan.New(e.data)
+	root := s.Next()
+	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
+		switch string(s.Text(key)) {
+		case "type":
+			if v := s.Next(); v.Kind == jsonscan.String {
+				kind = s.String(v)
+			}
+		case "index":
+			index, _ = s.Int(s.Next())
+		}
+	}
+	return kind, index
+}
 
 // openParts are the indexes of what has begun and not ended: choices, blocks, candidates. It holds a handful.
 type openParts []int64

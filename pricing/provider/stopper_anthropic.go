@@ -2,7 +2,6 @@ package provider
 
 import (
 	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
 // anthropicStream is how far a stream of Anthropic's Messages API has come, whatever frames it.
@@ -12,22 +11,10 @@ type anthropicStream struct {
 	over          bool
 }
 
-// seeEvent reads an event. Its name counts where the data states no type.
+// seeEvent reads an event.
 func (a *anthropicStream) seeEvent(e event) {
-	name, index := string(e.name), int64(0)
-	s := jsonscan.New(e.data)
-	root := s.Next()
-	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-		switch string(s.Text(key)) {
-		case "type":
-			if v := s.Next(); v.Kind == jsonscan.String {
-				name = s.String(v)
-			}
-		case "index":
-			index, _ = s.Int(s.Next())
-		}
-	}
-	switch name {
+	kind, index := kindOf(e)
+	switch kind {
 	case "message_start":
 		a.begun = true
 	case "content_block_start":

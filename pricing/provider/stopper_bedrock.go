@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
 
@@ -9,34 +8,24 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
-// converseEnding ends a stream of Bedrock's ConverseStream.
+// converseStream is how far a stream of Bedrock's ConverseStream has come, or of a model of Amazon's that is invoked.
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html, read in November 2026.
-type converseEnding struct {
-	reader         frameReader
+type converseStream struct {
 	blocks         openParts
 	begun, stopped bool
 	over           bool
 }
 
-func (c *converseEnding) see(message []byte) {
-	c.reader.feed(message, c.seeFrame)
-	c.over = c.over || c.reader.broken
-}
-
-func (c *converseEnding) seeFrame(f frame) {
-	if f.exception {
-		c.over = true
-		return
-	}
+func (c *converseStream) seeEvent(name string, payload []byte) {
 	index := int64(0)
-	s := jsonscan.New(f.payload)
+	s := jsonscan.New(payload)
 	root := s.Next()
 	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
 		if string(s.Text(key)) == "contentBlockIndex" {
 			index, _ = s.Int(s.Next())
 		}
 	}
-	switch string(f.event) {
+	switch name {
 	case "messageStart":
 		c.begun = true
 	case "contentBlockStart", "contentBlockDelta":
@@ -50,68 +39,57 @@ func (c *converseEnding) seeFrame(f frame) {
 	}
 }
 
-func (c *converseEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
+// ends hands out the events that end the stream, by name and payload.
+func (c *converseStream) ends(u *pricing.Usage, emit func(name string, payload []byte)) bool {
 	if !c.begun || c.over {
-		return dst, false
+		return false
 	}
 	for _, index := range c.blocks {
-		dst = appendFrame(dst, "contentBlockStop", append(appendCount(nil, `{"contentBlockIndex":`, index), '}'))
+		emit("contentBlockStop", append(appendCount(nil, `{"contentBlockIndex":`, index), '}'))
 	}
 	if !c.stopped {
-		dst = appendFrame(dst, "messageStop", []byte(`{"stopReason":"max_tokens"}`))
+		emit("messageStop", []byte(`{"stopReason":"max_tokens"}`))
 	}
-	written := pricing.AddCapped(u.CacheWriteShort, u.CacheWriteLong)
-	read := pricing.AddCapped(u.CacheRead, u.CacheReadAudio)
-	end := appendCount(nil, `{"usage":{"inputTokens":`, max(u.TotalInput()-read-written, 0))
+	input, read, written := bedrockInput(u)
+	end := appendCount(nil, `{"usage":{"inputTokens":`, input)
 	end = appendCount(end, `,"outputTokens":`, u.TotalOutput())
 	end = appendCount(end, `,"totalTokens":`, pricing.AddCapped(u.TotalInput(), u.TotalOutput()))
 	if read > 0 || written > 0 {
 		end = appendCount(end, `,"cacheReadInputTokens":`, read)
 		end = appendCount(end, `,"cacheWriteInputTokens":`, written)
 	}
-	return appendFrame(dst, "metadata", append(end, `},"metrics":{"latencyMs":0}}`...)), true
+	emit("metadata", append(end, `},"metrics":{"latencyMs":0}}`...))
+	return true
 }
 
-// invokeEnding ends a stream of Bedrock's InvokeModel if the model speaks Anthropic's format: its events stand, in
-// Base64, in the chunks.
-type invokeEnding struct {
-	anthropicStream
+// bedrockInput splits a prompt as Bedrock counts it, who keeps the cache out of the input.
+func bedrockInput(u *pricing.Usage) (input, read, written int64) {
+	written = pricing.AddCapped(u.CacheWriteShort, u.CacheWriteLong)
+	read = pricing.AddCapped(u.CacheRead, u.CacheReadAudio)
+	return max(u.TotalInput()-read-written, 0), read, written
+}
+
+// converseEnding ends such a stream.
+type converseEnding struct {
+	converseStream
 	reader frameReader
-	data   []byte
 }
 
-func (v *invokeEnding) see(message []byte) {
-	v.reader.feed(message, v.seeFrame)
-	v.over = v.over || v.reader.broken
+func (c *converseEnding) see(message []byte) {
+	c.reader.feed(message, c.seeFrame)
+	c.over = c.over || c.reader.broken
 }
 
-func (v *invokeEnding) seeFrame(f frame) {
+func (c *converseEnding) seeFrame(f frame) {
 	if f.exception {
-		v.over = true
+		c.over = true
 		return
 	}
-	s := jsonscan.New(f.payload)
-	root := s.Next()
-	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-		if string(s.Text(key)) != "bytes" {
-			continue
-		}
-		text := s.Next()
-		if text.Kind != jsonscan.String {
-			continue
-		}
-		var err error
-		if v.data, err = base64.StdEncoding.AppendDecode(v.data[:0], s.Text(text)); err == nil {
-			v.seeEvent(event{data: v.data})
-		}
-	}
+	c.seeEvent(string(f.event), f.payload)
 }
 
-func (v *invokeEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
-	ok := v.ends(u, func(_ string, data []byte) {
-		chunk := base64.StdEncoding.AppendEncode([]byte(`{"bytes":"`), data)
-		dst = appendFrame(dst, "chunk", append(chunk, `"}`...))
-	})
+func (c *converseEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
+	ok := c.ends(u, func(name string, payload []byte) { dst = appendFrame(dst, name, payload) })
 	return dst, ok
 }
 

@@ -20,24 +20,17 @@ func (c *cohereEnding) seeEvent(e event) {
 		c.over = true
 		return
 	}
-	name, index := string(e.name), int64(0)
-	s := jsonscan.New(e.data)
-	root := s.Next()
-	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-		switch string(s.Text(key)) {
-		case "type":
-			if v := s.Next(); v.Kind == jsonscan.String {
-				name = s.String(v)
-			}
-		case "index":
-			index, _ = s.Int(s.Next())
-		case "id":
-			keep(&c.id, e.data, s.Skip())
-		}
-	}
-	switch name {
+	kind, index := kindOf(e)
+	switch kind {
 	case "message-start":
 		c.begun = true
+		s := jsonscan.New(e.data)
+		root := s.Next()
+		for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
+			if string(s.Text(key)) == "id" {
+				keep(&c.id, e.data, s.Skip())
+			}
+		}
 	case "content-start":
 		c.contents.begin(index)
 	case "content-end":
@@ -76,38 +69,49 @@ func cohereTokens(dst []byte, u *pricing.Usage) []byte {
 	return append(appendCount(dst, `,"output_tokens":`, u.TotalOutput()), '}')
 }
 
-// cohereLines ends a stream of Cohere's first chat API, a JSON object to a line.
+// cohereLines ends a stream of Cohere's first API, a JSON object to a line: of a chat, which begins with an event, or of
+// a generation, which has names for its events in later versions alone.
+// Source: https://docs.cohere.com/v1/reference, "Chat with Streaming" and "Generate", read in November 2026.
 type cohereLines struct {
 	id          []byte
 	text        []byte // of the answer, as its events spell it
+	chat, named bool
 	begun, over bool
 }
 
 func (c *cohereLines) see(line []byte) {
-	var name, text []byte
+	var kind, text []byte
+	finished := false
+	index := int64(0)
 	s := jsonscan.New(line)
 	root := s.Next()
 	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
 		switch string(s.Text(key)) {
 		case "event_type":
-			name = s.Text(s.Next())
+			kind = s.Text(s.Next())
 		case "generation_id":
 			keep(&c.id, line, s.Skip())
+		case "is_finished":
+			finished = s.Next().Kind == jsonscan.True
+		case "index":
+			index, _ = s.Int(s.Next())
 		case "text":
 			if v := s.Next(); v.Kind == jsonscan.String {
 				text = s.Text(v)
 			}
+		case "message": // all that an error has
+			c.over = true
 		}
 	}
-	switch string(name) {
-	case "stream-start":
-		c.begun = true
-	case "text-generation":
-		if len(c.text)+len(text) <= maxEvent {
-			c.text = append(c.text, text...)
-		}
-	case "stream-end":
-		c.over = true
+	if s.Finish() != nil {
+		return
+	}
+	c.begun = true
+	c.named = c.named || len(kind) > 0
+	c.chat = c.chat || string(kind) == "stream-start"
+	c.over = c.over || finished || index > 0 // several generations at once
+	if (len(kind) == 0 || string(kind) == "text-generation") && len(c.text)+len(text) <= maxEvent {
+		c.text = append(c.text, text...)
 	}
 }
 
@@ -115,8 +119,21 @@ func (c *cohereLines) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 	if !c.begun || c.over {
 		return dst, false
 	}
-	dst = append(dst, `{"is_finished":true,"event_type":"stream-end","finish_reason":"MAX_TOKENS","response":{"text":"`...)
-	dst = append(append(dst, c.text...), `","generation_id":`...)
+	return append(c.last(dst, u), "}\n"...), true
+}
+
+// last appends the object that ends the stream, but for its brace.
+func (c *cohereLines) last(dst []byte, u *pricing.Usage) []byte {
+	dst = append(dst, `{"is_finished":true`...)
+	if c.named {
+		dst = append(dst, `,"event_type":"stream-end"`...)
+	}
+	dst = append(dst, `,"finish_reason":"MAX_TOKENS","response":{`...)
+	if !c.chat {
+		dst = append(dst, `"id":"farebox","generations":[{"id":"farebox","text":"`...)
+		return append(append(dst, c.text...), `","finish_reason":"MAX_TOKENS"}]}`...)
+	}
+	dst = append(append(append(dst, `"text":"`...), c.text...), `","generation_id":`...)
 	dst = append(appendRaw(dst, c.id, "null"), `,"finish_reason":"MAX_TOKENS","meta":{"billed_units":`...)
-	return append(cohereTokens(dst, u), "}}}\n"...), true
+	return append(cohereTokens(dst, u), "}}"...)
 }

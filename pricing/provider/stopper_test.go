@@ -43,6 +43,9 @@ func stoppedStreams() []stopped {
 	first, second := chat(`{"role":"assistant","content":""}`, "null"), chat(`{"content":"Hé"}`, "null")
 	const head = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-2024-08-06",`
 	const usage = `"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`
+	const metrics = `"amazon-bedrock-invocationMetrics":{"inputTokenCount":7,"outputTokenCount":5,"invocationLatency":0,"firstByteLatency":0,"cacheReadInputTokenCount":3,"cacheWriteInputTokenCount":0}`
+	created := "event: interaction.created\n" + `data: {"interaction":{"id":"v1_a","status":"in_progress","object":"interaction","model":"gemini-3.8-flash"},"event_type":"interaction.created"}`
+	const interactionUsage = `"usage":{"total_input_tokens":10,"total_output_tokens":3,"total_thought_tokens":2,"total_tokens":15}`
 	messageStart := "event: message_start\n" + `data: {"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":7}}}`
 	blockStart := "event: content_block_start\n" + `data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`
 	blockDelta := "event: content_block_delta\n" + `data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`
@@ -75,7 +78,39 @@ func stoppedStreams() []stopped {
 		{"converse that has ended", conversePath, false, frame("messageStart", `{"role":"assistant"}`) + frame("metadata", `{}`), "", ""},
 		{"invoke", invokePath, false, frame("chunk", chunk(`{"type":"message_start","message":{}}`)) + frame("chunk", chunk(`{"type":"content_block_start","index":1}`)), "",
 			frame("chunk", chunk(`{"type":"content_block_stop","index":1}`)) + frame("chunk", chunk(`{"type":"message_delta","delta":{"stop_reason":"max_tokens","stop_sequence":null},"usage":{"output_tokens":5}}`)) + frame("chunk", chunk(`{"type":"message_stop"}`))},
-		{"invoke of a model that speaks otherwise", invokePath, false, frame("chunk", chunk(`{"generation":"Hi","stop_reason":null}`)), "", ""},
+		{"invoke of Llama", invokePath, false, frame("chunk", chunk(`{"generation":"Hi","prompt_token_count":7,"generation_token_count":1,"stop_reason":null}`)), "",
+			frame("chunk", chunk(`{"generation":"","prompt_token_count":null,"generation_token_count":5,"stop_reason":"length",`+metrics+`}`))},
+		{"invoke of Llama that has ended", invokePath, false, frame("chunk", chunk(`{"generation":"Hi","stop_reason":"stop"}`)), "", ""},
+		{"invoke of Titan", invokePath, false, frame("chunk", chunk(`{"outputText":"Hi","index":0,"totalOutputTextTokenCount":null,"completionReason":null,"inputTextTokenCount":7}`)), "",
+			frame("chunk", chunk(`{"outputText":"","index":0,"totalOutputTextTokenCount":5,"completionReason":"LENGTH","inputTextTokenCount":null,`+metrics+`}`))},
+		{"invoke of Mistral", invokePath, false, frame("chunk", chunk(`{"outputs":[{"text":"Hi","stop_reason":null}]}`)), "",
+			frame("chunk", chunk(`{"outputs":[{"text":"","stop_reason":"length"}],`+metrics+`}`))},
+		{"invoke of Mistral that has ended", invokePath, false, frame("chunk", chunk(`{"outputs":[{"text":"Hi","stop_reason":"stop"}]}`)), "", ""},
+		{"invoke of Nova", invokePath, false, frame("chunk", chunk(`{"messageStart":{"role":"assistant"}}`)) + frame("chunk", chunk(`{"contentBlockDelta":{"delta":{"text":"Hi"},"contentBlockIndex":0}}`)), "",
+			frame("chunk", chunk(`{"contentBlockStop":{"contentBlockIndex":0}}`)) + frame("chunk", chunk(`{"messageStop":{"stopReason":"max_tokens"}}`)) +
+				frame("chunk", chunk(`{"metadata":{"usage":{"inputTokens":7,"outputTokens":5,"totalTokens":15,"cacheReadInputTokens":3,"cacheWriteInputTokens":0},"metrics":{"latencyMs":0}},`+metrics+`}`))},
+		{"invoke of Cohere's Command", invokePath, false, frame("chunk", chunk(`{"text":"Hi","is_finished":false}`)), "", frame("chunk", chunk(`{"is_finished":true,"finish_reason":"MAX_TOKENS",`+metrics+`}`))},
+		{"invoke of Cohere's Command R", invokePath, false, frame("chunk", chunk(`{"is_finished":false,"event_type":"text-generation","text":"Hi"}`)), "",
+			frame("chunk", chunk(`{"is_finished":true,"event_type":"stream-end","finish_reason":"MAX_TOKENS","response":{"text":"Hi","generation_id":null,"finish_reason":"MAX_TOKENS","meta":{"billed_units":{"input_tokens":10,"output_tokens":5}}},`+metrics+`}`))},
+		{"invoke of Cohere that has ended", invokePath, false, frame("chunk", chunk(`{"text":"Hi","is_finished":false}`)) + frame("chunk", chunk(`{"is_finished":true,"finish_reason":"COMPLETE"}`)), "", ""},
+		{"invoke of a model that speaks otherwise", invokePath, false, frame("chunk", chunk(`{"choices":[{"message":{"content":"Hi"},"stop_reason":null}]}`)), "", ""},
+		{"an interaction", interactionsPath, false, sse(created, "event: step.start\n"+`data: {"index":0,"step":{"type":"thought"},"event_type":"step.start"}`, "event: step.stop\n"+`data: {"index":0,"event_type":"step.stop"}`,
+			"event: step.start\n"+`data: {"index":1,"step":{"type":"model_output"},"event_type":"step.start"}`, "event: step.delta\n"+`data: {"index":1,"delta":{"text":"Hi","type":"text"},"event_type":"step.delta"}`), "",
+			sse("event: step.stop\n"+`data: {"index":1,"event_type":"step.stop"}`, "event: interaction.completed\n"+`data: {"interaction":{"id":"v1_a","status":"incomplete","object":"interaction","model":"gemini-3.8-flash",`+interactionUsage+`},"event_type":"interaction.completed"}`, "event: done\ndata: [DONE]")},
+		{"an interaction of the first version", interactionsPath, false, sse(`data: {"event_type":"interaction.start","interaction":{"id":"int_1","status":"in_progress"}}`, `data: {"event_type":"content.start","index":0,"content":{"type":"text"}}`), "",
+			sse("event: content.stop\n"+`data: {"index":0,"event_type":"content.stop"}`, "event: interaction.complete\n"+`data: {"interaction":{"id":"int_1","status":"incomplete","object":"interaction",`+interactionUsage+`},"event_type":"interaction.complete"}`, "event: done\ndata: [DONE]")},
+		{"an interaction that has ended", interactionsPath, false, sse(created, `data: {"interaction":{"id":"v1_a","status":"requires_action"},"event_type":"interaction.completed"}`), "", ""},
+		{"an interaction that has failed", interactionsPath, false, sse(created, `data: {"event_type":"error","error":{"message":"m"}}`), "", ""},
+		{"TGI", "/generate_stream", false, sse(`data:{"index":1,"token":{"id":7,"text":"H\u00e9","logprob":-0.1,"special":false},"generated_text":null,"details":null}`, `data:{"index":2,"token":{"id":2,"text":"</s>","logprob":-0.1,"special":true},"generated_text":null,"details":null}`), "",
+			sse(`data:{"index":3,"token":{"id":0,"text":"","logprob":0.0,"special":true},"generated_text":"H\u00e9","details":{"finish_reason":"length","generated_tokens":5,"seed":null,"input_length":10}}`)},
+		{"TGI that has ended", "/generate_stream", false, sse(`data:{"index":1,"token":{"id":7,"text":"Hi","special":false},"generated_text":"Hi","details":null}`), "", ""},
+		{"TGI that has failed", "/generate_stream", false, sse(`data:{"index":1,"token":{"id":7,"text":"Hi","special":false},"generated_text":null}`, `data:{"error":"m","error_type":"overloaded"}`), "", ""},
+		{"Cohere's completions", "/v1/generate", false, `{"text":"H\u00e9","is_finished":false}` + "\n" + `{"text":"!","is_finished":false}` + "\n", "",
+			`{"is_finished":true,"finish_reason":"MAX_TOKENS","response":{"id":"farebox","generations":[{"id":"farebox","text":"H\u00e9!","finish_reason":"MAX_TOKENS"}]}}` + "\n"},
+		{"Cohere's completions with names", "/v1/generate", false, `{"event_type":"text-generation","text":"Hi","index":0,"is_finished":false}` + "\n", "",
+			`{"is_finished":true,"event_type":"stream-end","finish_reason":"MAX_TOKENS","response":{"id":"farebox","generations":[{"id":"farebox","text":"Hi","finish_reason":"MAX_TOKENS"}]}}` + "\n"},
+		{"Cohere's completions of several", "/v1/generate", false, `{"text":"Hi","index":0,"is_finished":false}` + "\n" + `{"text":"Ho","index":1,"is_finished":false}` + "\n", "", ""},
+		{"Cohere's completions that have ended", "/v1/generate", false, `{"text":"Hi","is_finished":false}` + "\n" + `{"is_finished":true,"finish_reason":"COMPLETE"}` + "\n", "", ""},
 		{"cohere", "/v2/chat", false, sse("event: message-start\n"+`data: {"id":"i","type":"message-start"}`, "event: content-start\n"+`data: {"type":"content-start","index":0}`, "event: content-delta\n"+`data: {"type":"content-delta","index":0}`), "",
 			sse("event: content-end\n"+`data: {"type":"content-end","index":0}`, "event: message-end\n"+`data: {"type":"message-end","id":"i","delta":{"finish_reason":"MAX_TOKENS","usage":{"billed_units":{"input_tokens":10,"output_tokens":5},"tokens":{"input_tokens":10,"output_tokens":5}}}}`, "data: [DONE]")},
 		{"cohere's first API", "/v1/chat", false, `{"is_finished":false,"event_type":"stream-start","generation_id":"g"}` + "\n" + `{"is_finished":false,"event_type":"text-generation","text":"H\u00e9"}` + "\n" + `{"is`, `{"is_finished":false,"event_type":"stream-start","generation_id":"g"}` + "\n" + `{"is_finished":false,"event_type":"text-generation","text":"H\u00e9"}` + "\n",

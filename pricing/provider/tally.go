@@ -85,6 +85,7 @@ const (
 	takeCacheModes
 	takeAnswerModes
 	takeToolModes
+	takeGrounding
 )
 
 // special reads the next value.
@@ -120,6 +121,8 @@ func (t *tally) special(s *jsonscan.Scanner, how special) {
 		t.modes(s, ofOutputAudio, ofOutputImage)
 	case takeToolModes:
 		t.modes(s, ofToolAudio, ofToolImage)
+	case takeGrounding:
+		t.grounding(s)
 	}
 }
 

@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/farebox-mesh/farebox/pricing"
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing"
+)
 
 const (
 	messagesPath = "/v1/messages"
@@ -104,8 +108,84 @@ var geminiVectors = []vector{
 	{name: "embeddings of Google", path: "/v1beta/models/gemini-embedding-2:embedContent", vendor: Google,
 		body: `{"embedding":{"values":[0.1]},"usageMetadata":{"promptTokenCount":300,"promptTokenDetails":[{"modality":"TEXT","tokenCount":42},{"modality":"IMAGE","tokenCount":258}]}}`,
 		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 42, InputImage: 258}}},
+	{name: "embeddings on Vertex", path: "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict", vendor: Google,
+		body: `{"predictions":[{"embeddings":{"statistics":{"truncated":false,"token_count":6},"values":[-0.1]}},{"embeddings":{"values":[0.2],"statistics":{"token_count":9.0,"truncated":true}}}],"metadata":{"billableCharacterCount":53}}`,
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 15}}},
+	{name: "embeddings on Vertex that count characters", path: "/v1/projects/p/locations/l/publishers/google/models/textembedding-gecko@003:predict", vendor: Google,
+		body: `{"predictions":[{"embeddings":{"values":[0.1],"statistics":null}}],"metadata":{"billableCharacterCount":53}}`,
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Characters: 53}}},
+	{name: "pictures on Vertex", path: "/v1beta/models/imagen-4.0-generate-001:predict", vendor: Google, // one was held back, one tells of the prompt
+		body: `{"predictions":[{"mimeType":"image/png","bytesBase64Encoded":"AAAA"},{"raiFilteredReason":"blocked"},{"mimeType":"image/png","gcsUri":"gs://b/1.png"},{"contentType":"Positive Prompt","safetyAttributes":{"scores":[0.1]}}]}`,
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Images: 2}}},
+	{name: "pictures on Vertex that were all held back", path: "/v1beta/models/imagen-4.0-generate-001:predict", vendor: Google,
+		body: `{"predictions":[{"raiFilteredReason":"blocked"}]}`, want: Reading{HasUsage: true, Complete: true}},
+	{name: "a prediction that counts nothing", path: "/v1/projects/p/locations/l/publishers/google/models/multimodalembedding@001:predict", vendor: Google,
+		body: `{"predictions":[{"textEmbedding":[0.1],"imageEmbedding":[0.2]}]}`, want: Reading{Complete: true}},
+	{name: "a prediction that fails", path: "/v1beta/models/imagen-4.0-generate-001:predict", vendor: Google,
+		body: `{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}`, want: Reading{Complete: true, Failed: true}},
 	{name: "embeddings of Google without usage", path: "/v1beta/models/gemini-embedding-001:batchEmbedContents", vendor: Google,
 		body: `{"embeddings":[{"values":[0.1]}]}`, want: Reading{Complete: true}},
+}
+
+const interactionsPath = "/v1beta/interactions"
+
+// interactionEvents is a stream of Gemini's interactions, whose names their event_type repeats.
+func interactionEvents(data ...string) string {
+	return strings.ReplaceAll(named(data...), "event: \n", "event: step.delta\n") + "event: done\ndata: [DONE]\n\n"
+}
+
+var interactionVectors = []vector{
+	{name: "an interaction", path: interactionsPath, vendor: Google, // thoughts stand beside the output
+		body: `{"id":"v1_a","object":"interaction","model":"gemini-3.8-flash","status":"completed","service_tier":"standard","steps":[{"type":"thought","signature":"AAAA","summary":[{"type":"text","text":"Hm"}]},{"type":"model_output","content":[{"type":"text","text":"Hi"}]}],
+			"usage":{"total_tokens":1556,"total_input_tokens":1500,"total_cached_tokens":1024,"total_output_tokens":6,"total_thought_tokens":40,"total_tool_use_tokens":10,"input_tokens_by_modality":[{"modality":"text","tokens":1400},{"modality":"audio","tokens":100}]}}`,
+		want: Reading{HasTerms: true, Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 2,
+			Usage: pricing.Usage{Input: 386, InputAudio: 100, CacheRead: 1024, Output: 46, Reasoning: 40}}},
+	{name: "an interaction that goes on from another", path: interactionsPath, vendor: Google, // whose tokens its input leaves out
+		body: `{"id":"v1_b","model":"gemini-3.1-pro-preview","status":"completed","usage":{"total_input_tokens":11,"raw_prompt_token":24750,"total_output_tokens":5,"total_thought_tokens":0,"total_tokens":16}}`,
+		want: Reading{Model: "gemini-3.1-pro-preview", HasUsage: true, Complete: true, Finish: FinishStop, Usage: pricing.Usage{Input: 24750, Output: 5}}},
+	{name: "an interaction whose total says more", path: interactionsPath, vendor: Google,
+		body: `{"id":"v1_b","model":"m","status":"completed","usage":{"total_input_tokens":11,"total_output_tokens":5,"total_tokens":316}}`,
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Finish: FinishStop, Usage: pricing.Usage{Input: 311, Output: 5}}},
+	{name: "an interaction that states its total alone", path: interactionsPath, vendor: Google,
+		body: `{"id":"v1_b","model":"m","status":"completed","usage":{"total_tokens":197}}`,
+		want: Reading{Model: "m", Complete: true, Finish: FinishStop}},
+	{name: "an interaction that waits for a function", path: interactionsPath, vendor: Google,
+		body: `{"id":"v1_a","model":"gemini-3.8-flash","status":"requires_action","steps":[{"type":"user_input","content":[{"type":"text","text":"long question"}]},{"type":"function_call","id":"c","name":"f","arguments":{"a":1}}],"usage":{"total_input_tokens":10,"total_output_tokens":4,"total_thought_tokens":2,"total_cached_tokens":3,"total_tokens":16}}`,
+		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishTools, TextBytes: 8, Usage: pricing.Usage{Input: 7, CacheRead: 3, Output: 6, Reasoning: 2}}},
+	{name: "an interaction that searched", path: interactionsPath, vendor: Google, // its steps repeat themselves; the usage counts
+		body: `{"model":"gemini-3.8-flash","status":"completed","usage":{"total_input_tokens":10,"total_output_tokens":4,"total_tokens":14,"grounding_tool_count":[{"type":"google_search","count":3},{"count":1,"type":"google_maps"},{"type":"retrieval","count":9}]},"steps":[{"type":"google_search_call","arguments":{"queries":["a","b","c","d","e"]}}]}`,
+		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 33, Usage: pricing.Usage{Input: 10, Output: 4, WebSearches: 4}}},
+	{name: "an interaction whose steps tell of searches", path: interactionsPath, vendor: Google,
+		body: `{"model":"gemini-3.8-flash","status":"completed","steps":[{"arguments":{"queries":["a","b",""]},"type":"google_search_call"},{"type":"google_search_result","result":[{"title":"t"}]}],"usage":{"total_input_tokens":10,"total_output_tokens":4}}`,
+		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 24, Usage: pricing.Usage{Input: 10, Output: 4, WebSearches: 2}}},
+	{name: "an interaction that is cut at its cap", path: interactionsPath, vendor: Google,
+		body: `{"model":"m","status":"incomplete","usage":{"total_input_tokens":10,"total_output_tokens":4}}`,
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Finish: FinishLength, Usage: pricing.Usage{Input: 10, Output: 4}}},
+	{name: "an interaction in the background", path: interactionsPath, vendor: Google,
+		body: `{"id":"v1_a","agent":"deep-research-preview","status":"in_progress"}`,
+		want: Reading{ID: "v1_a", Model: "deep-research-preview", Pending: true, Partial: true}},
+	{name: "an interaction that is fetched", path: interactionsPath + "/v1_a", vendor: Google,
+		body: `{"id":"v1_a","model":"m","status":"completed","usage":{"total_input_tokens":10,"total_output_tokens":4}}`,
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Finish: FinishStop, Usage: pricing.Usage{Input: 10, Output: 4}}},
+	{name: "an interaction that failed", path: interactionsPath, vendor: Google,
+		body: `{"id":"v1_a","model":"m","status":"failed","errors":[{"message":"m"}]}`, want: Reading{Model: "m", Complete: true, Failed: true}},
+	{name: "an interaction stream", path: interactionsPath, vendor: Google,
+		body: interactionEvents(`{"interaction":{"id":"v1_a","status":"in_progress","object":"interaction","model":"gemini-3.8-flash"},"event_type":"interaction.created"}`,
+			`{"interaction_id":"v1_a","status":"in_progress","event_type":"interaction.status_update"}`,
+			`{"index":0,"step":{"type":"model_output","content":[{"type":"text","text":"Hel"}]},"event_type":"step.start"}`,
+			`{"index":0,"delta":{"text":"lo","type":"text"},"event_type":"step.delta"}`,
+			`{"index":0,"event_type":"step.stop","usage":{"total_input_tokens":62,"total_output_tokens":1}}`,
+			`{"interaction":{"id":"v1_a","status":"completed","usage":{"total_tokens":530,"total_input_tokens":62,"total_output_tokens":171,"total_thought_tokens":297}},"event_type":"interaction.completed"}`),
+		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Stream: true, Finish: FinishStop, TextBytes: 5, Usage: pricing.Usage{Input: 62, Output: 468, Reasoning: 297}}},
+	{name: "an interaction stream of the first version", path: interactionsPath, vendor: Google,
+		body: interactionEvents(`{"event_type":"interaction.start","interaction":{"id":"int_1","status":"in_progress","model":"m"}}`,
+			`{"event_type":"content.start","index":0,"content":{"type":"text"}}`, `{"event_type":"content.delta","index":0,"delta":{"type":"text","text":"hello"}}`,
+			`{"event_type":"content.stop","index":0}`,
+			`{"event_type":"interaction.complete","interaction":{"id":"int_1","status":"completed","outputs":[{"type":"text","text":"hello"}],"usage":{"total_input_tokens":13,"total_output_tokens":8,"total_cached_tokens":5,"total_tokens":21}}}`),
+		want: Reading{Model: "m", HasUsage: true, Complete: true, Stream: true, Finish: FinishStop, TextBytes: 5, Usage: pricing.Usage{Input: 8, CacheRead: 5, Output: 8}}},
+	{name: "an interaction stream that is cut", path: interactionsPath, vendor: Google,
+		body: named(`{"interaction":{"id":"v1_a","status":"in_progress","model":"m"},"event_type":"interaction.created","type":"c"}`, `{"index":0,"delta":{"text":"Hello","type":"text"},"event_type":"step.delta"}`),
+		want: Reading{Model: "m", Partial: true, Stream: true, TextBytes: 5}},
 }
 
 var bedrockVectors = []vector{

@@ -27,7 +27,7 @@ type vector struct {
 
 // vectors are all of them, by family.
 func vectors() []vector {
-	return slices.Concat(openAIVectors, hostVectors, mediaVectors, anthropicVectors, geminiVectors, bedrockVectors, nativeVectors)
+	return slices.Concat(openAIVectors, hostVectors, mediaVectors, anthropicVectors, geminiVectors, interactionVectors, bedrockVectors, nativeVectors)
 }
 
 // meter returns a Meter that has read nothing but the headers.

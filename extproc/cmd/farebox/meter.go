@@ -160,7 +160,7 @@ type origin struct {
 var furtherHosts = map[string]pricing.ProviderName{
 	"ai-gateway.vercel.sh":  provider.Vercel,
 	"router.huggingface.co": "huggingface",
-	"api.perplexity.ai":     "perplexity",
+	"api.perplexity.ai":     provider.Perplexity,
 }
 
 // identify reads a URL, which may lack its scheme, and its host.

@@ -68,7 +68,7 @@ type meteredPrice struct {
 }
 
 // states are the providers whose word on what a call cost is taken, as it comes from their own hosts.
-var states = []pricing.ProviderName{provider.OpenRouter, provider.XAI, provider.Vercel}
+var states = []pricing.ProviderName{provider.OpenRouter, provider.Perplexity, provider.Vercel, provider.XAI}
 
 // charge sets usage, price and cost. It takes the first of the models that has a price. With an error it sets what is
 // known all the same.

@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
+
+var (
+	interactionFields = setOf(fModel, fAgent, fInput, fSystemInstruction, fTools, fGenerationConfig, fResponseFormat,
+		fResponseModalities, fStream, fStore, fBackground, fPreviousInteractionID, fEnvironment, fServiceTier)
+	interactionConfigFields = setOf(fMaxOutputTokens, fTemperature, fTopP, fTopK, fStopSequences, fThinkingLevel,
+		fToolChoice, fSpeechConfig, fImageConfig)
+	stepFields = setOf(fType, fRole, fContent, fResult, fSignature, fData, fURI, fMIMEType)
+)
+
+// interaction reads the body of a call to Gemini's Interactions API: of a model, or of an agent, which takes the place
+// of one and runs models and tools of its own choice.
+// Source: https://ai.google.dev/api/interactions-api, read in November 2026.
+func (p *requestParser) interaction(root jsonscan.Token) {
+	p.r.Facts |= Stored
+	agent := ""
+	o := object{start: root, acts: &interactionFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fAgent:
+			agent = p.agent()
+		case fInput:
+			p.steps()
+		case fSystemInstruction:
+			if v := p.s.Skip(); v.Kind != jsonscan.Null {
+				p.instructions(spanOf(v))
+			}
+		case fTools:
+			p.interactionTools()
+		case fGenerationConfig:
+			p.interactionConfig()
+		case fResponseFormat:
+			p.responseFormats()
+		case fResponseModalities:
+			p.modalities()
+		case fStore:
+			if p.s.Next().Kind == jsonscan.False {
+				p.r.Facts &^= Stored
+			}
+		case fBackground:
+			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
+				p.r.Facts |= Background
+			}
+		case fPreviousInteractionID:
+			p.mark(HeldState)
+		case fEnvironment: // a machine that the provider runs
+			if p.stated() {
+				p.serverTool("environment", -1)
+			}
+		default:
+			p.common(f)
+		}
+	}
+	if agent != "" {
+		p.r.Model, p.r.model = pricing.ModelName(agent), Span{}
+		p.r.Facts |= OtherModels
+		p.serverTool("agent", -1)
+	}
+}
+
+// agent reads the name of an agent, "" if there is none.
+func (p *requestParser) agent() string {
+	v := p.s.Next()
+	switch v.Kind {
+	case jsonscan.String:
+		return p.s.String(v)
+	case jsonscan.Null:
+	default:
+		p.mistyped("a string")
+	}
+	return ""
+}
+
+// steps reads the input: a string, a content, or a list of contents, of steps or, in the first version, of turns.
+func (p *requestParser) steps() {
+	v := p.s.Next()
+	switch v.Kind {
+	case jsonscan.String:
+		p.said(&message{role: user})
+	case jsonscan.Object:
+		p.step(v)
+	default:
+		for one, ok := p.s.Element(v); ok && p.err == nil; one, ok = p.s.Element(v) {
+			p.step(one)
+		}
+	}
+}
+
+func (p *requestParser) step(v jsonscan.Token) {
+	m := message{role: user}
+	p.interactionPart(v, &m)
+	p.said(&m)
+}
+
+// interactionPart reads a step, a turn or a content, which hold one another.
+func (p *requestParser) interactionPart(v jsonscan.Token, m *message) {
+	var kind, media, data jsonscan.Token
+	o := object{start: v, acts: &stepFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fType:
+			kind = p.s.Next()
+		case fMIMEType:
+			media = p.s.Next()
+		case fData:
+			data = p.s.Next()
+		case fRole:
+			if role := p.role(); role != nobody {
+				m.role = role
+			}
+		case fContent, fResult:
+			p.interactionParts()
+		case fSignature:
+			p.mark(SignedReasoning)
+		case fURI:
+			p.remote(p.s.Skip())
+		}
+	}
+	p.interactionKind(string(p.text(kind)), m)
+	switch {
+	case data.Kind == jsonscan.Invalid:
+	case string(p.text(kind)) == "image":
+		p.image(data)
+	case string(p.text(kind)) == "audio":
+		p.opaque(Audio, data)
+	default:
+		p.inline(media, data)
+	}
+}
+
+// interactionParts reads what a step holds: a string, a part or a list of them.
+func (p *requestParser) interactionParts() {
+	var inner message
+	v := p.s.Next()
+	if v.Kind == jsonscan.Object {
+		p.interactionPart(v, &inner)
+	}
+	for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
+		p.interactionPart(part, &inner)
+	}
+}
+
+// interactionKind notes what the type of a step says.
+func (p *requestParser) interactionKind(kind string, m *message) {
+	switch {
+	case kind == "function_result":
+		m.results = true
+	case kind == "model_output", strings.HasSuffix(kind, "_call"):
+		m.role = assistant
+	case kind == "thought", strings.HasSuffix(kind, "_result"): // of the provider's own tools
+		m.role = assistant
+		p.r.Facts |= SignedReasoning
+	}
+}
+
+// interactionTools reads the tools. Every kind but functions is run by the provider.
+func (p *requestParser) interactionTools() {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		p.r.Tools++
+		o := object{start: v, acts: &typeFields}
+		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+			if kind := string(p.text(p.s.Next())); kind != "function" {
+				p.geminiTool(kind)
+			}
+		}
+	}
+	p.toolBytes(p.s.Whole(list))
+}
+
+func (p *requestParser) interactionConfig() {
+	v := p.s.Next()
+	if v.Kind != jsonscan.Object && v.Kind != jsonscan.Null {
+		p.mistyped("an object")
+	}
+	o := object{start: v, acts: &interactionConfigFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		switch f {
+		case fMaxOutputTokens:
+			p.r.cap = p.limit()
+		case fThinkingLevel:
+			p.effort()
+		case fToolChoice:
+			p.toolChoice()
+		case fSpeechConfig, fImageConfig:
+			p.r.OutputMedia = p.stated() || p.r.OutputMedia
+		default:
+			p.common(f)
+		}
+	}
+	p.r.config = spanOf(p.s.Whole(v))
+}
+
+// responseFormats reads the format of the answer, or a list of them: all but text are pictures and sound.
+func (p *requestParser) responseFormats() {
+	v := p.s.Next()
+	if v.Kind == jsonscan.Null {
+		return
+	}
+	p.r.Facts |= StructuredOutput
+	p.responseFormat(v)
+	for one, ok := p.s.Element(v); ok && p.err == nil; one, ok = p.s.Element(v) {
+		p.responseFormat(one)
+	}
+}
+
+func (p *requestParser) responseFormat(v jsonscan.Token) {
+	o := object{start: v, acts: &typeFields}
+	for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+		switch string(p.text(p.s.Next())) {
+		case "audio", "image", "video":
+			p.r.OutputMedia = true
+		}
+	}
+}

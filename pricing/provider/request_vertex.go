@@ -1,0 +1,58 @@
+package provider
+
+import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+
+var (
+	predictFields   = setOf(fInstances, fParameters)
+	predictOptions  = setOf(fSampleCount)
+	instanceFields  = setOf(fContent)
+	pictureMakers   = []string{"imagen", "imagegeneration", "virtual-try-on"}
+	usualSamples    = int64(4) // of pictures, where a call does not say
+	textEmbeddingOf = []string{"text-embedding", "textembedding", "text-multilingual-embedding", "gemini-embedding"}
+)
+
+// predict reads the body of a predict call to a model of Google's: texts to be embedded, or prompts for pictures. What
+// other models make of one, as of pictures and videos to be embedded, is not bounded.
+//
+// Sources, as read in November 2026: the Vertex AI model reference, "Text embeddings API" and "Generate images".
+func (p *requestParser) predict(root jsonscan.Token) {
+	r := &p.r
+	samples, instances, texts := usualSamples, int64(0), int64(0)
+	o := object{start: root, acts: &predictFields}
+	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+		if f == fInstances {
+			instances, texts = p.instances()
+			continue
+		}
+		options := object{start: p.s.Next(), acts: &predictOptions}
+		for _, ok := p.next(&options); ok; _, ok = p.next(&options) {
+			if n := p.uses(); n > 0 {
+				samples = n
+			}
+		}
+	}
+	r.Messages = int(instances)
+	switch model := string(r.Model); {
+	case texts == instances && hasAnyPart(model, textEmbeddingOf...):
+		r.NoOutput = true
+		r.Pieces.Characters = characters(p.body) // where the answer counts no tokens
+	case hasAnyPart(model, pictureMakers...):
+		r.NoOutput, r.OutputMedia = true, true
+		r.Pieces.Images = min(max(instances, 1)*samples, maxCount)
+	default:
+		r.OpenPieces = true
+	}
+}
+
+// instances reads the inputs of a predict call, and returns how many there are and how many of them are texts.
+func (p *requestParser) instances() (all, texts int64) {
+	list := p.s.Next()
+	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+		all++
+		o := object{start: v, acts: &instanceFields}
+		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
+			texts++
+		}
+	}
+	return all, texts
+}
