@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -87,13 +88,14 @@ type randomOps struct {
 	rand     *rand.Rand
 	sequence int64
 	accounts []Account
+	budgets  []policies.BudgetName
 }
 
 func newRandomOps(seed uint64) *randomOps {
 	now := time.Now().Truncate(time.Second)
 	hour := Account{Key: "hour", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
 	big := Account{Key: "big", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
-	ops := &randomOps{rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}}
+	ops := &randomOps{rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}, budgets: []policies.BudgetName{"team", "a/b +?"}}
 	for i := range 4 { // grains of a rolling window: two that are over, one of them counting no more
 		start := now.Add(time.Duration(i-2) * time.Minute)
 		ops.accounts = append(ops.accounts, Account{Key: "rolling", Start: start, End: start.Add(time.Minute), Expires: start.Add(100 * time.Second)})
@@ -113,22 +115,42 @@ func (g *randomOps) next() Op {
 		op.Sequence = max(1, op.Sequence-int64(g.rand.IntN(5)))
 		op.Incarnation = max(1, op.Incarnation-int64(g.rand.IntN(2)))
 	}
-	asked := map[string]bool{}
 	for _, i := range g.rand.Perm(len(g.accounts))[:g.rand.IntN(4)] {
-		limit := []pricing.Money{7, 1000, 10_000 * pricing.Dollar, 8_000_000 * pricing.Dollar}[g.rand.IntN(4)]
-		if g.accounts[i].Key == "big" {
-			limit = 9_000_000_000*pricing.Dollar + pricing.Money(g.rand.IntN(3)) // beyond what a float64 counts exactly
+		op.Claims = append(op.Claims, g.claim(g.accounts[i]))
+	}
+	for range g.rand.IntN(5) {
+		if ask := g.ask(op.Claims); len(ask) > 0 {
+			op.Asks = append(op.Asks, ask)
 		}
-		c := Claim{Account: g.accounts[i], Limit: limit, Have: min(g.amount(limit/3), limit), Exact: g.rand.IntN(2) == 0}
-		if !asked[c.Key] && c.Key != "big" {
-			c.Need = g.amount(limit / 2)
-			asked[c.Key] = c.Need > 0
-		} else if c.Key == "big" {
-			c.Need = pricing.Money(g.rand.IntN(100))
-		}
-		op.Claims = append(op.Claims, c)
 	}
 	return op
+}
+
+func (g *randomOps) claim(a Account) Claim {
+	limit := []pricing.Money{7, 1000, 10_000 * pricing.Dollar, 8_000_000 * pricing.Dollar}[g.rand.IntN(4)]
+	if a.Key == "big" {
+		limit = 9_000_000_000*pricing.Dollar + pricing.Money(g.rand.IntN(3)) // beyond what a float64 counts exactly
+	}
+	c := Claim{Account: a, Have: min(g.amount(limit/3), limit), Exact: g.rand.IntN(2) == 0}
+	for i := range 1 + g.rand.IntN(2) {
+		percent := []int64{100, 80, 33, 1 + g.rand.Int64N(100)}[g.rand.IntN(4)]
+		c.Limits = append(c.Limits, Limit{g.budgets[i], limit - pricing.Money(i*g.rand.IntN(5)), percent})
+	}
+	return c
+}
+
+// ask needs something of some claims.
+func (g *randomOps) ask(claims []Claim) (ask Ask) {
+	for i := range claims {
+		amount := g.amount(claims[i].Limits[0].Amount / 2)
+		if claims[i].Key == "big" {
+			amount = pricing.Money(g.rand.IntN(100))
+		}
+		if amount > 0 {
+			ask = append(ask, Need{i, amount})
+		}
+	}
+	return ask
 }
 
 func TestScriptAgreesWithItsModel(t *testing.T) {
@@ -140,7 +162,7 @@ func TestScriptAgreesWithItsModel(t *testing.T) {
 		m := newModel("", time.Millisecond)
 		for i := range 500 {
 			if g.rand.IntN(50) == 0 {
-				up := TopUp{Account: g.accounts[g.rand.IntN(2)], ID: strconv.Itoa(g.rand.IntN(4)), Amount: pricing.Money(g.rand.IntN(500))}
+				up := TopUp{Account: g.accounts[g.rand.IntN(2)], Budget: g.budgets[g.rand.IntN(2)], ID: strconv.Itoa(i), Amount: pricing.Money(g.rand.IntN(500))}
 				if err := r.TopUp(t.Context(), up); err != nil {
 					t.Fatal(err)
 				}
@@ -157,9 +179,12 @@ func TestScriptAgreesWithItsModel(t *testing.T) {
 				t.Fatalf("seed %d, operation %d %+v (-model +script):\n%s", seed, i, op, diff)
 			}
 			seen[got.Status]++
+			for _, a := range got.Answers {
+				seen["ask "+a.Status]++
+			}
 		}
 	}
-	for _, status := range []Status{Done, Refused, Recovering, WrongWindow, Stale} {
+	for _, status := range []Status{Done, Recovering, Stale, "ask " + Done, "ask " + Refused, "ask " + WrongWindow} {
 		if seen[status] == 0 {
 			t.Errorf("no operation was %q: %v", status, seen)
 		}
@@ -175,7 +200,7 @@ func hourOf(key string) Account {
 func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
 	s := startServer(t)
 	r := s.open(t, RedisOptions{Recovery: 200 * time.Millisecond})
-	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Have: 7, Need: 1, Exact: true}}}
+	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100), Have: 7, Exact: true}}, Asks: []Ask{{{0, 1}}}}
 	next := func() Reply {
 		t.Helper()
 		op.Sequence++
@@ -218,7 +243,7 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 	s := startServer(t)
 	r := s.open(t, RedisOptions{Name: "keys"})
 	a := hourOf("x")
-	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limit: 100, Have: 7}}}); err != nil {
+	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limits: upTo(100), Have: 7}}}); err != nil {
 		t.Fatal(err)
 	}
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
@@ -232,7 +257,7 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
 	s := startServer(t)
 	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
-	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}}
+	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}}
 	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica: got %v, want an error that says so", err)
 	}

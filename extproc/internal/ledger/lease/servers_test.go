@@ -49,7 +49,7 @@ func TestAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T) {
 	master, port := startOnPort(t)
 	follower := startServer(t, "--replicaof", "127.0.0.1 "+port)
 	o := RedisOptions{Replicas: 1, Recovery: 100 * time.Millisecond, Timeout: 2 * time.Second}
-	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 30, Exact: true}}}
+	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100), Exact: true}}, Asks: []Ask{{{0, 30}}}}
 	before := master.open(t, o)
 	eventually(t, "grant with a copy", func() error {
 		op.Sequence++
@@ -65,7 +65,7 @@ func TestAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T) {
 	must(t, c.Do(t.Context(), "replicaof", "no", "one").Err())
 	o.Replicas = 0
 	after := follower.open(t, o)
-	reply, err := after.Do(t.Context(), Op{Replica: "b", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}})
+	reply, err := after.Do(t.Context(), Op{Replica: "b", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}})
 	must(t, err)
 	if reply.Status != Recovering || reply.Figures[0].All != 30 {
 		t.Errorf("after the fail-over: got %+v, want it to recover and to know of 30", reply)
@@ -90,7 +90,7 @@ func TestACluster(t *testing.T) {
 	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
 	eventually(t, "beat", func() error { return h.Beat(t.Context()) })
 	h.Open()
-	demands := []Demand{{Lease: h.Lease(hourOf("x")), Limit: 1000}, {Lease: h.Lease(hourOf("another account")), Limit: 20}}
+	demands := []Demand{{Lease: h.Lease(hourOf("x")), Limits: upTo(1000)}, {Lease: h.Lease(hourOf("another account")), Limits: upTo(20)}}
 	eventually(t, "take", func() error { return h.Take(t.Context(), demands, 20) })
 	if err := h.Take(t.Context(), demands, 1); !errors.Is(err, ErrExhausted) {
 		t.Errorf("got %v, want a refusal on the second account", err)
@@ -98,7 +98,7 @@ func TestACluster(t *testing.T) {
 	waits, err := OpenRedis(url, RedisOptions{Replicas: 1, Timeout: 2 * time.Second})
 	must(t, err)
 	defer waits.Close()
-	_, err = waits.Do(t.Context(), Op{Replica: "b", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}})
+	_, err = waits.Do(t.Context(), Op{Replica: "b", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}})
 	if err == nil {
 		t.Error("a cluster without copies had one")
 	}
