@@ -35,7 +35,7 @@ func TestAStoreAdmitsWhatOneProcessDoes(t *testing.T) {
 		s := startRedis(t)
 		for where, l := range map[string]*Ledger{
 			"one process": openAt(t, t.TempDir(), Options{}, tt.budgets...),
-			"a store":     openShared(t, t.TempDir(), s.url(), tt.budgets...),
+			"a store":     openShared(t, t.TempDir(), s.URL(), tt.budgets...),
 		} {
 			t.Run(tt.name+" in "+where, func(t *testing.T) {
 				t.Parallel()

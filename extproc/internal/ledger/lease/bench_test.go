@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -29,8 +30,8 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkClaim is a round trip to a redis-server on a socket with the script on three accounts.
 func BenchmarkClaim(b *testing.B) {
-	s := startServer(b)
-	r := s.open(b, RedisOptions{Recovery: time.Millisecond})
+	s := redistest.Start(b, redistest.Redis)
+	r := openRedis(b, s, RedisOptions{Recovery: time.Millisecond})
 	op := Op{Replica: "a", Incarnation: 1}
 	var ask Ask
 	for _, key := range []string{"company", "team", "user"} {

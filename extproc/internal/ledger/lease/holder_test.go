@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -247,9 +248,11 @@ func TestAWindowOfAnotherTimeIsToldApart(t *testing.T) {
 	}
 }
 
-func TestATopUpCountsOnce(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Recovery: time.Millisecond})
+func TestATopUpCountsOnce(t *testing.T) { redistest.Each(t, testATopUpCountsOnce) }
+
+func testATopUpCountsOnce(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Recovery: time.Millisecond})
 	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
 	must(t, h.Beat(t.Context()))
 	h.Open()

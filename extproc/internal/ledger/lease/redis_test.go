@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,68 +13,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/redis/go-redis/v9"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// server is a redis-server of a test.
-type server struct {
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-}
-
-// startServer starts a server on a socket in a folder of its own.
-func startServer(tb testing.TB, args ...string) *server {
+// openRedis returns a store on a server.
+func openRedis(tb testing.TB, s *redistest.Server, o RedisOptions) *Redis {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &server{dir: dir, args: args}
-	tb.Cleanup(func() {
-		s.kill()
-		os.RemoveAll(dir)
-	})
-	s.start(tb)
-	return s
-}
-
-func (s *server) socket() string { return filepath.Join(s.dir, "redis.sock") }
-
-func (s *server) start(tb testing.TB) {
-	tb.Helper()
-	args := []string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}
-	s.cmd = exec.Command("redis-server", append(args, s.args...)...)
-	if err := s.cmd.Start(); err != nil {
-		tb.Fatalf("redis-server is needed: apt-get install redis-server: %v", err)
-	}
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	defer c.Close()
-	for range 200 {
-		if c.Ping(tb.Context()).Err() == nil {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	tb.Fatal("redis-server does not answer")
-}
-
-// kill ends the server as a crash does.
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-// open returns a store on the server that is ready to grant.
-func (s *server) open(tb testing.TB, o RedisOptions) *Redis {
-	tb.Helper()
-	r, err := OpenRedis("unix://"+s.socket(), o)
+	r, err := OpenRedis(s.URL(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -153,11 +100,13 @@ func (g *randomOps) ask(claims []Claim) (ask Ask) {
 	return ask
 }
 
-func TestScriptAgreesWithItsModel(t *testing.T) {
-	s := startServer(t)
+func TestScriptAgreesWithItsModel(t *testing.T) { redistest.Each(t, testScriptAgreesWithItsModel) }
+
+func testScriptAgreesWithItsModel(t *testing.T, program string) {
+	s := redistest.Start(t, program)
 	seen := map[Status]int{}
 	for seed := range uint64(6) {
-		r := s.open(t, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
+		r := openRedis(t, s, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
 		g := newRandomOps(seed)
 		m := newModel("", time.Millisecond)
 		for i := range 500 {
@@ -198,8 +147,12 @@ func hourOf(key string) Account {
 }
 
 func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Recovery: 200 * time.Millisecond})
+	redistest.Each(t, testAWipedServerGrantsNothingForTheRecoveryTime)
+}
+
+func testAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Recovery: 200 * time.Millisecond})
 	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100), Have: 7, Exact: true}}, Asks: []Ask{{{0, 1}}}}
 	next := func() Reply {
 		t.Helper()
@@ -228,26 +181,27 @@ func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
 	if first.Status != Done || first.Figures[0].Own != 8 {
 		t.Errorf("after the recovery time: got %+v, want one granted", first)
 	}
-	s.kill()
+	s.Kill()
 	if _, err := r.Do(t.Context(), op); err == nil {
 		t.Error("a server that is gone answered")
 	}
-	s.start(t)
+	s.Restart(t)
 	second := untilDone()
 	if second.Epoch == first.Epoch {
 		t.Errorf("epoch %q is the same after a restart", second.Epoch)
 	}
 }
 
-func TestKeysGoWithTheirWindows(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Name: "keys"})
+func TestKeysGoWithTheirWindows(t *testing.T) { redistest.Each(t, testKeysGoWithTheirWindows) }
+
+func testKeysGoWithTheirWindows(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Name: "keys"})
 	a := hourOf("x")
 	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limits: upTo(100), Have: 7}}}); err != nil {
 		t.Fatal(err)
 	}
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	defer c.Close()
+	c := s.Client(t)
 	at, err := c.Do(t.Context(), "pexpiretime", "{farebox:keys}:x").Int64()
 	if want := a.Expires.Add(time.Minute).UnixMilli(); err != nil || at != want {
 		t.Errorf("key expires at %d, %v, want %d", at, err, want)
@@ -255,8 +209,12 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 }
 
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
+	redistest.Each(t, testAGrantIsNotUsedUntilReplicasOfTheServerHaveIt)
+}
+
+func testAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
 	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}}
 	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica: got %v, want an error that says so", err)
@@ -278,9 +236,9 @@ func TestOpenRedisSaysWhatIsWrongAndNoPassword(t *testing.T) {
 }
 
 func TestOpenRedisReadsTheAddressFromAFile(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t, redistest.Redis)
 	path := filepath.Join(t.TempDir(), "url")
-	if err := os.WriteFile(path, []byte("unix://"+s.socket()+"?name=other\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(s.URL()+"?name=other\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, err := OpenRedis("file:"+path, RedisOptions{})

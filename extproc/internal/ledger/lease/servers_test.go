@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 )
 
 // freePort returns a port of loopback that nobody listens on.
@@ -26,10 +26,10 @@ func freePort(tb testing.TB) string {
 }
 
 // startOnPort starts a server that listens on loopback, too.
-func startOnPort(tb testing.TB, args ...string) (s *server, port string) {
+func startOnPort(tb testing.TB, program string, args ...string) (s *redistest.Server, port string) {
 	tb.Helper()
 	port = freePort(tb)
-	return startServer(tb, append([]string{"--bind", "127.0.0.1", "--port", port}, args...)...), port
+	return redistest.Start(tb, program, append([]string{"--bind", "127.0.0.1", "--port", port}, args...)...), port
 }
 
 // eventually tries until it succeeds.
@@ -46,11 +46,15 @@ func eventually(tb testing.TB, what string, try func() error) {
 }
 
 func TestAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T) {
-	master, port := startOnPort(t)
-	follower := startServer(t, "--replicaof", "127.0.0.1 "+port)
+	redistest.Each(t, testAGrantSurvivesAFailOverThatItWaitedFor)
+}
+
+func testAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T, program string) {
+	master, port := startOnPort(t, program)
+	follower := redistest.Start(t, program, "--replicaof", "127.0.0.1 "+port)
 	o := RedisOptions{Replicas: 1, Recovery: 100 * time.Millisecond, Timeout: 2 * time.Second}
 	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100), Exact: true}}, Asks: []Ask{{{0, 30}}}}
-	before := master.open(t, o)
+	before := openRedis(t, master, o)
 	eventually(t, "grant with a copy", func() error {
 		op.Sequence++
 		reply, err := before.Do(t.Context(), op)
@@ -59,12 +63,11 @@ func TestAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T) {
 		}
 		return err
 	})
-	master.kill()
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: follower.socket()})
-	defer c.Close()
+	master.Kill()
+	c := follower.Client(t)
 	must(t, c.Do(t.Context(), "replicaof", "no", "one").Err())
 	o.Replicas = 0
-	after := follower.open(t, o)
+	after := openRedis(t, follower, o)
 	reply, err := after.Do(t.Context(), Op{Replica: "b", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}})
 	must(t, err)
 	if reply.Status != Recovering || reply.Figures[0].All != 30 {
@@ -72,11 +75,13 @@ func TestAGrantSurvivesAFailOverThatItWaitedFor(t *testing.T) {
 	}
 }
 
-func TestACluster(t *testing.T) {
+func TestACluster(t *testing.T) { redistest.Each(t, testACluster) }
+
+func testACluster(t *testing.T, program string) {
 	args := []string{"--cluster", "create"}
 	var ports []string
 	for range 3 {
-		_, port := startOnPort(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
+		_, port := startOnPort(t, program, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
 		ports = append(ports, port)
 		args = append(args, "127.0.0.1:"+port)
 	}
@@ -104,13 +109,15 @@ func TestACluster(t *testing.T) {
 	}
 }
 
-func TestThroughASentinel(t *testing.T) {
-	_, port := startOnPort(t)
+func TestThroughASentinel(t *testing.T) { redistest.Each(t, testThroughASentinel) }
+
+func testThroughASentinel(t *testing.T, program string) {
+	_, port := startOnPort(t, program)
 	sentinelPort := freePort(t)
 	conf := filepath.Join(t.TempDir(), "sentinel.conf")
 	text := fmt.Sprintf("bind 127.0.0.1\nport %s\nsentinel monitor balances 127.0.0.1 %s 1\n", sentinelPort, port)
 	must(t, os.WriteFile(conf, []byte(text), 0o600))
-	sentinel := exec.Command("redis-server", conf, "--sentinel")
+	sentinel := exec.Command(program, conf, "--sentinel")
 	must(t, sentinel.Start())
 	t.Cleanup(func() {
 		_ = sentinel.Process.Kill()
