@@ -114,6 +114,20 @@ func (a *modelAccount) ceiling(limits []Limit, now time.Time) pricing.Money {
 	return pricing.Money(least.Int64())
 }
 
+// left is what a replica can be granted with a claim at a moment.
+func (m *model) left(replica string, c *Claim, now time.Time) pricing.Money {
+	a := m.account(c.Key)
+	own := a.grants[modelField{c.Start.UnixMilli(), replica}]
+	left := a.ceiling(c.Limits, now) - a.granted(now)
+	if c.Expires.After(now) {
+		left -= c.Have
+	}
+	if own.expires.After(now) {
+		left += own.amount
+	}
+	return left
+}
+
 func (m *model) topUp(t *TopUp) {
 	a := m.account(t.Key)
 	if _, ok := a.topUps[t.ID]; !ok {

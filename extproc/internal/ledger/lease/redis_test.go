@@ -36,13 +36,14 @@ type randomOps struct {
 	sequence int64
 	accounts []Account
 	budgets  []policies.BudgetName
+	model    *model // which they are made for
 }
 
-func newRandomOps(seed uint64) *randomOps {
+func newRandomOps(seed uint64, m *model) *randomOps {
 	now := time.Now().Truncate(time.Second)
 	hour := Account{Key: "hour", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
 	big := Account{Key: "big", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
-	ops := &randomOps{rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}, budgets: []policies.BudgetName{"team", "a/b +?"}}
+	ops := &randomOps{model: m, rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}, budgets: []policies.BudgetName{"team", "a/b +?"}}
 	for i := range 4 { // grains of a rolling window: two that are over, one of them counting no more
 		start := now.Add(time.Duration(i-2) * time.Minute)
 		ops.accounts = append(ops.accounts, Account{Key: "rolling", Start: start, End: start.Add(time.Minute), Expires: start.Add(100 * time.Second)})
@@ -66,7 +67,7 @@ func (g *randomOps) next() Op {
 		op.Claims = append(op.Claims, g.claim(g.accounts[i]))
 	}
 	for range g.rand.IntN(5) {
-		if ask := g.ask(op.Claims); len(ask) > 0 {
+		if ask := g.ask(&op); len(ask) > 0 {
 			op.Asks = append(op.Asks, ask)
 		}
 	}
@@ -86,12 +87,23 @@ func (g *randomOps) claim(a Account) Claim {
 	return c
 }
 
-// ask needs something of some claims.
-func (g *randomOps) ask(claims []Claim) (ask Ask) {
-	for i := range claims {
-		amount := g.amount(claims[i].Limits[0].Amount / 2)
-		if claims[i].Key == "big" {
+// topUp raises a limit of an account.
+func (g *randomOps) topUp(id int) TopUp {
+	return TopUp{
+		Account: g.accounts[g.rand.IntN(2)], Budget: g.budgets[g.rand.IntN(2)], ID: strconv.Itoa(id),
+		Amount: pricing.Money(g.rand.Int64N(int64(4*pricing.Dollar) >> g.rand.IntN(30))),
+	}
+}
+
+// ask needs something of some claims, often just what the first ask can get of it or a nano-dollar more.
+func (g *randomOps) ask(op *Op) (ask Ask) {
+	for i := range op.Claims {
+		c := &op.Claims[i]
+		amount := g.amount(c.Limits[0].Amount / 2)
+		if c.Key == "big" {
 			amount = pricing.Money(g.rand.IntN(100))
+		} else if g.rand.IntN(3) == 0 {
+			amount = g.model.left(op.Replica, c, time.Now()) + pricing.Money(g.rand.IntN(2))
 		}
 		if amount > 0 {
 			ask = append(ask, Need{i, amount})
@@ -107,11 +119,11 @@ func testScriptAgreesWithItsModel(t *testing.T, program string) {
 	seen := map[Status]int{}
 	for seed := range uint64(6) {
 		r := openRedis(t, s, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
-		g := newRandomOps(seed)
 		m := newModel("", time.Millisecond)
+		g := newRandomOps(seed, m)
 		for i := range 500 {
 			if g.rand.IntN(50) == 0 {
-				up := TopUp{Account: g.accounts[g.rand.IntN(2)], Budget: g.budgets[g.rand.IntN(2)], ID: strconv.Itoa(i), Amount: pricing.Money(g.rand.IntN(500))}
+				up := g.topUp(i)
 				if err := r.TopUp(t.Context(), up); err != nil {
 					t.Fatal(err)
 				}

@@ -51,7 +51,7 @@ func Start(tb testing.TB, program string, args ...string) *Server {
 	s := &Server{program: program, dir: dir, args: args}
 	tb.Cleanup(func() {
 		s.Kill()
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir)
 	})
 	s.Restart(tb)
 	return s
@@ -66,7 +66,7 @@ func (s *Server) socket() string { return filepath.Join(s.dir, "redis.sock") }
 func (s *Server) Client(tb testing.TB) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	tb.Cleanup(func() { c.Close() })
+	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
