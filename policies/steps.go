@@ -1,10 +1,6 @@
 package policies
 
-import (
-	"math/bits"
-
-	"github.com/farebox-mesh/farebox/pricing"
-)
+import "github.com/farebox-mesh/farebox/pricing"
 
 // pressure is what the steps that budgets have reached ask of a call together: of several the strictest.
 type pressure struct {
@@ -39,7 +35,7 @@ func (s *Set) pressure(st State) pressure {
 		fits := b.FitOutput > 0 && !b.hasStep(StepFit)
 		for j := range b.Steps {
 			step := &b.Steps[j]
-			if !reached(limit, left, step.Percent) {
+			if !step.Reached(limit-left, limit) {
 				continue
 			}
 			fits = fits || step.Do == StepFit && b.FitOutput > 0
@@ -74,15 +70,12 @@ func (p *pressure) add(s *Set, b *Budget, step *Step) {
 // fit takes note of a budget that would rather have shorter answers than refuse.
 func (p *pressure) fit(b *Budget, left, limit pricing.Money) {
 	by := cause{b.Name, Step{Do: StepFit}}
-	room := left
 	for i := range b.Steps {
-		switch step := &b.Steps[i]; step.Do {
-		case StepFit:
-			by.step = *step
-		case StepRefuse:
-			room = max(0, left-share(limit, 100-step.Percent))
+		if b.Steps[i].Do == StepFit {
+			by.step = b.Steps[i]
 		}
 	}
+	room := max(0, b.Ceiling(limit)-(limit-left))
 	if !p.fitBy.acts() || room < p.room {
 		p.fitBy, p.room = by, room
 	}
@@ -97,19 +90,6 @@ func (b *Budget) hasStep(do StepAction) bool {
 		}
 	}
 	return false
-}
-
-// reached reports whether what is left of a limit has come down to a step: spent * 100 >= limit * percent.
-func reached(limit, left pricing.Money, percent int64) bool {
-	spentHi, spentLo := bits.Mul64(uint64(limit-left), 100)
-	stepHi, stepLo := bits.Mul64(uint64(limit), uint64(percent))
-	return spentHi > stepHi || spentHi == stepHi && spentLo >= stepLo
-}
-
-// share is a part of an amount in percent, rounded up.
-func share(m pricing.Money, percent int64) pricing.Money {
-	whole, rest := m/100, m%100
-	return whole*pricing.Money(percent) + (rest*pricing.Money(percent)+99)/100
 }
 
 // act says which step made the call what it is.

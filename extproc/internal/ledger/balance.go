@@ -21,7 +21,7 @@ type balance struct {
 	lease    *lease.Lease  // where the balance is shared, unless the window rolls; nil until it is used
 	known    bool          // where it is shared: the store has told how it stands
 	others   pricing.Money // likewise: granted to other replicas, as last told
-	raised   pricing.Money // likewise: by top-ups of all replicas
+	raised   []lease.Raise // likewise: by top-ups of all replicas
 	leased   pricing.Money // likewise: what calls here can take without asking, when it was looked at
 	crossed  map[stepKey]time.Time
 }
@@ -158,5 +158,5 @@ func (b *balance) limitOf(budget *policies.Budget, now time.Time) pricing.Money 
 			limit = pricing.AddCapped(limit, t.Amount)
 		}
 	}
-	return max(limit, pricing.AddCapped(budget.Limit, b.raised))
+	return max(limit, pricing.AddCapped(budget.Limit, lease.Raised(b.raised, budget.Name)))
 }

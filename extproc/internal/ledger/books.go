@@ -197,6 +197,7 @@ func (k *books) publish(next *layout, now time.Time) {
 	k.budgets, k.meters, k.building = next.budgets, next.meters, nil
 	for _, m := range k.meters {
 		m.limits = next.limits[m]
+		m.leases = leaseLimits(m.limits)
 		m.enter(now)
 		for _, balances := range m.windows {
 			for _, b := range balances {

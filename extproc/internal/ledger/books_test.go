@@ -258,17 +258,3 @@ func TestAHardLimitIsNeverPassed(t *testing.T) {
 		check()
 	}
 }
-
-func TestPercentOfAnAmountNeitherOverflowsNorRoundsUp(t *testing.T) {
-	for _, tt := range []struct {
-		m       pricing.Money
-		percent int64
-		want    pricing.Money
-	}{
-		{199, 50, 99}, {1, 99, 0}, {0, 50, 0}, {100, 100, 100}, {1<<63 - 1, 99, 9131138316486228048},
-	} {
-		if got := percentOf(tt.m, tt.percent); got != tt.want {
-			t.Errorf("%d%% of %d: got %d, want %d", tt.percent, tt.m, got, tt.want)
-		}
-	}
-}

@@ -31,8 +31,8 @@
 // time without a round trip, and a LimitError with Outage says that the store is away and the lease used up. Each ledger
 // keeps and counts its own entries; what a balance has left is less what others were granted, as last told. Windows
 // follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are open on
-// outage. Budgets that differ only in name, limit or steps share a lease: the tightest refuses first, a TopUp raises
-// them all. A budget that is new counts what the other replicas spent before it once each of them has it in force.
+// outage. Budgets that differ only in name, limit or steps share a lease: the one that leaves least refuses first, with
+// what it was topped up by. A budget that is new counts what the other replicas spent before it once each of them has it in force.
 // Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to the others.
 //
 // # Journal

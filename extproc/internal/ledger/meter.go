@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -58,6 +59,7 @@ type meter struct {
 	per    []policies.DimensionName
 	period policies.Budget // of which only the window and Only are looked at
 	limits []limit         // never empty
+	leases []lease.Limit   // the same, for leases; replaced, not changed
 	base   int64           // journal records up to this one are in what was read from the database
 
 	start, end time.Time // the window that was used last; of a rolling one its grain, and when that counts no more

@@ -31,8 +31,8 @@ const (
 
 // sharing is what books need of a lease.Holder.
 type sharing interface {
-	Lease(lease.Account) *lease.Lease
-	Assert(l *lease.Lease, used, limit pricing.Money)
+	Lease(a lease.Account, limits ...lease.Limit) *lease.Lease
+	Assert(l *lease.Lease, used pricing.Money, limits []lease.Limit)
 	Standing(l *lease.Lease, ask bool) lease.Standing
 }
 
@@ -220,7 +220,8 @@ func (l *Ledger) limitError(err error, meters []*meter, r *Reservation) *LimitEr
 	defer l.mu.Unlock()
 	m := meters[index]
 	b := l.books.seen(m, &r.Call, r.At) // so that people see who was refused
-	tightest := m.tightest()
+	l.books.look(m, b, false)
+	tightest := m.tightest(b, r.At)
 	e := &LimitError{
 		Budget: tightest.Name, Scope: m.scope(&r.Call), Limit: b.limitOf(&tightest.Budget, r.At), Need: r.Charge, Left: left,
 		Refills: m.refills(b, r.Charge-left), FreeOnly: tightest.FreeOnly,
@@ -264,7 +265,7 @@ func (l *Ledger) shareTopUp(ctx context.Context, t *TopUp) error {
 	account := p.meter.account(&c, t.From)
 	l.mu.Unlock()
 	account.Expires = t.Until
-	if err := l.options.Shared.TopUp(ctx, lease.TopUp{Account: account, ID: t.ID.String(), Amount: t.Amount}); err != nil {
+	if err := l.options.Shared.TopUp(ctx, lease.TopUp{Account: account, Budget: t.Budget, ID: t.ID.String(), Amount: t.Amount}); err != nil {
 		return fmt.Errorf("share top-up: %w", err)
 	}
 	return nil
@@ -283,13 +284,12 @@ func (k *books) demands(r *Reservation) ([]lease.Demand, []*meter) {
 		}
 		m.enter(r.At)
 		b, grain := m.find(&r.Call, r.At, false)
-		tightest := m.tightest()
-		d := lease.Demand{Limit: percentOf(tightest.Limit, tightest.refuse), Open: m.openOnOutage()}
+		d := lease.Demand{Limits: m.leases, Open: m.openOnOutage()}
 		if b != nil {
 			d.Lease = *b.leaseAt(grain)
 		}
 		if d.Lease == nil {
-			d.Lease = k.shared.Lease(m.account(&r.Call, r.At))
+			d.Lease = k.leaseOn(m, &r.Call, r.At)
 		}
 		demands = append(demands, d)
 	}
@@ -303,7 +303,7 @@ func (k *books) move(m *meter, b *balance, grain int64, c *Call, at time.Time, a
 	}
 	on := b.leaseAt(grain)
 	if *on == nil {
-		*on = k.shared.Lease(m.account(c, at))
+		*on = k.leaseOn(m, c, at)
 	}
 	k.moves = append(k.moves, move{*on, amount})
 }
@@ -325,7 +325,7 @@ func (k *books) look(m *meter, b *balance, ask bool) {
 		}
 	}
 	b.known, b.leased = s.Known, s.Free
-	b.others, b.raised = s.All-s.Mine, s.TopUps
+	b.others, b.raised = s.All-s.Mine, s.Raises
 }
 
 // lookAll brings up to date the balances of the present windows, for people. Of many, the store is asked about some,
@@ -352,7 +352,7 @@ func (k *books) lookAll(now time.Time) {
 func (k *books) seen(m *meter, c *Call, at time.Time) *balance {
 	b, grain := m.find(c, at, true)
 	if on := b.leaseAt(grain); k.shared != nil && *on == nil {
-		*on = k.shared.Lease(m.account(c, at))
+		*on = k.leaseOn(m, c, at)
 	}
 	return b
 }
@@ -363,30 +363,44 @@ func (k *books) lease(now time.Time) {
 		if k.shared == nil || m.key.soft {
 			continue
 		}
-		tightest := m.tightest()
-		limit := percentOf(tightest.Limit, tightest.refuse)
 		start, _ := m.window(now)
 		for _, b := range m.windows[start] {
 			c := callIn(b.scope)
 			if !m.rolling() && b.lease == nil {
-				b.lease = k.shared.Lease(m.account(&c, now))
-				k.shared.Assert(b.lease, b.taken(), limit)
+				b.lease = k.leaseOn(m, &c, now)
+				k.shared.Assert(b.lease, b.taken(), m.leases)
 			}
 			for i := range b.grains {
 				if g := &b.grains[i]; g.lease == nil {
-					g.lease = k.shared.Lease(m.account(&c, time.Unix(0, g.start)))
-					k.shared.Assert(g.lease, g.spent+g.reserved, limit)
+					g.lease = k.leaseOn(m, &c, time.Unix(0, g.start))
+					k.shared.Assert(g.lease, g.spent+g.reserved, m.leases)
 				}
 			}
 		}
 	}
 }
 
-// tightest is the budget of the meter that refuses first.
-func (m *meter) tightest() *limit {
+// leaseOn returns the lease for calls on a meter at a moment.
+func (k *books) leaseOn(m *meter, c *Call, at time.Time) *lease.Lease {
+	return k.shared.Lease(m.account(c, at), m.leases...)
+}
+
+// leaseLimits is what leases have to know of the budgets of a meter.
+func leaseLimits(limits []limit) []lease.Limit {
+	out := make([]lease.Limit, len(limits))
+	for i := range limits {
+		l := &limits[i]
+		out[i] = lease.Limit{Budget: l.Name, Amount: l.Limit, Percent: l.RefusesAt()}
+	}
+	return out
+}
+
+// tightest is the budget of the meter that refuses first, with what it was topped up by.
+func (m *meter) tightest(b *balance, now time.Time) *limit {
+	ceiling := func(l *limit) pricing.Money { return l.Ceiling(b.limitOf(&l.Budget, now)) }
 	least := &m.limits[0]
 	for i := range m.limits {
-		if l := &m.limits[i]; percentOf(l.Limit, l.refuse) < percentOf(least.Limit, least.refuse) {
+		if l := &m.limits[i]; ceiling(l) < ceiling(least) {
 			least = l
 		}
 	}

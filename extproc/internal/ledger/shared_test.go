@@ -19,9 +19,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -29,55 +29,10 @@ import (
 // recovery is how long the stores of these tests grant nothing after a start.
 const recovery = 300 * time.Millisecond
 
-// redisServer is a redis-server of a test.
-type redisServer struct {
-	dir string
-	cmd *exec.Cmd
-}
-
-// startRedis starts a server on a socket in a folder of its own. It writes everything to its disk.
-func startRedis(tb testing.TB) *redisServer {
+// startRedis starts a server that writes everything to its disk.
+func startRedis(tb testing.TB) *redistest.Server {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
-	must(tb, err)
-	s := &redisServer{dir: dir}
-	tb.Cleanup(func() {
-		s.kill()
-		os.RemoveAll(dir)
-	})
-	s.start(tb)
-	return s
-}
-
-func (s *redisServer) socket() string { return filepath.Join(s.dir, "redis.sock") }
-
-func (s *redisServer) url() string { return "unix://" + s.socket() }
-
-func (s *redisServer) start(tb testing.TB) {
-	tb.Helper()
-	s.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", s.socket(), "--dir", s.dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always")
-	if err := s.cmd.Start(); err != nil {
-		tb.Fatalf("redis-server is needed: apt-get install redis-server: %v", err)
-	}
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	defer c.Close()
-	for range 300 {
-		if c.Ping(context.Background()).Err() == nil {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	tb.Fatal("redis-server does not answer")
-}
-
-// kill ends the server as a crash does.
-func (s *redisServer) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
+	return redistest.Start(tb, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
 }
 
 // openShared opens a ledger that shares its balances, and returns it when the store grants.
@@ -139,7 +94,7 @@ func TestReplicasShareABudgetToTheLastCall(t *testing.T) {
 	s := startRedis(t)
 	var ledgers []*Ledger
 	for range 3 {
-		ledgers = append(ledgers, openShared(t, t.TempDir(), s.url(), company(1000*cent+1)))
+		ledgers = append(ledgers, openShared(t, t.TempDir(), s.URL(), company(1000*cent+1)))
 	}
 	if got := admits(t, 3*cent, ledgers...); got != 333 {
 		t.Errorf("%d calls of 3 cents admitted on 1000 cents, want 333", got)
@@ -153,7 +108,7 @@ func TestReplicasShareABudgetToTheLastCall(t *testing.T) {
 func TestSettledMoneyGoesBackToOtherReplicas(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	a, b := openShared(t, t.TempDir(), s.url(), company(100*cent)), openShared(t, t.TempDir(), s.url(), company(100*cent))
+	a, b := openShared(t, t.TempDir(), s.URL(), company(100*cent)), openShared(t, t.TempDir(), s.URL(), company(100*cent))
 	id, err := reserveNow(a, 90*cent)
 	must(t, err)
 	var limit *LimitError
@@ -170,8 +125,8 @@ func TestARestartedReplicaSaysWhatItReallySpent(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	dir := t.TempDir()
-	a := openShared(t, dir, s.url(), company(100*cent))
-	b := openShared(t, t.TempDir(), s.url(), company(100*cent))
+	a := openShared(t, dir, s.URL(), company(100*cent))
+	b := openShared(t, t.TempDir(), s.URL(), company(100*cent))
 	id, err := reserveNow(a, 60*cent)
 	must(t, err)
 	must(t, a.Settle(paid(id, 10*cent)))
@@ -182,7 +137,7 @@ func TestARestartedReplicaSaysWhatItReallySpent(t *testing.T) {
 	if got := admits(t, 10*cent, b); got != 6 {
 		t.Errorf("%d calls of 10 cents admitted on 60 cents, want 6", got)
 	}
-	a = openShared(t, crashed, s.url(), company(100*cent))
+	a = openShared(t, crashed, s.URL(), company(100*cent))
 	if _, err := reserveNow(a, cent); !errors.Is(err, ErrExhausted) {
 		t.Errorf("got %v, want a refusal: 10 and 30 cents here and 60 there are spent", err)
 	}
@@ -196,8 +151,8 @@ func TestAnOutageRefusesUnlessTheBudgetSaysOtherwise(t *testing.T) {
 	s := startRedis(t)
 	lax := company(100 * cent)
 	lax.OpenOnOutage = true
-	strict, open := openShared(t, t.TempDir(), s.url(), company(100*cent)), openShared(t, t.TempDir(), s.url(), lax)
-	s.kill()
+	strict, open := openShared(t, t.TempDir(), s.URL(), company(100*cent)), openShared(t, t.TempDir(), s.URL(), lax)
+	s.Kill()
 	var limit *LimitError
 	if _, err := reserveNow(strict, cent); !errors.As(err, &limit) || !limit.Outage {
 		t.Errorf("got %v, want a refusal for the outage", err)
@@ -205,7 +160,7 @@ func TestAnOutageRefusesUnlessTheBudgetSaysOtherwise(t *testing.T) {
 	id, err := reserveNow(open, cent)
 	must(t, err)
 	must(t, open.Settle(paid(id, cent)))
-	s.start(t)
+	s.Restart(t)
 	for strict.shared.holder.Stats().Down || open.shared.holder.Stats().Down {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -218,7 +173,7 @@ func TestAnOutageRefusesUnlessTheBudgetSaysOtherwise(t *testing.T) {
 func TestATopUpReachesOtherReplicas(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	a, b := openShared(t, t.TempDir(), s.url(), company(10*cent)), openShared(t, t.TempDir(), s.url(), company(10*cent))
+	a, b := openShared(t, t.TempDir(), s.URL(), company(10*cent)), openShared(t, t.TempDir(), s.URL(), company(10*cent))
 	_, err := a.TopUp(TopUp{Budget: "company", Amount: 20 * cent, Who: "ann", Reason: "launch"}, time.Now())
 	must(t, err)
 	if got := admits(t, 5*cent, b, a); got != 6 {
@@ -230,7 +185,7 @@ func TestARollingBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
 	rolling := policies.Budget{Name: "rolling", Limit: 100 * cent, Window: policies.Rolling, Length: time.Hour, Zone: time.UTC}
-	a, b := openShared(t, t.TempDir(), s.url(), rolling), openShared(t, t.TempDir(), s.url(), rolling)
+	a, b := openShared(t, t.TempDir(), s.URL(), rolling), openShared(t, t.TempDir(), s.URL(), rolling)
 	if got := admits(t, 7*cent, a, b); got != 14 {
 		t.Errorf("%d calls of 7 cents admitted on 100 cents, want 14", got)
 	}
@@ -239,7 +194,7 @@ func TestARollingBudgetIsShared(t *testing.T) {
 func TestABudgetAddedLaterCountsWhatWasSpent(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)
-	a, b := openShared(t, t.TempDir(), s.url()), openShared(t, t.TempDir(), s.url())
+	a, b := openShared(t, t.TempDir(), s.URL()), openShared(t, t.TempDir(), s.URL())
 	for _, l := range []*Ledger{a, b} {
 		id, err := reserveNow(l, 30*cent)
 		must(t, err)
@@ -266,7 +221,7 @@ func TestSharedLedgersNeverPassALimit(t *testing.T) {
 	var ledgers [replicas]*Ledger
 	var open [replicas][]Reservation
 	start := func(i int, dir string) {
-		l, err := openSharing(dir, s.url(), budgets...)
+		l, err := openSharing(dir, s.URL(), budgets...)
 		must(t, err)
 		dirs[i], ledgers[i], open[i] = dir, l, nil
 	}
@@ -311,8 +266,8 @@ func TestSharedLedgersNeverPassALimit(t *testing.T) {
 			must(t, ledgers[i].Close())
 			start(i, crashed)
 		case n < 995:
-			s.kill()
-			s.start(t)
+			s.Kill()
+			s.Restart(t)
 		}
 		if company, search := taken(); company > 400*cent || search > 120*cent {
 			t.Fatalf("step %d: spent and reserved %s of 4 USD, search %s of 1.20 USD", step, company, search)
@@ -440,7 +395,7 @@ func TestFiveProcessesWithAThousandCallsOnABudgetForTenAdmitTen(t *testing.T) {
 	s := startRedis(t)
 	var children []*child
 	for range 5 {
-		children = append(children, startChild(t, t.TempDir(), s.url(), 200))
+		children = append(children, startChild(t, t.TempDir(), s.URL(), 200))
 	}
 	for _, c := range children {
 		if got := c.next(t); got != "ready" {
@@ -471,7 +426,7 @@ func TestKilledProcessesThatShareLoseNothing(t *testing.T) {
 		var wait sync.WaitGroup
 		var mu sync.Mutex
 		for _, dir := range dirs {
-			c := startChild(t, dir, s.url(), 0)
+			c := startChild(t, dir, s.URL(), 0)
 			wait.Go(func() {
 				for n := 0; c.lines.Scan(); n++ {
 					what, text, _ := strings.Cut(c.lines.Text(), " ")
@@ -491,12 +446,12 @@ func TestKilledProcessesThatShareLoseNothing(t *testing.T) {
 		}
 		if round == 2 {
 			time.Sleep(recovery + 200*time.Millisecond)
-			s.kill()
-			s.start(t)
+			s.Kill()
+			s.Restart(t)
 		}
 		wait.Wait()
 	}
-	checkKilled(t, s.url(), dirs, reserved, settled)
+	checkKilled(t, s.URL(), dirs, reserved, settled)
 }
 
 // checkKilled opens what killed processes left and compares it with what they acknowledged.
@@ -564,7 +519,7 @@ func TestBalancesShowWhatAllReplicasHave(t *testing.T) {
 	rolling := company(100 * cent)
 	rolling.Window, rolling.Length = policies.Rolling, time.Hour
 	for _, budget := range []policies.Budget{company(100 * cent), perTeam(100 * cent), rolling} {
-		a, b := openShared(t, t.TempDir(), s.url(), budget), openShared(t, t.TempDir(), s.url(), budget)
+		a, b := openShared(t, t.TempDir(), s.URL(), budget), openShared(t, t.TempDir(), s.URL(), budget)
 		var dims []Dim
 		if len(budget.Per) > 0 {
 			dims = team("search")

@@ -25,16 +25,10 @@ type StepEvent struct {
 type limit struct {
 	policies.Budget
 	alerts []policies.Step // by rising percentage
-	refuse int64           // percentage from which on a hard budget refuses
 }
 
 func newLimit(b *policies.Budget) limit {
-	l := limit{Budget: *b, alerts: b.Steps, refuse: 100}
-	for _, s := range b.Steps {
-		if s.Do == policies.StepRefuse {
-			l.refuse = min(l.refuse, s.Percent)
-		}
-	}
+	l := limit{Budget: *b, alerts: b.Steps}
 	full := func(s policies.Step) bool { return s.Percent == 100 }
 	if b.Soft && !slices.ContainsFunc(b.Steps, full) {
 		// It refuses nothing, so that somebody must be told.
@@ -48,7 +42,7 @@ func (l *limit) room(b *balance, now time.Time) pricing.Money {
 	if l.Soft {
 		return math.MaxInt64
 	}
-	return max(0, percentOf(b.limitOf(&l.Budget, now), l.refuse)-b.claimed())
+	return max(0, l.Ceiling(b.limitOf(&l.Budget, now))-b.claimed())
 }
 
 // Passed reports whether what is taken has reached a step, where it is shared with what other replicas hold.
@@ -57,15 +51,7 @@ func (b *Balance) Passed(s policies.Step) bool {
 	if b.Shared && b.Known {
 		taken = b.Granted - b.Leased
 	}
-	return taken >= max(1, percentOf(b.Limit, s.Percent))
-}
-
-// percentOf is a part of an amount, rounded down.
-func percentOf(m pricing.Money, percent int64) pricing.Money {
-	if percent >= 100 {
-		return m
-	}
-	return m/100*pricing.Money(percent) + m%100*pricing.Money(percent)/100
+	return taken > 0 && s.Reached(taken, b.Limit)
 }
 
 // stepKey is a step of a budget.
@@ -78,12 +64,9 @@ type stepKey struct {
 func (m *meter) crossings(events []StepEvent, b *balance, now time.Time) []StepEvent {
 	for i := range m.limits {
 		l := &m.limits[i]
-		if len(l.alerts) == 0 {
-			continue
-		}
 		whole, taken := b.limitOf(&l.Budget, now), b.claimed()
 		for _, s := range l.alerts {
-			if taken < max(1, percentOf(whole, s.Percent)) {
+			if taken == 0 || !s.Reached(taken, whole) {
 				break
 			}
 			key := stepKey{l.Name, s}

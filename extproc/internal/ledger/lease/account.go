@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -27,44 +29,92 @@ type Account struct {
 	Expires    time.Time // when what was spent in it counts no more
 }
 
-// Claim is what a replica says and asks of one account.
-type Claim struct {
-	Account
-	Limit pricing.Money // for the sum of all replicas' grants, top-ups not included
-	Have  pricing.Money // what the replica holds already
-	Need  pricing.Money // how much more it must get; 0 asks for nothing
-	Exact bool          // no more than Need, however much is left
+// Limit is a budget that an account counts for. Of several, the one that leaves least decides.
+type Limit struct {
+	Budget  policies.BudgetName // whose top-ups raise it
+	Amount  pricing.Money       // top-ups not included
+	Percent int64               // how much of it, and of its top-ups, calls may take: 1 to 100
 }
 
-// Op is one atomic operation of a replica on the store. No two claims have the same Key and Start, and those with
-// a Need no Key in common.
+// Raise is what a budget was topped up by.
+type Raise struct {
+	Budget policies.BudgetName
+	Amount pricing.Money
+}
+
+// ceiling is the most that all replicas together may be granted.
+func ceiling(limits []Limit, raises []Raise) pricing.Money {
+	least := pricing.Money(math.MaxInt64)
+	for i := range limits {
+		l := &limits[i]
+		least = min(least, policies.Portion(pricing.AddCapped(l.Amount, Raised(raises, l.Budget)), l.Percent))
+	}
+	return least
+}
+
+// Raised returns what a budget was topped up by.
+func Raised(raises []Raise, budget policies.BudgetName) pricing.Money {
+	for i := range raises {
+		if raises[i].Budget == budget {
+			return raises[i].Amount
+		}
+	}
+	return 0
+}
+
+// Claim is what a replica says of one account, and what its asks refer to.
+type Claim struct {
+	Account
+	Limits []Limit       // for the sum of all replicas' grants
+	Have   pricing.Money // what the replica holds already
+	Exact  bool          // no more than the asks need, however much is left
+}
+
+// Ask is what one call lacks. All of it is granted, or nothing.
+type Ask []Need
+
+// Need is how much more a call must get of the account of a claim.
+type Need struct {
+	Claim  int           // index in the operation
+	Amount pricing.Money // above 0
+}
+
+// Op is one atomic operation of a replica on the store. No two claims have the same Key and Start, and the windows of
+// those with the same Key do not overlap. Asks are served one after the other.
 type Op struct {
 	Replica     string // without "/"
 	Incarnation int64  // rises with every start of the replica; below 2^53
 	Sequence    int64  // rises with every operation of an incarnation; below 2^53
 	Claims      []Claim
+	Asks        []Ask
 }
 
-// Status says how an operation went.
+// Status says how an operation or an ask of it went.
 type Status string
 
-// The statuses. Every Have was noted unless the operation was Stale or of a WrongWindow.
+// The statuses. Every Have was noted unless the operation was Stale.
 const (
-	Done        Status = "done"       // every Need is granted
-	Refused     Status = "refused"    // the claim at Index has not enough left; nothing is granted
-	Recovering  Status = "recovering" // the store lost its memory or may have; nothing is granted to anybody
-	WrongWindow Status = "window"     // a Need is not of the present window
-	Stale       Status = "stale"      // a newer operation of the same replica came before
+	Done        Status = "done"       // of an operation, whatever its asks came to; of an ask: it is granted
+	Recovering  Status = "recovering" // of an operation: the store may have lost its memory and grants nothing to anybody
+	Stale       Status = "stale"      // of an operation: a newer one of the same replica came before
+	Refused     Status = "refused"    // of an ask: a claim has not enough left
+	WrongWindow Status = "window"     // of an ask: a claim is not of the present window
 )
 
 // Reply is the store's answer.
 type Reply struct {
 	Status      Status
-	Index       int       // of the claim that is Refused
 	Incarnation int64     // for Stale: whose operation came before
 	Now         time.Time // by the store's clock
 	Epoch       string    // changes whenever grants may have been lost
-	Figures     []Figure  // one per claim, unless Stale or of a WrongWindow
+	Figures     []Figure  // one per claim, unless Stale
+	Answers     []Answer  // one per ask, if Done
+}
+
+// Answer is what came of an ask.
+type Answer struct {
+	Status Status
+	Claim  int // the first that has not enough left, if Refused
 }
 
 // Figure is how an account stands after an operation.
@@ -72,7 +122,7 @@ type Figure struct {
 	Own    pricing.Money // granted to this replica in this window or grain
 	Mine   pricing.Money // granted to this replica in all grains that count
 	All    pricing.Money // granted to all replicas in all grains that count
-	TopUps pricing.Money // to be added to the limit
+	Raises []Raise       // one per limit of the claim
 	Wanted bool          // somebody was refused in the last seconds
 }
 
@@ -83,10 +133,11 @@ type Standing struct {
 	Free   pricing.Money // what calls of this replica can take without asking
 }
 
-// TopUp raises the limit of an account until the account expires.
+// TopUp raises a limit of an account until the account expires.
 type TopUp struct {
 	Account
-	ID     string // applied once
+	Budget policies.BudgetName // whose limit
+	ID     string              // applied once; without "/"
 	Amount pricing.Money
 }
 

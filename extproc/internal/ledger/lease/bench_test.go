@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -17,7 +18,7 @@ func BenchmarkTake(b *testing.B) {
 	h.Open()
 	var demands []Demand
 	for _, key := range []string{"company", "team", "user"} {
-		demands = append(demands, Demand{Lease: h.Lease(s.hour(key)), Limit: 8_000_000 * pricing.Dollar})
+		demands = append(demands, Demand{Lease: h.Lease(s.hour(key)), Limits: upTo(8_000_000 * pricing.Dollar)})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -29,12 +30,15 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkClaim is a round trip to a redis-server on a socket with the script on three accounts.
 func BenchmarkClaim(b *testing.B) {
-	s := startServer(b)
-	r := s.open(b, RedisOptions{Recovery: time.Millisecond})
+	s := redistest.Start(b, redistest.Redis)
+	r := openRedis(b, s, RedisOptions{Recovery: time.Millisecond})
 	op := Op{Replica: "a", Incarnation: 1}
+	var ask Ask
 	for _, key := range []string{"company", "team", "user"} {
-		op.Claims = append(op.Claims, Claim{Account: hourOf(key), Limit: 8_000_000 * pricing.Dollar, Need: 1, Exact: true})
+		ask = append(ask, Need{len(op.Claims), 1})
+		op.Claims = append(op.Claims, Claim{Account: hourOf(key), Limits: upTo(8_000_000 * pricing.Dollar), Exact: true})
 	}
+	op.Asks = []Ask{ask}
 	b.ReportAllocs()
 	for b.Loop() {
 		op.Sequence++

@@ -23,7 +23,7 @@ const (
 // Lease is what a replica holds of an account. It is guarded by its Holder.
 type Lease struct {
 	account Account
-	limit   pricing.Money // as last claimed
+	limits  []Limit       // as last demanded; not changed, replaced
 	granted pricing.Money // never more than the store has for us, unless more than it was spent
 	used    pricing.Money // spent and reserved by our calls
 	figure  Figure        // as last told
@@ -31,6 +31,7 @@ type Lease struct {
 	told    bool          // and is of the present epoch of the store
 
 	refusal refusal // the last answer of the store, if that was one
+	draft   draft   // of the operation that is being planned
 
 	rate    pricing.Money // taken since the last beat
 	dirty   bool          // the store may think otherwise
@@ -43,18 +44,26 @@ type Lease struct {
 
 // refusal is an answer of the store that an account has not so much left.
 type refusal struct {
-	sequence    int64 // of the operation; 0 for none
-	need, limit pricing.Money
+	sequence int64 // of the operation; 0 for none
+	need     pricing.Money
+	limits   []Limit
+}
+
+// draft is what an operation says so far of a lease.
+type draft struct {
+	sequence int64         // of the operation; nothing is said in any other
+	claim    int           // index; -1 for none
+	free     pricing.Money // what calls that ask have not counted on
 }
 
 // free is what calls can take without asking.
 func (l *Lease) free() pricing.Money { return l.granted - l.used }
 
 // left is what the store had left when it was asked last.
-func (l *Lease) left() pricing.Money { return l.limit + l.figure.TopUps - l.figure.All }
+func (l *Lease) left() pricing.Money { return ceiling(l.limits, l.figure.Raises) - l.figure.All }
 
 // low reports whether others may need what we do not use.
-func (l *Lease) low() bool { return l.left() < (l.limit+l.figure.TopUps)/lowShare }
+func (l *Lease) low() bool { return l.left() < ceiling(l.limits, l.figure.Raises)/lowShare }
 
 // keep is how much of what is free a beat leaves to the calls of the next one.
 func (l *Lease) keep() pricing.Money {
@@ -69,9 +78,9 @@ func (l *Lease) keep() pricing.Money {
 
 // Demand is one account that a call is charged to.
 type Demand struct {
-	Lease *Lease
-	Limit pricing.Money // for all replicas, top-ups not included
-	Open  bool          // during an outage the call may pass, whether or not the lease covers it
+	Lease  *Lease
+	Limits []Limit // for all replicas; one or more, not to be changed
+	Open   bool    // during an outage the call may pass, whether or not the lease covers it
 }
 
 // leaseKey is what tells leases apart.
@@ -93,18 +102,20 @@ type book struct {
 	leases      map[leaseKey]*Lease
 	all         []*Lease // the same, oldest first
 	active      []*Lease // those that a beat has to look at
+	waiting     []*call  // for the store, in the order in which they came
+	asked       []*call  // of these, those that the operation under way asks for
 }
 
 func newBook(replica string, incarnation int64) *book {
 	return &book{replica: replica, incarnation: incarnation, leases: map[leaseKey]*Lease{}}
 }
 
-// lease returns the lease on an account, an empty one if there is none yet.
-func (b *book) lease(a Account) *Lease {
+// lease returns the lease on an account, an empty one with such limits if there is none yet.
+func (b *book) lease(a Account, limits ...Limit) *Lease {
 	key := keyOf(&a)
 	l := b.leases[key]
 	if l == nil {
-		l = &Lease{account: a}
+		l = &Lease{account: a, limits: limits}
 		b.leases[key] = l
 		b.all = append(b.all, l)
 	}
@@ -120,8 +131,8 @@ func (b *book) list(l *Lease) {
 }
 
 // assert sets what this replica has spent and reserved on an account, as its journal says.
-func (b *book) assert(l *Lease, used, limit pricing.Money) {
-	l.used, l.limit, l.dirty = used, limit, true
+func (b *book) assert(l *Lease, used pricing.Money, limits []Limit) {
+	l.used, l.limits, l.dirty = used, limits, true
 	l.granted = max(l.granted, used)
 	b.list(l)
 }
@@ -136,33 +147,10 @@ func (b *book) reserve(demands []Demand, amount pricing.Money) int {
 	}
 	for i := range demands {
 		l := demands[i].Lease
-		l.limit = demands[i].Limit
+		l.limits = demands[i].Limits
 		l.used += amount
 		l.rate += amount
 		b.touch(l)
-	}
-	return -1
-}
-
-// refused returns the index of the first demand of which the store has said that it has less left than amount needs,
-// in answer to an operation after since, else -1.
-func (b *book) refused(demands []Demand, amount pricing.Money, since int64) int {
-	return slices.IndexFunc(demands, func(d Demand) bool {
-		r := &d.Lease.refusal
-		return r.sequence > since && d.Limit <= r.limit && amount-d.Lease.free() >= r.need
-	})
-}
-
-// force takes amount from every lease, covered or not. It returns the index of the first that has too little and
-// is not open, and takes nothing then, else -1.
-func (b *book) force(demands []Demand, amount pricing.Money) int {
-	for i := range demands {
-		if !demands[i].Open && demands[i].Lease.free() < amount {
-			return i
-		}
-	}
-	for i := range demands {
-		b.change(demands[i].Lease, amount)
 	}
 	return -1
 }
@@ -182,33 +170,13 @@ func (b *book) touch(l *Lease) {
 	b.list(l)
 }
 
-// plan returns the operation that asks for what the leases lack to cover amount, and for each of its claims the
-// index of its demand.
-func (b *book) plan(demands []Demand, amount pricing.Money) (Op, []int) {
-	op := b.op()
-	var index []int
-	for i := range demands {
-		d := &demands[i]
-		if d.Lease.free() >= amount {
-			continue
-		}
-		d.Lease.limit = d.Limit
-		c := d.Lease.claim()
-		c.Need = amount - d.Lease.free()
-		c.Exact = amount >= d.Limit/exactShare
-		op.Claims = append(op.Claims, c)
-		index = append(index, i)
-	}
-	return op, index
-}
-
 // op returns the next operation.
 func (b *book) op() Op {
 	b.sequence++
 	return Op{Replica: b.replica, Incarnation: b.incarnation, Sequence: b.sequence}
 }
 
-func (l *Lease) claim() Claim { return Claim{Account: l.account, Limit: l.limit, Have: l.granted} }
+func (l *Lease) claim() Claim { return Claim{Account: l.account, Limits: l.limits, Have: l.granted} }
 
 // startBeat begins a round over the active leases and forgets those that count no more.
 func (b *book) startBeat(now time.Time) {
@@ -264,7 +232,7 @@ func (b *book) settled(op *Op, r *Reply) {
 		b.epoch = r.Epoch
 		b.assertAll()
 	}
-	if r.Status == Stale || r.Status == WrongWindow {
+	if r.Status == Stale {
 		b.failed(op)
 		return
 	}
@@ -274,15 +242,32 @@ func (b *book) settled(op *Op, r *Reply) {
 			continue
 		}
 		l.refusal = refusal{}
-		if r.Status == Refused && r.Index == i {
-			l.refusal = refusal{op.Sequence, op.Claims[i].Need, op.Claims[i].Limit}
-		}
 		l.figure, l.known, l.told = r.Figures[i], true, true
 		l.granted, l.dirty = l.figure.Own, false
 		if l.used > l.granted {
 			l.granted, l.dirty = l.used, true
 		}
 		b.list(l)
+	}
+	b.noteRefusals(op, r)
+}
+
+// noteRefusals remembers of each account the least that it had not left.
+func (b *book) noteRefusals(op *Op, r *Reply) {
+	for i, a := range r.Answers {
+		if a.Status != Refused {
+			continue
+		}
+		c := &op.Claims[a.Claim]
+		l := b.leases[keyOf(&c.Account)]
+		if l == nil {
+			continue
+		}
+		for _, n := range op.Asks[i] {
+			if n.Claim == a.Claim && (l.refusal.sequence == 0 || n.Amount < l.refusal.need) {
+				l.refusal = refusal{op.Sequence, n.Amount, c.Limits}
+			}
+		}
 	}
 }
 

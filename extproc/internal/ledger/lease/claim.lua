@@ -1,7 +1,9 @@
--- Notes what a replica holds, then grants what it needs on every account, or on none. See the package comment.
+-- Notes what a replica holds, then grants what its calls need, to each on every account or on none. See the package
+-- comment.
 -- KEYS: the store, then the accounts.
 -- ARGV: replica, incarnation, sequence, recovery time in ms; then per account
---       start, end, expires, limit, have, need, exact (1 or 0).
+--       start, end, expires, have, exact (1 or 0), number of limits, and per limit budget, amount, percent;
+--       then per call the number of its needs, and per need the number of the account and the amount.
 -- Amounts are 64-bit and Lua's numbers have 53 bits, so sums are kept in dollars and nano-dollars; what is left of a
 -- limit is exact below nine million dollars, and above that it is no close call.
 local grace = 60000 -- in ms: what is kept of the past, should the clock be set back a little
@@ -11,6 +13,13 @@ local wants = 3000 -- in ms: how long others are asked for what they do not use 
 local function split(s)
   if #s <= 9 then return 0, tonumber(s) end
   return tonumber(s:sub(1, -10)), tonumber(s:sub(-9))
+end
+
+-- A percentage of an amount, rounded down: policies.Portion.
+local function portion(d, n, percent)
+  d = d * percent
+  local rest = d % 100
+  return (d - rest) / 100, math.floor((rest * 1e9 + n * percent) / 100)
 end
 
 local function join(d, n)
@@ -29,24 +38,27 @@ local recovering = now < tonumber(memory[2])
 
 local incarnation, sequence = tonumber(ARGV[2]), tonumber(ARGV[3])
 local stamp = ':' .. ARGV[2] .. ':' .. ARGV[3]
+local at = 5
+local function take()
+  at = at + 1
+  return ARGV[at - 1]
+end
+
 local claims = {}
 for i = 2, #KEYS do
-  local a = 5 + (i - 2) * 7
-  local c = {
-    key = KEYS[i], field = ARGV[a] .. '/' .. ARGV[1], expires = ARGV[a + 2], limit = ARGV[a + 3],
-    have = ARGV[a + 4], need = tonumber(ARGV[a + 5]), exact = ARGV[a + 6] == '1',
-  }
+  local c = { key = KEYS[i], start = take(), ends = tonumber(take()), expires = take(), have = take(), exact = take() == '1' }
+  c.field = c.start .. '/' .. ARGV[1]
+  c.limits, c.budgets = {}, {}
+  for j = 1, tonumber(take()) do
+    local l = { budget = take(), amount = take(), percent = tonumber(take()), d = 0, n = 0 }
+    c.limits[j], c.budgets[l.budget] = l, l
+  end
   local before = redis.call('HGET', c.key, c.field)
   if before then
     local inc, seq = before:match(':(%d+):(%d+)$')
     inc, seq = tonumber(inc), tonumber(seq)
     if inc > incarnation or (inc == incarnation and seq >= sequence) then
       return {'stale', string.format('%.0f', now), run, string.format('%.0f', inc)}
-    end
-  end
-  if c.need > 0 then
-    if now < tonumber(ARGV[a]) or now >= tonumber(ARGV[a + 1]) then
-      return {'window', string.format('%.0f', now), run, '0'}
     end
   end
   claims[#claims + 1] = c
@@ -66,9 +78,8 @@ for _, c in ipairs(claims) do
   end
 end
 
-local status, index = 'done', 0
-for i, c in ipairs(claims) do
-  c.d, c.n, c.topd, c.topn, c.mined, c.minen = 0, 0, 0, 0, 0, 0
+for _, c in ipairs(claims) do
+  c.d, c.n, c.mined, c.minen, c.grant = 0, 0, 0, 0, 0
   local fields = redis.call('HGETALL', c.key)
   for j = 1, #fields, 2 do
     local amount, expires = fields[j + 1]:match('^(%d+):(%d+)')
@@ -78,38 +89,63 @@ for i, c in ipairs(claims) do
     elseif tonumber(expires) <= now then
       if tonumber(expires) + grace <= now then redis.call('HDEL', c.key, fields[j]) end
     elseif fields[j]:sub(1, 1) == '+' then
-      c.topd, c.topn = c.topd + d, c.topn + n
+      local l = c.budgets[fields[j]:match('/(.*)$')]
+      if l then l.d, l.n = l.d + d, l.n + n end
     else
       c.d, c.n = c.d + d, c.n + n
       if fields[j]:match('/(.*)$') == ARGV[1] then c.mined, c.minen = c.mined + d, c.minen + n end
     end
   end
-  local d, n = split(c.limit)
-  c.left = (d + c.topd - c.d) * 1e9 + (n + c.topn - c.n)
-  c.whole = (d + c.topd) * 1e9 + n + c.topn
-  if c.need > 0 and c.need > c.left and index == 0 then status, index = 'refused', i end
-end
-if recovering then status, index = 'recovering', 0 end
-if status == 'refused' then
-  redis.call('HSET', claims[index].key, '?', string.format('0:%.0f', now + wants))
+  c.left, c.ceiling = math.huge, math.huge
+  for _, l in ipairs(c.limits) do
+    local d, n = split(l.amount)
+    d, n = portion(d + l.d, n + l.n, l.percent)
+    c.left = math.min(c.left, (d - c.d) * 1e9 + (n - c.n))
+    c.ceiling = math.min(c.ceiling, d * 1e9 + n)
+  end
+  c.extra = c.left
 end
 
-local reply = {status, string.format('%.0f', now), run, string.format('%.0f', index)}
-for _, c in ipairs(claims) do
-  local grant = 0
-  if status == 'done' and c.need > 0 then
-    grant = c.need
-    if not c.exact and not c.wanted and c.left * 20 > c.whole then
-      grant = math.max(grant, math.min(math.floor(c.left / 100), 1e15))
+local function serve(needs)
+  for _, need in ipairs(needs) do
+    if now < tonumber(need.claim.start) or now >= need.claim.ends then return '-1' end
+  end
+  for _, need in ipairs(needs) do
+    local c = need.claim
+    if need.amount > c.left then
+      c.refused = true
+      redis.call('HSET', c.key, '?', string.format('0:%.0f', now + wants))
+      return need.index
     end
   end
-  local d, n = split(c.have)
-  local own = join(d, n + grant)
-  if grant > 0 then note(c, own) end
-  reply[#reply + 1] = own
-  reply[#reply + 1] = join(c.mined, c.minen + grant)
-  reply[#reply + 1] = join(c.d, c.n + grant)
-  reply[#reply + 1] = join(c.topd, c.topn)
-  reply[#reply + 1] = c.wanted and '1' or '0'
+  for _, need in ipairs(needs) do
+    need.claim.left, need.claim.grant = need.claim.left - need.amount, need.claim.grant + need.amount
+  end
+  return '0'
 end
+
+local reply = {recovering and 'recovering' or 'done', string.format('%.0f', now), run, '0'}
+local answers = {}
+while not recovering and at <= #ARGV do
+  local needs = {}
+  for j = 1, tonumber(take()) do
+    local index = take()
+    needs[j] = { index = index, claim = claims[tonumber(index)], amount = tonumber(take()) }
+  end
+  answers[#answers + 1] = serve(needs)
+end
+for _, c in ipairs(claims) do
+  if c.grant > 0 and not c.exact and not c.wanted and not c.refused and c.extra * 20 > c.ceiling then
+    c.grant = math.max(c.grant, math.min(math.floor(c.extra / 100), 1e15))
+  end
+  local d, n = split(c.have)
+  local own = join(d, n + c.grant)
+  if c.grant > 0 then note(c, own) end
+  reply[#reply + 1] = own
+  reply[#reply + 1] = join(c.mined, c.minen + c.grant)
+  reply[#reply + 1] = join(c.d, c.n + c.grant)
+  reply[#reply + 1] = c.wanted and '1' or '0'
+  for _, l in ipairs(c.limits) do reply[#reply + 1] = join(l.d, l.n) end
+end
+for _, a in ipairs(answers) do reply[#reply + 1] = a end
 return reply

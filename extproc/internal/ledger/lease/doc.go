@@ -12,7 +12,9 @@
 //
 // A replica that asks gets what the call needs; while more than a twentieth of the limit is left and the call is
 // smaller than a hundredth of it, a hundredth of what is left, so that calls come without a round trip. Near the end
-// of a budget, and for large calls, every call asks for itself and nothing lies about. Every second ([Options.Beat])
+// of a budget, and for large calls, nothing is granted but what calls need, and nothing lies about. Calls that come while
+// an operation is under way wait, and the next one asks for all of them: the store serves one after the other, each on
+// all its accounts or on none, so that no call is refused for what another did not get. Every second ([Options.Beat])
 // a replica gives back what is more than a hundredth of what is left and than it used in that second, and everything
 // when little is left, when somebody was refused, when a window has ended and after a few idle beats.
 // So one replica may be refused for up to two beats what another has spare.
@@ -37,10 +39,11 @@
 //
 //	{farebox:NAME}             hash: run, until
 //	{farebox:NAME}:ACCOUNT     hash: START/REPLICA -> AMOUNT:EXPIRES:INCARNATION:SEQUENCE
-//	                                 +ID -> AMOUNT:EXPIRES, a top-up
+//	                                 +ID/BUDGET -> AMOUNT:EXPIRES, a top-up
 //	                                 ? -> 0:EXPIRES, somebody was refused
 //
-// Amounts are nano-dollars, times milliseconds of Unix time. A window's grants count until they expire, a rolling
+// Amounts are nano-dollars, times milliseconds of Unix time. Several budgets may count over one account: each has its
+// limit, its top-ups, and the percentage of both from which on it refuses, and the one that leaves least decides. A window's grants count until they expire, a rolling
 // window's grain by grain, and the key goes with the last of them. Windows follow the clock of the store: a replica keeps
 // its distance to it, and a claim on a window that is not the present one is turned back with the right time.
 //
@@ -60,7 +63,7 @@
 // down have spent, until they are back. Two state folders with the same replica id (a cloned disk) lock each other
 // out: the older process refuses what its leases do not cover.
 //
-// When the store cannot be reached, a call waits at most [Options.Timeout] to learn it, and later ones not at all
+// When the store cannot be reached, a call waits at most twice [Options.Timeout] to learn it, and later ones not at all
 // until a beat finds it back. What the leases still hold is spent, then calls are refused, or let through where the
 // demand says so.
 package lease

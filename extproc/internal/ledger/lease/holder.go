@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
 )
-
-// maxTrips is how often a call asks the store before it is treated as in an outage: once is the rule, more when
-// other calls of the same replica took what it counted on.
-const maxTrips = 8
 
 // Options says who a replica is and how it deals with the store. Replica and Incarnation are required.
 type Options struct {
@@ -111,19 +108,20 @@ func (h *Holder) At(now time.Time) time.Time {
 	return now
 }
 
-// Lease returns the lease on an account, an empty one if there is none yet.
-func (h *Holder) Lease(a Account) *Lease {
+// Lease returns the lease on an account, an empty one if there is none yet. The limits of a new one are those given
+// until something is demanded of it: of what these budgets were topped up by its Standing tells.
+func (h *Holder) Lease(a Account, limits ...Limit) *Lease {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.book.lease(a)
+	return h.book.lease(a, limits...)
 }
 
 // Assert says what this replica has spent and reserved on an account by its journal. The store learns it with the
 // next beat.
-func (h *Holder) Assert(l *Lease, used, limit pricing.Money) {
+func (h *Holder) Assert(l *Lease, used pricing.Money, limits []Limit) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.book.assert(l, used, limit)
+	h.book.assert(l, used, limits)
 }
 
 // Change adds to what this replica has spent and reserved on a lease: the cost of a call less what Take reserved for
@@ -145,13 +143,6 @@ func (h *Holder) Standing(l *Lease, ask bool) Standing {
 	return Standing{Figure: l.figure, Known: l.known, Free: max(0, l.free())}
 }
 
-// Used returns what this replica has spent and reserved on a lease, and what it may yet take without asking.
-func (h *Holder) Used(l *Lease) (used, free pricing.Money) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return l.used, l.free()
-}
-
 // Stats returns what is worth watching.
 func (h *Holder) Stats() Stats {
 	s := Stats{
@@ -171,97 +162,79 @@ func (h *Holder) Stats() Stats {
 // found again for the time that Now says.
 func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Money) error {
 	h.mu.Lock()
-	short, since := h.book.reserve(demands, amount), h.book.sequence
-	h.mu.Unlock()
+	short := h.book.reserve(demands, amount)
 	if short < 0 {
+		h.mu.Unlock()
 		return nil
 	}
 	if amount > maxNeed {
-		return &RefusedError{Index: short, Left: max(0, h.left(demands[short].Lease))}
+		defer h.mu.Unlock()
+		l := demands[short].Lease
+		return &RefusedError{Index: short, Left: max(0, l.left()+l.free())}
 	}
-	if h.down.Load() || !h.open.Load() || !h.waitTurn(ctx) {
-		return h.without(demands, amount)
+	if h.down.Load() || !h.open.Load() {
+		defer h.mu.Unlock()
+		return h.book.without(demands, amount)
 	}
-	defer func() { <-h.turn }()
-	return h.ask(ctx, demands, amount, since)
+	c := h.book.wait(demands, amount)
+	h.mu.Unlock()
+	h.await(ctx, c)
+	return c.err
 }
 
-// waitTurn returns true when no other operation is under way and the caller may begin one.
-func (h *Holder) waitTurn(ctx context.Context) bool {
+// await returns when a call is decided. It goes to the store for all that wait if nobody does, or has it decided without
+// the store when no operation can take it up in time.
+func (h *Holder) await(ctx context.Context, c *call) {
 	select {
 	case h.turn <- struct{}{}:
-		return true
+		h.ask(ctx, c)
+		return
 	default:
 	}
 	timer := time.NewTimer(h.options.Timeout)
 	defer timer.Stop()
 	select {
 	case h.turn <- struct{}{}:
-		return true
+		h.ask(ctx, c)
+		return
+	case <-c.done:
+		return
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	return false
+	h.mu.Lock()
+	h.book.leave(c)
+	h.mu.Unlock()
+	<-c.done // one trip later at most
 }
 
-// ask goes to the store until the amount is held or refused. The caller has the turn. While it waited for that, the
-// store may have refused another call no more than this one needs: so it was asked after since, when this call came,
-// the same answer serves for both.
-func (h *Holder) ask(ctx context.Context, demands []Demand, amount pricing.Money, since int64) error {
-	for range maxTrips {
+// ask goes to the store until a call is decided, and gives the turn back, which the caller has. Others that wait are
+// decided on the way.
+func (h *Holder) ask(ctx context.Context, c *call) {
+	defer func() { <-h.turn }()
+	for {
 		h.mu.Lock()
-		if h.book.reserve(demands, amount) < 0 { // another call brought enough
-			h.mu.Unlock()
-			return nil
-		}
-		if i := h.book.refused(demands, amount, since); i >= 0 {
-			h.mu.Unlock()
-			return &RefusedError{Index: i, Left: max(0, h.left(demands[i].Lease))}
-		}
-		op, index := h.book.plan(demands, amount)
-		h.mu.Unlock()
+		h.book.sweep()
 		if h.down.Load() {
-			break
+			h.book.abandon()
 		}
+		if c.over {
+			h.mu.Unlock()
+			return
+		}
+		op := h.book.plan()
+		h.mu.Unlock()
 		reply, err := h.do(ctx, &op)
 		if err != nil {
-			break
+			return
 		}
 		h.mu.Lock()
-		h.book.settled(&op, &reply)
-		held := h.book.reserve(demands, amount) < 0
+		h.book.answered(&op, &reply)
 		h.mu.Unlock()
-		switch {
-		case held:
-			return nil
-		case reply.Status == Recovering:
-			return h.without(demands, amount)
-		case reply.Status == WrongWindow:
-			return ErrWindow
-		case reply.Status == Refused:
+		if slices.ContainsFunc(reply.Answers, func(a Answer) bool { return a.Status == Refused }) {
 			h.refusals.Add(1)
-			i := index[reply.Index]
-			return &RefusedError{Index: i, Left: max(0, h.left(demands[i].Lease))}
 		}
 	}
-	return h.without(demands, amount)
-}
-
-// left is what calls of this replica can have of an account at most.
-func (h *Holder) left(l *Lease) pricing.Money {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return l.left() + l.free()
-}
-
-// without decides without the store.
-func (h *Holder) without(demands []Demand, amount pricing.Money) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if i := h.book.force(demands, amount); i >= 0 {
-		return &UnavailableError{Index: i, Left: max(0, demands[i].Lease.free())}
-	}
-	return nil
 }
 
 // do carries out one operation. The caller has the turn, and tells the book of the reply; of a failure the book
@@ -282,6 +255,7 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 	if err != nil {
 		h.failures.Add(1)
 		h.book.failed(op)
+		h.book.abandon()
 		h.down.Store(true)
 		h.log(away, err)
 		return reply, err

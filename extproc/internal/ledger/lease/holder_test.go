@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -57,8 +58,7 @@ func (s *modelStore) Close() error { return nil }
 func (s *modelStore) granted(key string) pricing.Money {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all, _ := s.model.account(key).sums(s.now)
-	return all
+	return s.model.account(key).granted(s.now)
 }
 
 func (s *modelStore) hour(key string) Account {
@@ -77,6 +77,9 @@ func (s *modelStore) open(t *testing.T, replica string) *Holder {
 	return h
 }
 
+// upTo is the limit of an account that one budget reads.
+func upTo(amount pricing.Money) []Limit { return []Limit{{"budget", amount, 100}} }
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -87,7 +90,7 @@ func must(t *testing.T, err error) {
 func TestMostCallsComeWithoutARoundTrip(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
-	demands := []Demand{{Lease: h.Lease(s.hour("company")), Limit: 1_000_000}, {Lease: h.Lease(s.hour("team")), Limit: 100_000}}
+	demands := []Demand{{Lease: h.Lease(s.hour("company")), Limits: upTo(1_000_000)}, {Lease: h.Lease(s.hour("team")), Limits: upTo(100_000)}}
 	before := h.Stats().Trips
 	for i := range 1000 {
 		if err := h.Take(t.Context(), demands, 10); err != nil {
@@ -102,7 +105,7 @@ func TestMostCallsComeWithoutARoundTrip(t *testing.T) {
 func TestALargeCallAsksForNoMoreThanItself(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
-	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}, 10))
+	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limits: upTo(1000)}}, 10))
 	if got := s.granted("x"); got != 10 {
 		t.Errorf("granted %s, want what the call needs", got)
 	}
@@ -112,7 +115,7 @@ func TestACallReservesOnAllAccountsOrNone(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
 	company, team := h.Lease(s.hour("company")), h.Lease(s.hour("team"))
-	err := h.Take(t.Context(), []Demand{{Lease: company, Limit: 1000}, {Lease: team, Limit: 40}}, 50)
+	err := h.Take(t.Context(), []Demand{{Lease: company, Limits: upTo(1000)}, {Lease: team, Limits: upTo(40)}}, 50)
 	var refused *RefusedError
 	if !errors.As(err, &refused) || !errors.Is(err, ErrExhausted) || *refused != (RefusedError{Index: 1, Left: 40}) {
 		t.Errorf("got %v, want the second demand refused with 40 left", err)
@@ -127,7 +130,7 @@ func TestALostAnswerIsTakenBackByTheNextBeat(t *testing.T) {
 	h := s.open(t, "a")
 	x := h.Lease(s.hour("x"))
 	s.silent = true
-	err := h.Take(t.Context(), []Demand{{Lease: x, Limit: 1000}}, 50)
+	err := h.Take(t.Context(), []Demand{{Lease: x, Limits: upTo(1000)}}, 50)
 	var out *UnavailableError
 	if !errors.As(err, &out) || !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want unavailable", err)
@@ -146,11 +149,11 @@ func TestAnOutageCostsOneCallARoundTrip(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
 	closed, open := s.hour("closed"), s.hour("open")
-	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limit: 100_000}}, 100)) // a chunk of 1000
+	must(t, h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limits: upTo(100_000)}}, 100)) // a chunk of 1000
 	s.gone = true
 	admitted, before := 0, h.Stats().Trips
 	for range 100 {
-		if h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limit: 100_000}}, 100) == nil {
+		if h.Take(t.Context(), []Demand{{Lease: h.Lease(closed), Limits: upTo(100_000)}}, 100) == nil {
 			admitted++
 		}
 	}
@@ -160,7 +163,7 @@ func TestAnOutageCostsOneCallARoundTrip(t *testing.T) {
 	if trips := h.Stats().Trips - before; trips != 1 || !h.Stats().Down {
 		t.Errorf("%d round trips in an outage, want 1; down %t", trips, h.Stats().Down)
 	}
-	both := []Demand{{Lease: h.Lease(open), Limit: 100_000, Open: true}, {Lease: h.Lease(closed), Limit: 100_000}}
+	both := []Demand{{Lease: h.Lease(open), Limits: upTo(100_000), Open: true}, {Lease: h.Lease(closed), Limits: upTo(100_000)}}
 	if err := h.Take(t.Context(), both, 100); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a call on an open and a closed budget: got %v, want unavailable", err)
 	}
@@ -176,7 +179,7 @@ func TestABeatGivesBackWhatOthersNeed(t *testing.T) {
 	s := newModelStore()
 	a, b := s.open(t, "a"), s.open(t, "b")
 	take := func(h *Holder, amount pricing.Money) error {
-		return h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}, amount)
+		return h.Take(t.Context(), []Demand{{Lease: h.Lease(s.hour("x")), Limits: upTo(1000)}}, amount)
 	}
 	must(t, take(a, 5)) // and 5 spare
 	must(t, take(b, 990))
@@ -193,7 +196,7 @@ func TestABeatGivesBackWhatOthersNeed(t *testing.T) {
 func TestWhatIsBeingGivenBackIsNotTaken(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
-	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limit: 100_000}}
+	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limits: upTo(100_000)}}
 	must(t, h.Take(t.Context(), demands, 100)) // a chunk of 1000
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -203,8 +206,8 @@ func TestWhatIsBeingGivenBackIsNotTaken(t *testing.T) {
 			taken++
 		}
 		for _, c := range op.Claims {
-			if used, _ := h.Used(demands[0].Lease); used > c.Have {
-				t.Errorf("%s are used when the store is told of %s", used, c.Have)
+			if l := demands[0].Lease; l.used > c.Have { // nobody else is here
+				t.Errorf("%s are used when the store is told of %s", l.used, c.Have)
 			}
 		}
 	}
@@ -219,7 +222,7 @@ func TestAHolderThatEndsGivesItsRestBack(t *testing.T) {
 	s := newModelStore()
 	h := s.open(t, "a")
 	x := h.Lease(s.hour("x"))
-	must(t, h.Take(t.Context(), []Demand{{Lease: x, Limit: 100_000}}, 100))
+	must(t, h.Take(t.Context(), []Demand{{Lease: x, Limits: upTo(100_000)}}, 100))
 	h.Change(x, -40)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -237,7 +240,7 @@ func TestAWindowOfAnotherTimeIsToldApart(t *testing.T) {
 	h.Open()
 	s.now = s.now.Add(2 * time.Hour)
 	stale := Account{Key: "x", Start: own.Truncate(time.Hour), End: own.Truncate(time.Hour).Add(time.Hour), Expires: own.Add(time.Hour)}
-	if err := h.Take(t.Context(), []Demand{{Lease: h.Lease(stale), Limit: 10}}, 1); !errors.Is(err, ErrWindow) {
+	if err := h.Take(t.Context(), []Demand{{Lease: h.Lease(stale), Limits: upTo(10)}}, 1); !errors.Is(err, ErrWindow) {
 		t.Errorf("got %v, want ErrWindow", err)
 	}
 	if diff := cmp.Diff(s.now, h.Now()); diff != "" {
@@ -245,18 +248,20 @@ func TestAWindowOfAnotherTimeIsToldApart(t *testing.T) {
 	}
 }
 
-func TestATopUpCountsOnce(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Recovery: time.Millisecond})
+func TestATopUpCountsOnce(t *testing.T) { redistest.Each(t, testATopUpCountsOnce) }
+
+func testATopUpCountsOnce(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Recovery: time.Millisecond})
 	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
 	must(t, h.Beat(t.Context()))
 	h.Open()
 	time.Sleep(2 * time.Millisecond)
 	x := hourOf("x")
 	for range 2 {
-		must(t, r.TopUp(t.Context(), TopUp{Account: x, ID: "one", Amount: 50}))
+		must(t, r.TopUp(t.Context(), TopUp{Account: x, Budget: "budget", ID: "one", Amount: 50}))
 	}
-	demands := []Demand{{Lease: h.Lease(x), Limit: 100}}
+	demands := []Demand{{Lease: h.Lease(x), Limits: upTo(100)}}
 	must(t, h.Take(t.Context(), demands, 150))
 	if err := h.Take(t.Context(), demands, 1); !errors.Is(err, ErrExhausted) {
 		t.Errorf("got %v, want a refusal beyond limit and top-up", err)
@@ -269,8 +274,8 @@ func TestTwoProcessesWithOneIdAreToldApart(t *testing.T) {
 	second := NewHolder(s, Options{Replica: "a", Incarnation: 2, Now: func() time.Time { return s.now }})
 	must(t, second.Beat(t.Context()))
 	second.Open()
-	must(t, second.Take(t.Context(), []Demand{{Lease: second.Lease(s.hour("x")), Limit: 10}}, 1))
-	if err := first.Take(t.Context(), []Demand{{Lease: first.Lease(s.hour("x")), Limit: 10}}, 1); !errors.Is(err, ErrUnavailable) {
+	must(t, second.Take(t.Context(), []Demand{{Lease: second.Lease(s.hour("x")), Limits: upTo(10)}}, 1))
+	if err := first.Take(t.Context(), []Demand{{Lease: first.Lease(s.hour("x")), Limits: upTo(10)}}, 1); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("the older process got %v, want unavailable", err)
 	}
 }
@@ -294,7 +299,7 @@ func TestCallsThatWaitAreRefusedTogether(t *testing.T) {
 	const calls = 200
 	s := newModelStore()
 	h := s.open(t, "a")
-	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limit: 1000}}
+	demands := []Demand{{Lease: h.Lease(s.hour("x")), Limits: upTo(1000)}}
 	must(t, h.Take(t.Context(), demands, 1000))
 	h.turn <- struct{}{} // all others wait
 	before := h.Stats().Trips
@@ -319,7 +324,7 @@ func TestCallsThatWaitAreRefusedTogether(t *testing.T) {
 		t.Errorf("%d calls that waited cost %d round trips", calls, trips)
 	}
 	other := s.open(t, "b")
-	if err := other.Take(t.Context(), []Demand{{Lease: other.Lease(s.hour("x")), Limit: 1000}}, 100); !errors.Is(err, ErrExhausted) {
+	if err := other.Take(t.Context(), []Demand{{Lease: other.Lease(s.hour("x")), Limits: upTo(1000)}}, 100); !errors.Is(err, ErrExhausted) {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	h.Change(demands[0].Lease, -100) // a call is released
@@ -333,8 +338,9 @@ func TestCallsThatWaitAreRefusedTogether(t *testing.T) {
 func TestASmallerCallThanTheRefusedOneAsksItself(t *testing.T) {
 	b := newBook("a", 1)
 	x := b.lease(Account{Key: "x"})
-	op, _ := b.plan([]Demand{{Lease: x, Limit: 1000}}, 100)
-	b.settled(&op, &Reply{Status: Refused, Index: 0, Figures: []Figure{{All: 950}}})
+	b.wait([]Demand{{Lease: x, Limits: upTo(1000)}}, 100)
+	op := b.plan()
+	b.answered(&op, &Reply{Status: Done, Answers: []Answer{{Refused, 0}}, Figures: []Figure{{All: 950}}})
 	for _, tt := range []struct {
 		name          string
 		amount, limit pricing.Money
@@ -347,13 +353,14 @@ func TestASmallerCallThanTheRefusedOneAsksItself(t *testing.T) {
 		{"of a larger limit", 100, 1001, 0, -1},
 		{"came after the store was asked", 100, 1000, op.Sequence, -1},
 	} {
-		if got := b.refused([]Demand{{Lease: x, Limit: tt.limit}}, tt.amount, tt.since); got != tt.want {
+		if got := b.refused([]Demand{{Lease: x, Limits: upTo(tt.limit)}}, tt.amount, tt.since); got != tt.want {
 			t.Errorf("%s: got %d, want %d", tt.name, got, tt.want)
 		}
 	}
-	op, _ = b.plan([]Demand{{Lease: x, Limit: 1000}}, 50)
-	b.settled(&op, &Reply{Status: Done, Figures: []Figure{{All: 900}}})
-	if got := b.refused([]Demand{{Lease: x, Limit: 1000}}, 100, 0); got != -1 {
+	b.wait([]Demand{{Lease: x, Limits: upTo(1000)}}, 50)
+	op = b.plan()
+	b.answered(&op, &Reply{Status: Done, Answers: []Answer{{Status: Done}}, Figures: []Figure{{Own: 50, All: 900}}})
+	if got := b.refused([]Demand{{Lease: x, Limits: upTo(1000)}}, 100, 0); got != -1 {
 		t.Errorf("after a newer answer: got %d, want -1", got)
 	}
 }

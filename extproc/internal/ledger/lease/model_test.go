@@ -2,8 +2,10 @@ package lease
 
 import (
 	"maps"
+	"math/big"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -18,8 +20,14 @@ type model struct {
 
 type modelAccount struct {
 	grants map[modelField]modelGrant
-	topUps map[string]modelGrant
+	topUps map[string]modelTopUp
 	wanted time.Time // until then
+}
+
+type modelTopUp struct {
+	budget  policies.BudgetName
+	amount  pricing.Money
+	expires time.Time
 }
 
 type modelField struct {
@@ -49,7 +57,7 @@ func (m *model) copied(run string) *model {
 func (m *model) account(key string) *modelAccount {
 	a := m.accounts[key]
 	if a == nil {
-		a = &modelAccount{grants: map[modelField]modelGrant{}, topUps: map[string]modelGrant{}}
+		a = &modelAccount{grants: map[modelField]modelGrant{}, topUps: map[string]modelTopUp{}}
 		m.accounts[key] = a
 	}
 	return a
@@ -65,25 +73,65 @@ func (a *modelAccount) of(replica string, now time.Time) (mine pricing.Money) {
 	return mine
 }
 
-// sums adds up what counts at a moment.
-func (a *modelAccount) sums(now time.Time) (all, topUps pricing.Money) {
+// granted adds up what counts of all replicas at a moment.
+func (a *modelAccount) granted(now time.Time) (all pricing.Money) {
 	for _, g := range a.grants {
 		if g.expires.After(now) {
 			all += g.amount
 		}
 	}
-	for _, g := range a.topUps {
-		if g.expires.After(now) {
-			topUps += g.amount
+	return all
+}
+
+// raises adds up the top-ups of each limit at a moment.
+func (a *modelAccount) raises(limits []Limit, now time.Time) []Raise {
+	var out []Raise
+	for _, l := range limits {
+		r := Raise{Budget: l.Budget}
+		for _, t := range a.topUps {
+			if t.budget == l.Budget && t.expires.After(now) {
+				r.Amount += t.amount
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// ceiling is the most that may be granted at a moment: of the limit that allows least. It counts as the script does not,
+// by whole percentages.
+func (a *modelAccount) ceiling(limits []Limit, now time.Time) pricing.Money {
+	var least *big.Int
+	for i, r := range a.raises(limits, now) {
+		whole := big.NewInt(int64(limits[i].Amount))
+		whole.Add(whole, big.NewInt(int64(r.Amount)))
+		whole.Mul(whole, big.NewInt(limits[i].Percent))
+		whole.Div(whole, big.NewInt(100))
+		if least == nil || whole.Cmp(least) < 0 {
+			least = whole
 		}
 	}
-	return all, topUps
+	return pricing.Money(least.Int64())
+}
+
+// left is what a replica can be granted with a claim at a moment.
+func (m *model) left(replica string, c *Claim, now time.Time) pricing.Money {
+	a := m.account(c.Key)
+	own := a.grants[modelField{c.Start.UnixMilli(), replica}]
+	left := a.ceiling(c.Limits, now) - a.granted(now)
+	if c.Expires.After(now) {
+		left -= c.Have
+	}
+	if own.expires.After(now) {
+		left += own.amount
+	}
+	return left
 }
 
 func (m *model) topUp(t *TopUp) {
 	a := m.account(t.Key)
 	if _, ok := a.topUps[t.ID]; !ok {
-		a.topUps[t.ID] = modelGrant{amount: t.Amount, expires: t.Expires}
+		a.topUps[t.ID] = modelTopUp{t.Budget, t.Amount, t.Expires}
 	}
 }
 
@@ -92,51 +140,80 @@ func (m *model) do(op *Op, now time.Time) Reply {
 	if m.lastRun != m.run {
 		m.lastRun, m.until = m.run, now.Add(m.recovery)
 	}
-	r := Reply{Status: Done, Now: now, Epoch: m.run, Index: -1}
+	r := Reply{Status: Done, Now: now, Epoch: m.run}
 	for i := range op.Claims {
 		c := &op.Claims[i]
 		g, ok := m.account(c.Key).grants[modelField{c.Start.UnixMilli(), op.Replica}]
 		if ok && (g.incarnation > op.Incarnation || g.incarnation == op.Incarnation && g.sequence >= op.Sequence) {
 			return Reply{Status: Stale, Now: now, Epoch: m.run, Incarnation: g.incarnation}
 		}
-		if c.Need > 0 {
-			if now.Before(c.Start) || !now.Before(c.End) {
-				return Reply{Status: WrongWindow, Now: now, Epoch: m.run}
-			}
-		}
 	}
 	for i := range op.Claims {
 		m.note(op, &op.Claims[i], op.Claims[i].Have, now)
 	}
-	left := make([]pricing.Money, len(op.Claims))
+	claims := make([]modelClaim, len(op.Claims))
 	for i := range op.Claims {
-		c := &op.Claims[i]
-		all, topUps := m.account(c.Key).sums(now)
-		r.Figures = append(r.Figures, Figure{c.Have, m.account(c.Key).of(op.Replica, now), all, topUps, m.account(c.Key).wanted.After(now)})
-		left[i] = c.Limit + topUps - all
-		if c.Need > 0 && c.Need > left[i] && r.Status == Done {
-			r.Status, r.Index = Refused, i
+		c, a := &op.Claims[i], m.account(op.Claims[i].Key)
+		all := a.granted(now)
+		r.Figures = append(r.Figures, Figure{c.Have, a.of(op.Replica, now), all, a.raises(c.Limits, now), a.wanted.After(now)})
+		if len(c.Limits) > 0 {
+			claims[i].ceiling = a.ceiling(c.Limits, now)
 		}
+		claims[i].before = claims[i].ceiling - all
+		claims[i].left = claims[i].before
 	}
 	if now.Before(m.until) {
-		r.Status, r.Index = Recovering, -1
+		r.Status = Recovering
+		return r
 	}
-	if r.Status == Refused {
-		m.account(op.Claims[r.Index].Key).wanted = now.Add(3 * time.Second)
+	for _, ask := range op.Asks {
+		r.Answers = append(r.Answers, m.serve(op, claims, ask, now))
 	}
 	for i := range op.Claims {
-		if c := &op.Claims[i]; r.Status == Done && c.Need > 0 {
-			grant := c.Need
-			if !c.Exact && !r.Figures[i].Wanted && left[i] > (c.Limit+r.Figures[i].TopUps)/20 {
-				grant = max(grant, min(left[i]/100, 1e15))
-			}
-			m.note(op, c, c.Have+grant, now)
-			r.Figures[i].Own += grant
-			r.Figures[i].Mine += grant
-			r.Figures[i].All += grant
-		}
+		m.grant(op, i, &claims[i], &r.Figures[i], now)
 	}
 	return r
+}
+
+// modelClaim is a claim of the operation under way.
+type modelClaim struct {
+	ceiling, before, left pricing.Money // left of the ceiling before the asks, and by now
+	refused               bool
+}
+
+// serve answers one ask.
+func (m *model) serve(op *Op, claims []modelClaim, ask Ask, now time.Time) Answer {
+	for _, n := range ask {
+		if c := &op.Claims[n.Claim]; now.Before(c.Start) || !now.Before(c.End) {
+			return Answer{Status: WrongWindow}
+		}
+	}
+	for _, n := range ask {
+		if n.Amount > claims[n.Claim].left {
+			claims[n.Claim].refused = true
+			m.account(op.Claims[n.Claim].Key).wanted = now.Add(3 * time.Second)
+			return Answer{Refused, n.Claim}
+		}
+	}
+	for _, n := range ask {
+		claims[n.Claim].left -= n.Amount
+	}
+	return Answer{Status: Done}
+}
+
+// grant notes what the asks got of a claim, and more where there is plenty.
+func (m *model) grant(op *Op, i int, c *modelClaim, f *Figure, now time.Time) {
+	got := c.before - c.left
+	if got == 0 {
+		return
+	}
+	if !op.Claims[i].Exact && !f.Wanted && !c.refused && c.before > c.ceiling/20 {
+		got = max(got, min(c.before/100, 1e15))
+	}
+	m.note(op, &op.Claims[i], op.Claims[i].Have+got, now)
+	f.Own += got
+	f.Mine += got
+	f.All += got
 }
 
 func (m *model) note(op *Op, c *Claim, amount pricing.Money, now time.Time) {

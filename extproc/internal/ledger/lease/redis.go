@@ -73,21 +73,27 @@ func (r *Redis) Close() error { return r.client.Close() }
 func (r *Redis) Do(ctx context.Context, op Op) (Reply, error) {
 	keys := make([]string, 1, 1+len(op.Claims))
 	keys[0] = r.key
-	args := make([]any, 4, 4+7*len(op.Claims))
+	args := make([]any, 4, 4+9*len(op.Claims)+3*len(op.Asks))
 	args[0], args[1], args[2], args[3] = op.Replica, op.Incarnation, op.Sequence, r.options.Recovery.Milliseconds()
-	writes := false
 	for i := range op.Claims {
 		c := &op.Claims[i]
 		keys = append(keys, r.account(&c.Account))
-		args = append(args, c.Start.UnixMilli(), c.End.UnixMilli(), c.Expires.UnixMilli(),
-			int64(c.Limit), int64(c.Have), int64(c.Need), c.Exact)
-		writes = writes || c.Need > 0
+		args = append(args, c.Start.UnixMilli(), c.End.UnixMilli(), c.Expires.UnixMilli(), int64(c.Have), c.Exact, len(c.Limits))
+		for _, l := range c.Limits {
+			args = append(args, string(l.Budget), int64(l.Amount), l.Percent)
+		}
 	}
-	fields, err := r.run(ctx, claimScript, keys, args, writes)
+	for _, ask := range op.Asks {
+		args = append(args, len(ask))
+		for _, need := range ask {
+			args = append(args, need.Claim+1, int64(need.Amount))
+		}
+	}
+	fields, err := r.run(ctx, claimScript, keys, args, len(op.Asks) > 0)
 	if err != nil {
 		return Reply{}, fmt.Errorf("claim: %w", err)
 	}
-	reply, err := parseReply(fields, len(op.Claims))
+	reply, err := parseReply(fields, &op)
 	if err != nil {
 		return Reply{}, fmt.Errorf("claim: %w", err)
 	}
@@ -96,7 +102,7 @@ func (r *Redis) Do(ctx context.Context, op Op) (Reply, error) {
 
 // TopUp implements Store.
 func (r *Redis) TopUp(ctx context.Context, t TopUp) error {
-	args := []any{t.ID, int64(t.Amount), t.Expires.UnixMilli()}
+	args := []any{t.ID + "/" + string(t.Budget), int64(t.Amount), t.Expires.UnixMilli()}
 	if _, err := r.run(ctx, topUpScript, []string{r.account(&t.Account)}, args, true); err != nil {
 		return fmt.Errorf("top up: %w", err)
 	}
@@ -160,8 +166,8 @@ func (r *Redis) call(ctx context.Context, c redis.UniversalClient, eval evaluate
 	return script.Val(), n, errors.Join(script.Err(), err)
 }
 
-// parseReply reads what claim.lua returns.
-func parseReply(fields any, claims int) (Reply, error) {
+// parseReply reads what claim.lua returns for an operation.
+func parseReply(fields any, op *Op) (Reply, error) {
 	list, ok := fields.([]any)
 	if !ok || len(list) < 4 {
 		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
@@ -173,42 +179,67 @@ func parseReply(fields any, claims int) (Reply, error) {
 			return Reply{}, fmt.Errorf("unexpected reply %v", fields)
 		}
 	}
-	p := numbers{text: text}
-	r := Reply{Status: Status(text[0]), Epoch: text[2], Now: time.UnixMilli(p.at(1))}
-	switch r.Status {
-	case Stale:
-		r.Incarnation = p.at(3)
-		return r, p.err
-	case WrongWindow:
-		return r, p.err
+	r := Reply{Status: Status(text[0]), Epoch: text[2]}
+	p := numbers{text: append(text[1:2:2], text[3:]...)}
+	r.Now = time.UnixMilli(p.next())
+	r.Incarnation = p.next()
+	if r.Status != Stale {
+		r.Figures = make([]Figure, len(op.Claims))
+		for i := range r.Figures {
+			r.Figures[i] = p.figure(op.Claims[i].Limits)
+		}
 	}
-	if len(text) != 4+5*claims {
-		return Reply{}, fmt.Errorf("unexpected reply %v", fields)
+	if r.Status == Done {
+		r.Answers = make([]Answer, len(op.Asks))
+		for i := range r.Answers {
+			r.Answers[i] = p.answer()
+		}
 	}
-	r.Index = int(p.at(3)) - 1
-	r.Figures = make([]Figure, claims)
-	for i := range r.Figures {
-		r.Figures[i] = p.figure(4 + 5*i)
+	if p.err == nil && len(p.text) > 0 {
+		p.err = fmt.Errorf("unexpected reply %v", fields)
 	}
 	return r, p.err
 }
 
 // numbers reads numbers and keeps the first error.
 type numbers struct {
-	text []string
+	text []string // those that are left
 	err  error
 }
 
-func (n *numbers) at(i int) int64 {
-	v, err := strconv.ParseInt(n.text[i], 10, 64)
-	if err != nil && n.err == nil {
+func (n *numbers) next() int64 {
+	if n.err != nil {
+		return 0
+	}
+	if len(n.text) == 0 {
+		n.err = errors.New("unexpected reply: too short")
+		return 0
+	}
+	v, err := strconv.ParseInt(n.text[0], 10, 64)
+	if err != nil {
 		n.err = fmt.Errorf("unexpected reply: %v", err)
 	}
+	n.text = n.text[1:]
 	return v
 }
 
-func (n *numbers) money(i int) pricing.Money { return pricing.Money(n.at(i)) }
+func (n *numbers) money() pricing.Money { return pricing.Money(n.next()) }
 
-func (n *numbers) figure(i int) Figure {
-	return Figure{Own: n.money(i), Mine: n.money(i + 1), All: n.money(i + 2), TopUps: n.money(i + 3), Wanted: n.at(i+4) == 1}
+func (n *numbers) figure(limits []Limit) Figure {
+	f := Figure{Own: n.money(), Mine: n.money(), All: n.money(), Wanted: n.next() == 1}
+	for i := range limits {
+		f.Raises = append(f.Raises, Raise{limits[i].Budget, n.money()})
+	}
+	return f
+}
+
+func (n *numbers) answer() Answer {
+	switch v := n.next(); v {
+	case 0:
+		return Answer{Status: Done}
+	case -1:
+		return Answer{Status: WrongWindow}
+	default:
+		return Answer{Status: Refused, Claim: int(v) - 1}
+	}
 }

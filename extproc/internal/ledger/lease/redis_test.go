@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,67 +13,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/redis/go-redis/v9"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// server is a redis-server of a test.
-type server struct {
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-}
-
-// startServer starts a server on a socket in a folder of its own.
-func startServer(tb testing.TB, args ...string) *server {
+// openRedis returns a store on a server.
+func openRedis(tb testing.TB, s *redistest.Server, o RedisOptions) *Redis {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "farebox") //nolint:usetesting // tb.TempDir is too long for a socket's path
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &server{dir: dir, args: args}
-	tb.Cleanup(func() {
-		s.kill()
-		os.RemoveAll(dir)
-	})
-	s.start(tb)
-	return s
-}
-
-func (s *server) socket() string { return filepath.Join(s.dir, "redis.sock") }
-
-func (s *server) start(tb testing.TB) {
-	tb.Helper()
-	args := []string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.dir, "--save", "", "--daemonize", "no"}
-	s.cmd = exec.Command("redis-server", append(args, s.args...)...)
-	if err := s.cmd.Start(); err != nil {
-		tb.Fatalf("redis-server is needed: apt-get install redis-server: %v", err)
-	}
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	defer c.Close()
-	for range 200 {
-		if c.Ping(tb.Context()).Err() == nil {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	tb.Fatal("redis-server does not answer")
-}
-
-// kill ends the server as a crash does.
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-// open returns a store on the server that is ready to grant.
-func (s *server) open(tb testing.TB, o RedisOptions) *Redis {
-	tb.Helper()
-	r, err := OpenRedis("unix://"+s.socket(), o)
+	r, err := OpenRedis(s.URL(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -87,13 +35,15 @@ type randomOps struct {
 	rand     *rand.Rand
 	sequence int64
 	accounts []Account
+	budgets  []policies.BudgetName
+	model    *model // which they are made for
 }
 
-func newRandomOps(seed uint64) *randomOps {
+func newRandomOps(seed uint64, m *model) *randomOps {
 	now := time.Now().Truncate(time.Second)
 	hour := Account{Key: "hour", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
 	big := Account{Key: "big", Start: now.Add(-time.Hour), End: now.Add(time.Hour), Expires: now.Add(time.Hour)}
-	ops := &randomOps{rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}}
+	ops := &randomOps{model: m, rand: rand.New(rand.NewPCG(seed, 5)), accounts: []Account{hour, big}, budgets: []policies.BudgetName{"team", "a/b +?"}}
 	for i := range 4 { // grains of a rolling window: two that are over, one of them counting no more
 		start := now.Add(time.Duration(i-2) * time.Minute)
 		ops.accounts = append(ops.accounts, Account{Key: "rolling", Start: start, End: start.Add(time.Minute), Expires: start.Add(100 * time.Second)})
@@ -113,34 +63,67 @@ func (g *randomOps) next() Op {
 		op.Sequence = max(1, op.Sequence-int64(g.rand.IntN(5)))
 		op.Incarnation = max(1, op.Incarnation-int64(g.rand.IntN(2)))
 	}
-	asked := map[string]bool{}
 	for _, i := range g.rand.Perm(len(g.accounts))[:g.rand.IntN(4)] {
-		limit := []pricing.Money{7, 1000, 10_000 * pricing.Dollar, 8_000_000 * pricing.Dollar}[g.rand.IntN(4)]
-		if g.accounts[i].Key == "big" {
-			limit = 9_000_000_000*pricing.Dollar + pricing.Money(g.rand.IntN(3)) // beyond what a float64 counts exactly
+		op.Claims = append(op.Claims, g.claim(g.accounts[i]))
+	}
+	for range g.rand.IntN(5) {
+		if ask := g.ask(&op); len(ask) > 0 {
+			op.Asks = append(op.Asks, ask)
 		}
-		c := Claim{Account: g.accounts[i], Limit: limit, Have: min(g.amount(limit/3), limit), Exact: g.rand.IntN(2) == 0}
-		if !asked[c.Key] && c.Key != "big" {
-			c.Need = g.amount(limit / 2)
-			asked[c.Key] = c.Need > 0
-		} else if c.Key == "big" {
-			c.Need = pricing.Money(g.rand.IntN(100))
-		}
-		op.Claims = append(op.Claims, c)
 	}
 	return op
 }
 
-func TestScriptAgreesWithItsModel(t *testing.T) {
-	s := startServer(t)
+func (g *randomOps) claim(a Account) Claim {
+	limit := []pricing.Money{7, 1000, 10_000 * pricing.Dollar, 8_000_000 * pricing.Dollar}[g.rand.IntN(4)]
+	if a.Key == "big" {
+		limit = 9_000_000_000*pricing.Dollar + pricing.Money(g.rand.IntN(3)) // beyond what a float64 counts exactly
+	}
+	c := Claim{Account: a, Have: min(g.amount(limit/3), limit), Exact: g.rand.IntN(2) == 0}
+	for i := range 1 + g.rand.IntN(2) {
+		percent := []int64{100, 80, 33, 1 + g.rand.Int64N(100)}[g.rand.IntN(4)]
+		c.Limits = append(c.Limits, Limit{g.budgets[i], limit - pricing.Money(i*g.rand.IntN(5)), percent})
+	}
+	return c
+}
+
+// topUp raises a limit of an account.
+func (g *randomOps) topUp(id int) TopUp {
+	return TopUp{
+		Account: g.accounts[g.rand.IntN(2)], Budget: g.budgets[g.rand.IntN(2)], ID: strconv.Itoa(id),
+		Amount: pricing.Money(g.rand.Int64N(int64(4*pricing.Dollar) >> g.rand.IntN(30))),
+	}
+}
+
+// ask needs something of some claims, often just what the first ask can get of it or a nano-dollar more.
+func (g *randomOps) ask(op *Op) (ask Ask) {
+	for i := range op.Claims {
+		c := &op.Claims[i]
+		amount := g.amount(c.Limits[0].Amount / 2)
+		if c.Key == "big" {
+			amount = pricing.Money(g.rand.IntN(100))
+		} else if g.rand.IntN(3) == 0 {
+			amount = g.model.left(op.Replica, c, time.Now()) + pricing.Money(g.rand.IntN(2))
+		}
+		if amount > 0 {
+			ask = append(ask, Need{i, amount})
+		}
+	}
+	return ask
+}
+
+func TestScriptAgreesWithItsModel(t *testing.T) { redistest.Each(t, testScriptAgreesWithItsModel) }
+
+func testScriptAgreesWithItsModel(t *testing.T, program string) {
+	s := redistest.Start(t, program)
 	seen := map[Status]int{}
 	for seed := range uint64(6) {
-		r := s.open(t, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
-		g := newRandomOps(seed)
+		r := openRedis(t, s, RedisOptions{Name: fmt.Sprint(seed), Recovery: time.Millisecond})
 		m := newModel("", time.Millisecond)
+		g := newRandomOps(seed, m)
 		for i := range 500 {
 			if g.rand.IntN(50) == 0 {
-				up := TopUp{Account: g.accounts[g.rand.IntN(2)], ID: strconv.Itoa(g.rand.IntN(4)), Amount: pricing.Money(g.rand.IntN(500))}
+				up := g.topUp(i)
 				if err := r.TopUp(t.Context(), up); err != nil {
 					t.Fatal(err)
 				}
@@ -157,9 +140,12 @@ func TestScriptAgreesWithItsModel(t *testing.T) {
 				t.Fatalf("seed %d, operation %d %+v (-model +script):\n%s", seed, i, op, diff)
 			}
 			seen[got.Status]++
+			for _, a := range got.Answers {
+				seen["ask "+a.Status]++
+			}
 		}
 	}
-	for _, status := range []Status{Done, Refused, Recovering, WrongWindow, Stale} {
+	for _, status := range []Status{Done, Recovering, Stale, "ask " + Done, "ask " + Refused, "ask " + WrongWindow} {
 		if seen[status] == 0 {
 			t.Errorf("no operation was %q: %v", status, seen)
 		}
@@ -173,9 +159,13 @@ func hourOf(key string) Account {
 }
 
 func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Recovery: 200 * time.Millisecond})
-	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Have: 7, Need: 1, Exact: true}}}
+	redistest.Each(t, testAWipedServerGrantsNothingForTheRecoveryTime)
+}
+
+func testAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Recovery: 200 * time.Millisecond})
+	op := Op{Replica: "a", Incarnation: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100), Have: 7, Exact: true}}, Asks: []Ask{{{0, 1}}}}
 	next := func() Reply {
 		t.Helper()
 		op.Sequence++
@@ -203,26 +193,27 @@ func TestAWipedServerGrantsNothingForTheRecoveryTime(t *testing.T) {
 	if first.Status != Done || first.Figures[0].Own != 8 {
 		t.Errorf("after the recovery time: got %+v, want one granted", first)
 	}
-	s.kill()
+	s.Kill()
 	if _, err := r.Do(t.Context(), op); err == nil {
 		t.Error("a server that is gone answered")
 	}
-	s.start(t)
+	s.Restart(t)
 	second := untilDone()
 	if second.Epoch == first.Epoch {
 		t.Errorf("epoch %q is the same after a restart", second.Epoch)
 	}
 }
 
-func TestKeysGoWithTheirWindows(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Name: "keys"})
+func TestKeysGoWithTheirWindows(t *testing.T) { redistest.Each(t, testKeysGoWithTheirWindows) }
+
+func testKeysGoWithTheirWindows(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Name: "keys"})
 	a := hourOf("x")
-	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limit: 100, Have: 7}}}); err != nil {
+	if _, err := r.Do(t.Context(), Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: a, Limits: upTo(100), Have: 7}}}); err != nil {
 		t.Fatal(err)
 	}
-	c := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket()})
-	defer c.Close()
+	c := s.Client(t)
 	at, err := c.Do(t.Context(), "pexpiretime", "{farebox:keys}:x").Int64()
 	if want := a.Expires.Add(time.Minute).UnixMilli(); err != nil || at != want {
 		t.Errorf("key expires at %d, %v, want %d", at, err, want)
@@ -230,9 +221,13 @@ func TestKeysGoWithTheirWindows(t *testing.T) {
 }
 
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
-	s := startServer(t)
-	r := s.open(t, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
-	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limit: 100, Need: 1}}}
+	redistest.Each(t, testAGrantIsNotUsedUntilReplicasOfTheServerHaveIt)
+}
+
+func testAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Replicas: 1, Recovery: time.Millisecond, Timeout: 2 * time.Second})
+	op := Op{Replica: "a", Incarnation: 1, Sequence: 1, Claims: []Claim{{Account: hourOf("x"), Limits: upTo(100)}}, Asks: []Ask{{{0, 1}}}}
 	if _, err := r.Do(t.Context(), op); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
 		t.Errorf("without a replica: got %v, want an error that says so", err)
 	}
@@ -253,9 +248,9 @@ func TestOpenRedisSaysWhatIsWrongAndNoPassword(t *testing.T) {
 }
 
 func TestOpenRedisReadsTheAddressFromAFile(t *testing.T) {
-	s := startServer(t)
+	s := redistest.Start(t, redistest.Redis)
 	path := filepath.Join(t.TempDir(), "url")
-	if err := os.WriteFile(path, []byte("unix://"+s.socket()+"?name=other\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(s.URL()+"?name=other\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, err := OpenRedis("file:"+path, RedisOptions{})

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"errors"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -36,19 +37,23 @@ type simReplica struct {
 	ready   bool          // has asserted its journal
 	offset  time.Duration // of the server's clock to its own
 	down    bool
-	queue   []*simCall // calls that wait for their turn
+	waiting []simWait  // calls that wait for the server
 	flight  *simFlight // the operation under way
 	beating bool       // the round is not over
 	nextAt  time.Time  // of the next beat
 }
 
+// simWait is a call that waits.
+type simWait struct {
+	call *simCall
+	wait *call
+}
+
 // simFlight is an operation that waits for its answer.
 type simFlight struct {
-	op      Op
-	call    *simCall // that asked; nil for a beat
-	index   []int
-	demands []Demand
-	giveUp  time.Time
+	op     Op
+	beats  bool // asks for no calls
+	giveUp time.Time
 }
 
 // now is the server's time as the replica knows it.
@@ -67,7 +72,7 @@ func (r *simReplica) start() {
 }
 
 func (r *simReplica) crash() {
-	r.up, r.book, r.queue, r.flight, r.beating = false, nil, nil, nil, false
+	r.up, r.book, r.waiting, r.flight, r.beating = false, nil, nil, nil, false
 }
 
 // assertJournal tells the book what was spent in windows that still count.
@@ -95,21 +100,40 @@ func (r *simReplica) demands(c *simCall) []Demand {
 	var out []Demand
 	for i := range c.accounts {
 		c.accounts[i] = r.accountAt(c.accounts[i].Key, r.now())
-		out = append(out, Demand{Lease: r.book.lease(c.accounts[i]), Limit: r.limits[c.accounts[i].Key]})
+		out = append(out, Demand{Lease: r.book.lease(c.accounts[i]), Limits: r.limits[c.accounts[i].Key]})
 	}
 	return out
 }
 
 // call begins a call: it is admitted, refused, or waits.
 func (r *simReplica) call(c *simCall) {
+	demands := r.demands(c)
 	switch {
-	case r.book.reserve(r.demands(c), c.reserved) < 0:
+	case r.book.reserve(demands, c.reserved) < 0:
 		r.admit(c)
 	case r.down || !r.ready:
 		r.refused++
 	default:
-		r.queue = append(r.queue, c)
+		r.waiting = append(r.waiting, simWait{c, r.book.wait(demands, c.reserved)})
 		r.proceed()
+	}
+}
+
+// harvest takes up the calls that are decided.
+func (r *simReplica) harvest() {
+	waiting := r.waiting
+	r.waiting = nil
+	for _, w := range waiting {
+		switch {
+		case !w.wait.over:
+			r.waiting = append(r.waiting, w)
+		case w.wait.err == nil:
+			r.admit(w.call)
+		case errors.Is(w.wait.err, ErrWindow):
+			r.call(w.call)
+		default:
+			r.refused++
+		}
 	}
 }
 
@@ -130,35 +154,31 @@ func (r *simReplica) settle(c *simCall, cost pricing.Money) {
 
 // proceed takes up the next thing to ask the server.
 func (r *simReplica) proceed() {
-	for r.flight == nil && len(r.queue) > 0 {
-		c := r.queue[0]
-		r.queue = r.queue[1:]
-		r.ask(c)
+	if r.flight != nil {
+		return
 	}
+	r.book.sweep()
+	if r.down {
+		r.book.abandon()
+	}
+	r.harvest()
 	switch {
-	case r.flight != nil:
+	case r.flight != nil: // a call of another window
+	case len(r.book.waiting) > 0:
+		op := r.book.plan()
+		r.trips++
+		if len(op.Asks) > 1 {
+			r.shared++
+		}
+		r.fly(&simFlight{op: op})
 	case r.beating:
-		r.fly(&simFlight{op: r.book.nextBeat(r.now(), false)})
+		r.fly(&simFlight{op: r.book.nextBeat(r.now(), false), beats: true})
 	case !r.sim.now.Before(r.nextAt):
 		r.nextAt = r.sim.now.Add(time.Second)
 		r.book.startBeat(r.now())
 		r.beating = true
-		r.fly(&simFlight{op: r.book.nextBeat(r.now(), false)})
+		r.fly(&simFlight{op: r.book.nextBeat(r.now(), false), beats: true})
 	}
-}
-
-func (r *simReplica) ask(c *simCall) {
-	demands := r.demands(c)
-	if r.book.reserve(demands, c.reserved) < 0 {
-		r.admit(c)
-		return
-	}
-	if r.down {
-		r.refused++
-		return
-	}
-	op, index := r.book.plan(demands, c.reserved)
-	r.fly(&simFlight{op: op, call: c, index: index, demands: demands})
 }
 
 func (r *simReplica) fly(f *simFlight) {
@@ -173,13 +193,17 @@ func (r *simReplica) tick() {
 		return
 	}
 	if f := r.flight; f != nil && !r.sim.now.Before(f.giveUp) {
-		r.flight, r.down, r.beating = nil, true, false
-		r.book.failed(&f.op)
-		if f.call != nil {
-			r.refused++
-		}
+		r.fail(f)
 	}
 	r.proceed()
+}
+
+// fail takes the store to be away.
+func (r *simReplica) fail(f *simFlight) {
+	r.flight, r.down, r.beating = nil, true, false
+	r.book.failed(&f.op)
+	r.book.abandon()
+	r.harvest()
 }
 
 // hear takes an answer of the server.
@@ -188,41 +212,25 @@ func (r *simReplica) hear(m *simMessage) {
 	if !r.up || f == nil || f.op.Incarnation != m.op.Incarnation || f.op.Sequence != m.op.Sequence {
 		return
 	}
-	r.flight = nil
 	r.offset = m.reply.Now.Sub(r.sim.now.Add(r.skew))
 	if m.reply.Status == Stale {
-		r.book.failed(&f.op)
-		r.down, r.beating = true, false
-		if f.call != nil {
-			r.refused++
-		}
+		r.fail(f)
 		return
 	}
+	r.flight = nil
 	known := r.book.epoch
-	r.book.settled(&f.op, m.reply)
-	if known != r.book.epoch {
-		r.nextAt = r.sim.now
-	}
-	if f.call != nil {
-		r.answer(f, m.reply)
-	} else {
+	if f.beats {
+		r.book.settled(&f.op, m.reply)
 		r.down = false
 		r.beating = len(f.op.Claims) > 0
 		if !r.ready {
 			r.assertJournal()
 		}
+	} else {
+		r.book.answered(&f.op, m.reply)
+	}
+	if known != r.book.epoch {
+		r.nextAt = r.sim.now
 	}
 	r.proceed()
-}
-
-// answer goes on with the call that asked.
-func (r *simReplica) answer(f *simFlight, reply *Reply) {
-	switch {
-	case r.book.reserve(f.demands, f.call.reserved) < 0:
-		r.admit(f.call)
-	case reply.Status == WrongWindow || reply.Status == Done:
-		r.ask(f.call)
-	default:
-		r.refused++
-	}
 }
