@@ -27,7 +27,7 @@ type Ledger interface {
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
 	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64
 	Settle(ledger.Entry) error
-	Release(id ledger.ID, reason string, now time.Time) error
+	Release(ledger.Entry) error
 	Record(ledger.Entry, time.Time) error
 }
 

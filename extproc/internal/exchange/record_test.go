@@ -18,7 +18,7 @@ func TestAModelIsMeasuredByTheNameInThePriceList(t *testing.T) {
 	} {
 		w := newWorld(t, "mode: enforce\nunknown_model: {charge: $30 per 1M}\n")
 		x, _ := w.send(t, chat(`{"model":"`+model+`","max_tokens":9,"messages":[]}`))
-		c := x.measured(&ledger.Entry{})
+		c := measured(w.snapshot.Load().Set, &ledger.Entry{Call: x.ledgerCall(x.served)})
 		if diff := cmp.Diff([]metrics.Model{want, want}, []metrics.Model{c.Asked, c.Served}); diff != "" {
 			t.Errorf("%s, asked and served (-want +got):\n%s", model, diff)
 		}
@@ -26,8 +26,9 @@ func TestAModelIsMeasuredByTheNameInThePriceList(t *testing.T) {
 }
 
 func TestAPoolsModelIsMeasuredByItsOwnName(t *testing.T) {
-	x, _ := newWorld(t, moving).send(t, chat(ask, feature("own")))
-	c := x.measured(&ledger.Entry{})
+	w := newWorld(t, moving)
+	x, _ := w.send(t, chat(ask, feature("own")))
+	c := measured(w.snapshot.Load().Set, &ledger.Entry{Call: x.ledgerCall(x.served)})
 	if diff := cmp.Diff(metrics.Model{Name: "llama", Known: true}, c.Served); diff != "" {
 		t.Errorf("served (-want +got):\n%s", diff)
 	}

@@ -7,28 +7,29 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-// release gives back what was reserved for a call that is proven unbilled.
+// release gives back what was reserved for a call that is proven unbilled: it was not sent, or answered with a status
+// that says so.
 func (x *Exchange) release(reason string) {
 	x.phase = atEnd
 	x.unclaimPrefix()
-	if !x.reserved {
-		return
-	}
-	if err := x.c.ledger.Release(x.id, reason, x.c.now()); err != nil {
-		x.logError("release not recorded yet", err)
-	}
-	x.reserved = false
+	x.book(x.c.ledger.Release, ledger.Entry{
+		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Outcome: ledger.Released, Detail: reason,
+		Status: x.status.Code, Took: x.c.now().Sub(x.began),
+	})
 }
 
-// book settles the reservation, once.
-func (x *Exchange) book(e ledger.Entry) {
-	if !x.reserved {
-		return
+// book settles or releases the reservation, once. Of a call that the ledger could not take, the metrics alone know.
+func (x *Exchange) book(how func(ledger.Entry) error, e ledger.Entry) {
+	switch {
+	case x.reserved:
+		if err := how(e); err != nil {
+			x.logError("settlement not recorded yet", err)
+		}
+		x.reserved = false // after a panic in there, Abandon tries again
+	case x.served != nil:
+		e.Call = x.ledgerCall(x.served)
+		Count(x.c.metrics, x.snap.Set, &e)
 	}
-	if err := x.c.ledger.Settle(e); err != nil {
-		x.logError("settlement not recorded yet", err)
-	}
-	x.reserved = false // after a panic in there, Abandon tries again
 }
 
 // settle books what the call came to. whole says that the response passed to its end; otherwise and detail are
@@ -43,7 +44,6 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 		return nil
 	}
 	if reason := x.unbilled(&r); reason != "" && !x.resent() {
-		x.c.metrics.Record(x.measured(&ledger.Entry{Status: x.status.Code}))
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}
 	}
@@ -62,8 +62,7 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if e.PriceSource = source(x.served, &charged); e.PriceSource == unknownModel {
 		x.c.metrics.UnknownModel()
 	}
-	x.book(e)
-	x.c.metrics.Record(x.measured(&e))
+	x.book(x.c.ledger.Settle, e)
 	if x.decision.Pool != "" {
 		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
 	}
@@ -96,14 +95,14 @@ func (x *Exchange) settleUnread() {
 	if x.served == nil || x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
 	}
-	x.book(e)
+	x.book(x.c.ledger.Settle, e)
 }
 
 // entry is what the ledger is told of a call that may have been billed, and the price that it was billed at.
 func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, error) {
 	e := ledger.Entry{
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
-		Status: x.status.Code, Attempts: x.status.Attempts,
+		Status: x.status.Code, Attempts: x.status.Attempts, Took: x.c.now().Sub(x.began),
 	}
 	if x.unbilled(&r) == "" {
 		e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)

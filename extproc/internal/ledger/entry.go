@@ -66,12 +66,15 @@ type Entry struct {
 	Bound   pricing.Money `json:"bound,omitempty"`  // the reservation's; set by Settle
 	Counted pricing.Money `json:"count,omitempty"`  // Charge, or for an estimated entry at least what was reserved; set by Settle
 	Overrun bool          `json:"over,omitempty"`   // came to more than was reserved; set by Settle
+
+	Took time.Duration `json:"-"` // from the request to the end of the answer, for OnSettle; not kept
 }
 
 // normalize replaces what JSON cannot carry, so that an entry is the same whether or not it is read back.
 func (e *Entry) normalize() {
 	e.Call.normalize()
 	e.Settled = e.Settled.Round(0).UTC()
+	e.Took = 0
 	for _, s := range []*string{(*string)(&e.Responded), (*string)(&e.WouldModel), (*string)(&e.Service), &e.Region, &e.Detail, &e.PriceSource} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}

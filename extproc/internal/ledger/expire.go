@@ -18,7 +18,8 @@ const rememberFor = 24 * time.Hour
 // expired is a reservation that nobody settled in time, and the entry that it got.
 type expired struct {
 	Reservation
-	entry Entry
+	entry   Entry
+	written chan struct{} // closed when the entry is in the journal, or waits for it
 }
 
 // Renew says that the owner of a reservation is still at it: it has Options.Lease from now on. It writes nothing, so
@@ -112,7 +113,9 @@ func (l *Ledger) expire(now time.Time) {
 	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
 		e := lost(&o.Reservation, now, "nobody renewed it")
-		if err := l.finish(o, e); err != nil {
+		err := l.finish(o, e)
+		close(o.expired)
+		if err != nil {
 			l.options.Logger.LogAttrs(context.Background(), slog.LevelError, "expired call not settled",
 				slog.String("request_id", o.ID.String()), slog.Any("err", err))
 			continue
@@ -142,9 +145,9 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 		if o.settling || now.Before(o.until) {
 			continue
 		}
-		o.settling = true
+		o.settling, o.expired = true, make(chan struct{})
 		if len(l.expired) < maxExpired {
-			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "")}
+			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, ""), o.expired}
 		}
 		l.stats.Expired++
 		out = append(out, o)
@@ -152,10 +155,16 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 	return out
 }
 
-// adjust books what the settlement of an expired call changes about the entry that it got. Sums over both are those
-// of the settlement alone.
+// adjust books what the settlement of an expired call changes about the entry that it got, after that one. Sums over
+// both are those of the settlement alone.
 func (l *Ledger) adjust(was expired, e Entry) error {
+	<-was.written
+	if _, again := l.Reservation(was.ID); again {
+		return l.settle(e) // its entry could not be made
+	}
 	e.bookOn(&was.Reservation)
+	e.Overrun = e.Overrun && !was.entry.Overrun // which was counted
+	l.countOverrun(&e)
 	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
 	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
 	e.Cost -= was.entry.Cost
@@ -163,7 +172,20 @@ func (l *Ledger) adjust(was expired, e Entry) error {
 	e.Charge -= was.entry.Charge
 	e.Counted -= was.entry.Counted
 	e.Bound = 0
+	if l.options.OnSettle != nil {
+		l.options.OnSettle(&e)
+	}
+	if l.waits(was.ID) {
+		return l.writeLater(kindEntry, e)
+	}
 	return l.write(kindEntry, e)
+}
+
+// waits reports whether the entry of a call that was claimed is not in the journal yet.
+func (l *Ledger) waits(id ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open[id] != nil
 }
 
 // drop forgets the record of a top-up that is over.

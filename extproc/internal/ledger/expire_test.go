@@ -45,7 +45,7 @@ func TestASettlementAfterTheLeaseCorrectsTheEntry(t *testing.T) {
 		{"for less", func(l *Ledger, id ID) error { return l.Settle(paid(id, 2*cent)) }, 2 * cent, "company: 2 + 0, 98 left"},
 		{"for more", func(l *Ledger, id ID) error { return l.Settle(paid(id, 40*cent)) }, 40 * cent, "company: 40 + 0, 60 left"},
 		{"aborted", func(l *Ledger, id ID) error { return l.Settle(aborted(id, 3*cent)) }, 3 * cent, "company: 30 + 0, 70 left"},
-		{"unbilled", func(l *Ledger, id ID) error { return l.Release(id, "refused", noon) }, 0, "company: 0 + 0, 100 left"},
+		{"unbilled", func(l *Ledger, id ID) error { return l.Release(unbilled(id, "refused")) }, 0, "company: 0 + 0, 100 left"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -293,5 +293,64 @@ func TestARatioAboveAnEdgeIsAboveIt(t *testing.T) {
 		if got := thousandths(tt.a, tt.b); got != tt.want {
 			t.Errorf("%d by %d: got %d, want %d", tt.a, tt.b, got, tt.want)
 		}
+	}
+}
+
+// TestALateSettlementIsCountedAfterTheEntryThatItCorrects: the journal is down when a call expires, and back when its
+// owner comes.
+func TestALateSettlementIsCountedAfterTheEntryThatItCorrects(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		dir := t.TempDir()
+		o := quiet
+		var told []pricing.Money
+		o.OnSettle = func(e *Entry) { told = append(told, e.Cost) }
+		l := openAt(t, dir, o, company(100*cent))
+		id := reserved(t, l, hold(30*cent))
+		full, stuck := true, false
+		l.journal.file = fullDisk{l.journal.file, &full, &stuck}
+		l.expire(noon.Add(time.Hour))
+		full = down
+		if err := l.Settle(paid(id, 2*cent)); !errors.Is(err, ErrJournal) {
+			t.Errorf("journal down %t: got %v, want ErrJournal as an entry waits", down, err)
+		}
+		checkState(t, l, "company: 0 + 30, 70 left")
+		full = false
+		l.retryQueue()
+		checkState(t, l, "company: 2 + 0, 98 left")
+		must(t, l.Healthy())
+		checkState(t, openAt(t, copyDir(t, dir), quiet, company(100*cent)), "company: 2 + 0, 98 left")
+		if want := []pricing.Money{30 * cent, -28 * cent}; !slices.Equal(told, want) {
+			t.Errorf("told of %v, want %v", told, want)
+		}
+	}
+}
+
+func TestEverySettlementIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet
+	told := map[Outcome]int{}
+	overruns := int64(0)
+	o.OnSettle = func(e *Entry) {
+		told[e.Outcome]++
+		if e.Overrun {
+			overruns++
+		}
+	}
+	l := openAt(t, dir, o, company(100*cent))
+	id := reserved(t, l, hold(10*cent))
+	must(t, l.Settle(paid(id, 11*cent)))
+	must(t, l.Settle(paid(id, 11*cent)))
+	must(t, l.Release(unbilled(reserved(t, l, hold(cent)), "refused")))
+	late := reserved(t, l, hold(cent))
+	l.expire(noon.Add(time.Hour))
+	must(t, l.Settle(paid(late, 2*cent)))
+	must(t, l.Settle(paid(late, 2*cent)))
+	if s := l.Stats(); s.Overruns != 2 || overruns != 2 {
+		t.Errorf("%d overruns in the statistics, %d told, want 2 of each", s.Overruns, overruns)
+	}
+	reserved(t, l, hold(cent))
+	openAt(t, copyDir(t, dir), o, company(100*cent))
+	if diff := cmp.Diff(map[Outcome]int{OK: 1, Released: 1, Lost: 2, Adjusted: 1}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }

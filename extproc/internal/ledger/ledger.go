@@ -24,8 +24,12 @@ type Options struct {
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
 	Lease         time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
-	Shared        lease.Store      // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
-	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
+	// OnSettle is told of every call once when it is settled or released, whoever does it, and of what a late settlement
+	// changes about a call that was lost: an entry with Outcome Adjusted. Open calls it for what a process that died left.
+	// It must neither wait nor keep the entry. nil: nobody is told.
+	OnSettle func(*Entry)
+	Shared   lease.Store // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
+	Sinks    []Sink      // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
 // withDefaults returns the options with what was left out.
@@ -83,10 +87,11 @@ type Ledger struct {
 // open is a reservation under way.
 type open struct {
 	Reservation
-	held     []held    // one for each meter in force that covers it
-	until    time.Time // when it is settled as lost
-	key      string    // that it is parked under, "" if it is not
-	settling bool      // a record of it is on its way to the journal
+	held     []held        // one for each meter in force that covers it
+	until    time.Time     // when it is settled as lost
+	key      string        // that it is parked under, "" if it is not
+	settling bool          // a record of it is on its way to the journal
+	expired  chan struct{} // of its expired, nil for one that is not
 }
 
 // Stats counts what is worth watching. Counters start at zero with the process.

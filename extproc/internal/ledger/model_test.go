@@ -311,7 +311,7 @@ func (r *run) settle() {
 		e = aborted(call.ID, cost)
 		call.counted = call.Charge
 	case 1:
-		must(r.t, r.l.Release(call.ID, "refused", r.now))
+		must(r.t, r.l.Release(Entry{Call: Call{ID: call.ID}, Detail: "refused", Settled: r.now}))
 		call.charged, call.counted = 0, 0
 	}
 	e.Settled = r.now

@@ -39,7 +39,11 @@ func (l *Ledger) restore() error {
 func (l *Ledger) settleLost(r *Reservation, now time.Time) error {
 	e := lost(r, now, "farebox ended before the answer did")
 	l.stats.Lost++
-	return l.bookNow(kindSettlement, &e)
+	if err := l.bookNow(kindSettlement, &e); err != nil {
+		return err
+	}
+	l.settled(&e)
+	return nil
 }
 
 // restoreParked keeps a parked reservation open until its time is over.
