@@ -21,7 +21,7 @@ type Ledger interface {
 	Book(ledger.Reservation, time.Time) (*ledger.LimitError, error)
 	Admit(*ledger.Call, pricing.Money, time.Time) error
 	Renew(ledger.ID, time.Time)
-	Park(id ledger.ID, key string, until time.Time) error
+	Park(id ledger.ID, key string, attempts int, until time.Time) error
 	Claim(key string) (ledger.ID, bool)
 	Reservation(ledger.ID) (ledger.Reservation, bool)
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)

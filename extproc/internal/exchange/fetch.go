@@ -21,7 +21,11 @@ func (x *Exchange) park(r *provider.Reading) bool {
 	if !r.Pending || r.ID == "" || !x.reserved {
 		return false
 	}
-	if err := x.c.ledger.Park(x.id, x.parkingKey(r.ID), x.c.now().Add(parkedFor)); err != nil {
+	attempts := 1
+	if x.resent() {
+		attempts = x.status.Attempts
+	}
+	if err := x.c.ledger.Park(x.id, x.parkingKey(r.ID), attempts, x.c.now().Add(parkedFor)); err != nil {
 		x.logError("background call not parked, settled at its bound", err)
 		return false
 	}
@@ -60,7 +64,7 @@ func (x *Exchange) resume(r *ledger.Reservation) {
 	x.decision.Rule, x.decision.Tier = r.Rule, r.Tier
 	x.served = x.decision.First()
 	x.served.Bound, x.served.Unbounded = r.Bound, r.Bound == 0
-	x.status.Attempts = 0 // of the fetch, which costs nothing
+	x.status.Attempts, x.status.Unsent = r.Attempts, false // of the call: the fetch costs nothing
 	x.payers, x.at, x.began = r.Dims, r.At, r.At
 	x.call.Endpoint, x.call.Model = x.endpoint, r.Asked
 	x.expected, x.reserved = r.Estimate, true

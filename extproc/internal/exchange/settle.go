@@ -105,7 +105,7 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 		Status: x.status.Code, Attempts: x.status.Attempts, Took: x.c.now().Sub(x.began),
 	}
 	if x.unbilled(&r) == "" {
-		e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
+		e.Usage, e.Estimated = x.used(&r)
 	}
 	charged := x.snap.Set.Charged(x.served, &r, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, charged)
@@ -137,15 +137,12 @@ func (x *Exchange) addAttempts(e *ledger.Entry) {
 	if !x.resent() {
 		return
 	}
-	for range min(x.status.Attempts-1, maxAttempts) {
+	for range min(x.status.Attempts, ledger.MaxAttempts) - 1 {
 		e.Cost, e.Extra = pricing.AddCapped(e.Cost, x.expected), pricing.AddCapped(e.Extra, x.expected)
 		e.Baseline = pricing.AddCapped(e.Baseline, x.expected)
 	}
 	e.Estimated = true
 }
-
-// maxAttempts bounds the attempts that are charged: no proxy is configured for more.
-const maxAttempts = 100
 
 // imagine adds what an enforcing policy would have made of the usage of an observed call.
 func (x *Exchange) imagine(e *ledger.Entry) error {

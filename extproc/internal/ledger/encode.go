@@ -134,6 +134,7 @@ func (r *Reservation) appendJSON(b []byte) ([]byte, error) {
 	o.num("bound", int64(r.Bound))
 	o.numIfAny("charge", int64(r.Charge))
 	o.numIfAny("est", int64(r.Estimate))
+	o.numIfAny("tries", int64(r.Attempts))
 	return append(o.b, '}'), o.err
 }
 

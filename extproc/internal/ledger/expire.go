@@ -48,9 +48,9 @@ func (p *parked) appendJSON(b []byte) ([]byte, error) {
 }
 
 // Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
-// and returns nil when that is in the journal. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
+// and returns nil when that is in the journal. Attempts is how often the call was sent. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
 // ErrJournal; the reservation stays as it was. Who owns the reservation does nothing else to it meanwhile.
-func (l *Ledger) Park(id ID, key string, until time.Time) error {
+func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
 	l.mu.Lock()
 	o := l.open[id]
 	other, taken := l.parked[key]
@@ -61,6 +61,7 @@ func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	o.settling = true // nobody else writes a record of it meanwhile
 	l.mu.Unlock()
 	p := parked{Reservation: o.Reservation, Key: key, Until: until.Round(0).UTC()}
+	p.Attempts = attempts
 	frame, err := encodeRecord(kindParked, &p)
 	if err == nil {
 		err = l.journal.reserve(id, frame)
@@ -69,7 +70,7 @@ func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	defer l.mu.Unlock()
 	o.settling = false
 	if err == nil {
-		o.key, o.until = key, p.Until
+		o.Attempts, o.key, o.until = attempts, key, p.Until
 		l.parked[key] = id
 	}
 	return err
