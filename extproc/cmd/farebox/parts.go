@@ -68,9 +68,11 @@ func (p *parts) openStores(ctx context.Context, s serveFlags, set *policies.Set)
 	if err != nil {
 		return nil, err
 	}
-	if p.ledger, err = ledger.Open(s.state, ledger.Options{
-		Now: p.now, Logger: p.logger, OnStep: p.stepPassed, OnSettle: p.settled, Sinks: sinks, Shared: shared,
-	}); err != nil {
+	options := ledger.Options{Now: p.now, Logger: p.logger, OnStep: p.stepPassed, OnSettle: p.settled, Sinks: sinks}
+	if shared != nil {
+		options.Shared, options.Answers = shared, shared
+	}
+	if p.ledger, err = ledger.Open(s.state, options); err != nil {
 		return nil, err
 	}
 	p.pools = upstream.Open(s.state, p.now(), p.logger)

@@ -23,6 +23,9 @@ type Ledger interface {
 	Renew(ledger.ID, time.Time)
 	Park(id ledger.ID, key string, attempts int, until time.Time) error
 	Claim(key string) (ledger.ID, bool)
+	Tells() bool
+	Tell(key string, answer []byte)
+	Find(context.Context) map[ledger.ID][]byte
 	Reservation(ledger.ID) (ledger.Reservation, bool)
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
 	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64

@@ -33,10 +33,12 @@ func (x *Exchange) park(r *provider.Reading) bool {
 	return true
 }
 
-// fetch lets a request for an answer that the provider holds pass, and reads that answer if a call waits for it.
+// fetch lets a request for an answer that the provider holds pass, and reads that answer if a call waits for it, here or
+// in another replica.
 func (x *Exchange) fetch() Reply {
-	id, ok := x.c.ledger.Claim(x.parkingKey(x.endpoint.Fetch))
-	if !ok {
+	x.parked = x.parkingKey(x.endpoint.Fetch)
+	id, here := x.c.ledger.Claim(x.parked)
+	if !here && (!x.c.ledger.Tells() || x.mustBePriced()) {
 		return x.uncovered("path")
 	}
 	reply := x.pass("fetched")
@@ -46,16 +48,24 @@ func (x *Exchange) fetch() Reply {
 	return reply
 }
 
-// settleFetched settles the call whose answer was fetched, if that is final. Whoever fetches it again finds it settled.
+// settleFetched settles the call whose answer was fetched, if that is final, or tells the replicas of it. Whoever fetches
+// it again finds it settled.
 func (x *Exchange) settleFetched() []Header {
 	x.phase = atEnd
 	r := x.metered().Close()
+	if r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
+		return nil
+	}
+	if x.id == (ledger.ID{}) {
+		x.tell(&r)
+		return nil
+	}
 	reservation, open := x.c.ledger.Reservation(x.id)
-	if !open || r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
+	if !open {
 		return nil
 	}
 	x.resume(&reservation)
-	return x.settle(true, ledger.Cut, "")
+	return x.settleAt(r, true, ledger.Cut, "")
 }
 
 // resume makes this the exchange of a call that left earlier.

@@ -43,6 +43,11 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.park(&r) {
 		return nil
 	}
+	return x.settleAt(r, whole, otherwise, detail)
+}
+
+// settleAt books what the response says that the call came to.
+func (x *Exchange) settleAt(r provider.Reading, whole bool, otherwise ledger.Outcome, detail string) []Header {
 	if reason := x.unbilled(&r); reason != "" && !x.resent() {
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}

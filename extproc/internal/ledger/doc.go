@@ -35,6 +35,11 @@
 // them all. A budget that is new counts what the other replicas spent before it once each of them has it in force.
 // Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to the others.
 //
+// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole Tells what its
+// bill depends on, under the key, and the one where the call is parked Finds it there, also when it was down for a while,
+// and settles it once. While the store is away such a call waits, until its time is over and a minute more: then it
+// counts at its bound.
+//
 // # Journal
 //
 // The state folder holds

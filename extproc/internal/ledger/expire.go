@@ -70,7 +70,7 @@ func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
 	defer l.mu.Unlock()
 	o.settling = false
 	if err == nil {
-		o.Attempts, o.key, o.until = attempts, key, p.Until
+		o.Attempts, o.key, o.until = attempts, key, l.parkedUntil(p.Until, p.At)
 		l.parked[key] = id
 	}
 	return err

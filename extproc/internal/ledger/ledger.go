@@ -28,8 +28,9 @@ type Options struct {
 	// changes about a call that was lost: an entry with Outcome Adjusted. Open calls it for what a process that died left.
 	// It must neither wait nor keep the entry. nil: nobody is told.
 	OnSettle func(*Entry)
-	Shared   lease.Store // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
-	Sinks    []Sink      // what the journal feeds beside the folder's own database; closed with the ledger
+	Shared   lease.Store   // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
+	Answers  lease.Answers // where replicas tell each other of fetched answers; nil: they do not. Not closed
+	Sinks    []Sink        // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
 // withDefaults returns the options with what was left out.
@@ -65,6 +66,7 @@ type Ledger struct {
 	sink    *feed   // of store
 	others  []*feed // of Options.Sinks
 	shared  *shared // nil without Options.Shared
+	told    told
 
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
@@ -126,6 +128,9 @@ func Open(dir string, o Options) (*Ledger, error) {
 	l.wait.Go(func() { l.keepLeases(ctx) })
 	if l.shared != nil {
 		l.wait.Go(func() { l.keepShared(ctx) })
+	}
+	if l.Tells() {
+		l.wait.Go(func() { l.keepTelling(ctx) })
 	}
 	for _, f := range l.feeds() {
 		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
@@ -257,6 +262,7 @@ func (l *Ledger) Close() error {
 	l.stop()
 	l.wait.Wait()
 	l.retryQueue()
+	l.tellLast()
 	l.unshare()
 	err := l.sink.drain(context.Background())
 	l.drainOthers()

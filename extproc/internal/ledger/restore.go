@@ -52,10 +52,11 @@ func (l *Ledger) restoreParked(frame []byte, now time.Time) error {
 	if err := decodeRecord(frame, &p); err != nil {
 		return err
 	}
-	if !now.Before(p.Until) {
+	until := l.parkedUntil(p.Until, now)
+	if !now.Before(until) {
 		return l.settleLost(&p.Reservation, now)
 	}
-	l.open[p.ID] = &open{Reservation: p.Reservation, key: p.Key, until: p.Until}
+	l.open[p.ID] = &open{Reservation: p.Reservation, key: p.Key, until: until}
 	l.parked[p.Key] = p.ID
 	return nil
 }
