@@ -22,7 +22,7 @@ type Ledger interface {
 	Admit(*ledger.Call, pricing.Money, time.Time) error
 	Renew(ledger.ID, time.Time)
 	Park(id ledger.ID, key string, attempts int, until time.Time) error
-	Claim(key string) (ledger.ID, bool)
+	Parked(key string) (ledger.ID, bool)
 	Tells() bool
 	Tell(key string, answer []byte)
 	Find(context.Context) map[ledger.ID][]byte

@@ -37,7 +37,7 @@ func (x *Exchange) park(r *provider.Reading) bool {
 // in another replica.
 func (x *Exchange) fetch() Reply {
 	x.parked = x.parkingKey(x.endpoint.Fetch)
-	id, here := x.c.ledger.Claim(x.parked)
+	id, here := x.c.ledger.Parked(x.parked)
 	if !here && (!x.c.ledger.Tells() || x.mustBePriced()) {
 		return x.uncovered("path")
 	}

@@ -70,7 +70,7 @@ func TestFurtherAttemptsOfABackgroundCallAreCharged(t *testing.T) {
 	for _, how := range []bool{fetched, lost} {
 		w := newWorld(t, limited)
 		w.posted(t, 3)
-		id, _ := w.books.Claim("openai resp_1")
+		id, _ := w.books.Parked("openai resp_1")
 		r, _ := w.books.Reservation(id)
 		want := ledger.Entry{Cost: cost + 2*r.Estimate, Counted: r.Charge, Outcome: ledger.OK}
 		if how == lost {

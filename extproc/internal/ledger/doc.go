@@ -17,9 +17,9 @@
 // grains that began within the last Length and one Grain count. A soft budget holds what calls are expected to cost,
 // counts labels that nobody verified, and refuses nothing. A TopUp raises the limit of one scope until the window ends.
 //
-// # Leases
+// # Renewal
 //
-// The owner of a reservation settles, releases or renews it within Options.Lease. What nobody renews is settled as
+// The owner of a reservation settles, releases or renews it within Options.RenewWithin. What nobody renews is settled as
 // lost, at its bound, and nothing is freed. If the owner comes after all, an entry of its own, with Outcome Adjusted,
 // corrects the lost one by the difference: both together are what the call came to, in entries and in balances. That
 // works for a day, in the same process; later, the settlement is a duplicate and the bound stands. A reservation whose

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each. Those beyond count at
+// maxExpired is how many calls that nobody renewed in time are remembered, about a kilobyte each. Those beyond count at
 // their bound for good.
 const maxExpired = 1 << 12
 
-// rememberFor is how long a settlement may come after the lease has expired.
+// rememberFor is how long a settlement may come after the call has expired.
 const rememberFor = 24 * time.Hour
 
 // expired is a reservation that nobody settled in time, and the entry that it got.
@@ -22,13 +22,13 @@ type expired struct {
 	written chan struct{} // closed when the entry is in the journal, or waits for it
 }
 
-// Renew says that the owner of a reservation is still at it: it has Options.Lease from now on. It writes nothing, so
+// Renew says that the owner of a reservation is still at it: it has Options.RenewWithin from now on. It writes nothing, so
 // it may be called for every piece of an answer. A call that is not open, or parked, is left alone.
 func (l *Ledger) Renew(id ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o := l.open[id]; o != nil && o.key == "" {
-		if until := l.at(now).Add(l.options.Lease); until.After(o.until) {
+		if until := l.at(now).Add(l.options.RenewWithin); until.After(o.until) {
 			o.until = until
 		}
 	}
@@ -76,9 +76,9 @@ func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
 	return err
 }
 
-// Claim returns the reservation that is parked under a key, whose fetched answer settles it. It stays parked until
+// Parked returns the reservation that is parked under a key, whose fetched answer settles it. It stays parked until
 // then: an answer that is not ready yet is fetched again, and of several that are settled one counts.
-func (l *Ledger) Claim(key string) (ID, bool) {
+func (l *Ledger) Parked(key string) (ID, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id, ok := l.parked[key]
@@ -95,9 +95,9 @@ func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 	return Reservation{}, false
 }
 
-// keepLeases settles what nobody renews, until ctx is done.
-func (l *Ledger) keepLeases(ctx context.Context) {
-	ticker := time.NewTicker(max(l.options.Lease/20, time.Second))
+// keepRenewed settles what nobody renews, until ctx is done.
+func (l *Ledger) keepRenewed(ctx context.Context) {
+	ticker := time.NewTicker(max(l.options.RenewWithin/20, time.Second))
 	defer ticker.Stop()
 	for {
 		select {
@@ -109,7 +109,7 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 	}
 }
 
-// expire settles the reservations whose lease has ended as lost, and forgets top-ups that have.
+// expire settles the reservations that nobody renewed as lost, and forgets top-ups that are over.
 func (l *Ledger) expire(now time.Time) {
 	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
@@ -132,7 +132,7 @@ func (l *Ledger) expire(now time.Time) {
 	}
 }
 
-// claimExpired takes the reservations whose lease has ended from their owners.
+// claimExpired takes the reservations that nobody renewed from their owners.
 func (l *Ledger) claimExpired(now time.Time) []*open {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 
 func TestAReservationThatNobodyRenewsIsSettledAtItsBound(t *testing.T) {
 	o := quiet
-	o.Lease = time.Minute
+	o.RenewWithin = time.Minute
 	l := openAt(t, t.TempDir(), o, company(100*cent))
 	idle, streaming := hold(30*cent), hold(20*cent)
 	idle.Estimate = 5 * cent
@@ -93,7 +93,7 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 	}
 	again := openAt(t, copyDir(t, dir), o, company(100*cent))
 	checkState(t, again, "company: 11 + 30, 59 left") // the other two calls were lost
-	id, ok := again.Claim("resp_1")
+	id, ok := again.Parked("resp_1")
 	if !ok || id != r.ID {
 		t.Fatalf("got %s, %t, want %s", id, ok, r.ID)
 	}
@@ -104,7 +104,7 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 	again.expire(noon.Add(23 * time.Hour))
 	must(t, again.Settle(paid(id, 4*cent)))
 	checkState(t, again, "company: 15 + 0, 85 left")
-	if _, ok := again.Claim("resp_1"); ok {
+	if _, ok := again.Parked("resp_1"); ok {
 		t.Error("it is parked after it was settled")
 	}
 }

@@ -22,7 +22,7 @@ type Options struct {
 	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
-	Lease         time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
+	RenewWithin   time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
 	// OnSettle is told of every call once when it is settled or released, whoever does it, and of what a late settlement
 	// changes about a call that was lost: an entry with Outcome Adjusted. Open calls it for what a process that died left.
@@ -50,8 +50,8 @@ func (o Options) withDefaults() Options {
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = 64 << 20
 	}
-	if o.Lease <= 0 {
-		o.Lease = 30 * time.Minute // the shipped proxy ends what is silent for 20 minutes
+	if o.RenewWithin <= 0 {
+		o.RenewWithin = 30 * time.Minute // the shipped proxy ends what is silent for 20 minutes
 	}
 	return o
 }
@@ -125,7 +125,7 @@ func Open(dir string, o Options) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.wait.Go(func() { l.keepSynced(ctx) })
-	l.wait.Go(func() { l.keepLeases(ctx) })
+	l.wait.Go(func() { l.keepRenewed(ctx) })
 	if l.shared != nil {
 		l.wait.Go(func() { l.keepShared(ctx) })
 	}

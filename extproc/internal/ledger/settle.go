@@ -22,7 +22,7 @@ type unwritten struct {
 
 // Settle books what a reserved call came to, in the windows in which it was reserved, and returns nil when that
 // is in the journal. Only e.ID says which call it is: Call and Bound are taken from the reservation, Counted and
-// Overrun are worked out. A call that is settled already is counted as a duplicate and ignored; one whose lease has
+// Overrun are worked out. A call that is settled already is counted as a duplicate and ignored; one that has
 // expired is corrected by an entry with what this one changes about it. Errors wrap ErrInvalid (the reservation stays
 // open) or ErrJournal (the entry is kept and written later).
 func (l *Ledger) Settle(e Entry) error {
