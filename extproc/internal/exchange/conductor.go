@@ -28,7 +28,7 @@ type Ledger interface {
 	Find(context.Context) map[ledger.ID][]byte
 	Reservation(ledger.ID) (ledger.Reservation, bool)
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
-	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64
+	Expect(route policies.RouteName, model pricing.ModelName, dims []ledger.Dim) int64
 	Settle(ledger.Entry) error
 	Release(ledger.Entry) error
 	Record(ledger.Entry, time.Time) error

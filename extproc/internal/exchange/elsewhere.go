@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -107,8 +108,14 @@ func (c *Conductor) collect(ctx context.Context, unreadable map[ledger.ID]bool) 
 	}
 }
 
-// settleSeen settles a parked call at what another replica saw, unless it is settled already.
-func (c *Conductor) settleSeen(id ledger.ID, text []byte) error {
+// settleSeen settles a parked call at what another replica saw, unless it is settled already. A bug of ours must not end
+// the process, which would find the same again when it is back.
+func (c *Conductor) settleSeen(id ledger.ID, text []byte) (err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			err = fmt.Errorf("internal error: %v", bug)
+		}
+	}()
 	r, status, err := reading(text)
 	if err != nil {
 		return err

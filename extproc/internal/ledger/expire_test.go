@@ -247,11 +247,11 @@ func TestExpectationsAreLearnedAndSurviveARestart(t *testing.T) {
 			feature string
 			want    int64
 		}{{"intent", 10}, {"chat", 900}, {"new", 65}} {
-			if got := l.Expect("openai", "gpt-6-luna", tt.feature); got != tt.want {
+			if got := l.Expect("openai", "gpt-6-luna", []Dim{{Name: "feature", Value: tt.feature}}); got != tt.want {
 				t.Errorf("%s, feature %q: got %d, want %d", name, tt.feature, got, tt.want)
 			}
 		}
-		if got := l.Expect("openai", "gpt-6-sol", "intent"); got != 0 {
+		if got := l.Expect("openai", "gpt-6-sol", []Dim{{Name: "feature", Value: "intent"}}); got != 0 {
 			t.Errorf("%s, unknown model: got %d, want 0", name, got)
 		}
 	}
