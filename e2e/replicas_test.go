@@ -186,3 +186,46 @@ func TestABudgetSaysWhatHappensWithoutItsStore(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAnswerInTheBackgroundMayBeFetchedThroughAnyReplica: each has an Envoy and a ledger of its own, and one of them
+// is down when the answer is fetched through the other.
+func TestAnAnswerInTheBackgroundMayBeFetchedThroughAnyReplica(t *testing.T) {
+	r := newRedis(t)
+	policy := limitedTo(bound(t, responses(later)) * 2)
+	a := newStack(t, setup{policy: policy, serve: r.flags()})
+	b := newStack(t, setup{policy: policy, serve: r.flags(), replace: map[string]string{"openai": a.provider.url}})
+	known()
+	finish := func(s *stack, id string) {
+		t.Helper()
+		for range 3 {
+			if field(t, s.fetch(t, id), "status") == `"completed"` {
+				return
+			}
+		}
+		t.Fatal("the answer was not made in time")
+	}
+	wantSum := func(calls int64) {
+		t.Helper()
+		var sum summary
+		eventually(t, "the call is settled", func() bool { sum = together(t, []*stack{a, b}); return sum.Calls >= calls })
+		if total := a.provider.total(t); sum.Calls != calls || sum.Cost != total.CostNanos || sum.Estimated != 0 {
+			t.Errorf("%d calls for %s USD in both ledgers, %d estimated; invoice %s USD", sum.Calls, sum.Cost, sum.Estimated, total.CostNanos)
+		}
+		if n := a.metric(t, "farebox_reservations_parked"); n != 0 {
+			t.Errorf("%g calls are parked, want none", n)
+		}
+	}
+	id := a.queue(t, later)
+	finish(b, id)
+	wantSum(1)
+	finish(a, id) // and again, which costs nothing
+	finish(b, id)
+	wantSum(1)
+
+	id = a.queue(t, later)
+	a.farebox.kill(t)
+	finish(b, id)
+	a.restart(t)
+	wantSum(2)
+	b.quiet(t)
+}

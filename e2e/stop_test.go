@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // stopping ends streams that have used up their reservation.
@@ -102,5 +104,60 @@ func TestTheOfficialSDKsReadAnEndedStream(t *testing.T) {
 	n += passed(t, sdk(t, node, "sdk.mjs", group), s)
 	if got := s.metric(t, "farebox_streams_stopped_total"); got != float64(n) {
 		t.Errorf("farebox_streams_stopped_total %g, want %d", got, n)
+	}
+}
+
+// TestAStreamThatWasEndedIsChargedForWhatWasSent: its client leaves right after the end that farebox wrote, so that
+// nobody hears what the provider bills.
+func TestAStreamThatWasEndedIsChargedForWhatWasSent(t *testing.T) {
+	s := newStack(t, setup{policy: stopping(1_000_000_000), provider: []string{"-delay", "1ms"}})
+	for i, tt := range overlong {
+		t.Run(tt.name, func(t *testing.T) {
+			before, billed := s.summary(t), s.provider.total(t)
+			s.leaveAfter(t, tt.call.with("x-test-overshoot", "1"), strings.TrimSpace(tt.ends), s.metric(t, "farebox_streams_stopped_total"))
+			sum := s.settled(t, int64(i+1))
+			most := bound(t, tt.call)
+			cost, counted := sum.Cost-before.Cost, sum.budget(t).Spent-spentBefore(before)
+			if sum.Estimated != before.Estimated+1 || cost < most || cost > 3*most || counted < most || counted < cost {
+				t.Errorf("charged %s USD, counted %s, %d estimated; want an estimate above the %s that was reserved", cost, counted, sum.Estimated-before.Estimated, most)
+			}
+			eventually(t, "the provider has billed", func() bool { return s.provider.total(t).Calls > billed.Calls })
+			if overruns := s.metric(t, "farebox_overruns_total"); overruns != float64(sum.Overruns) || sum.Overruns != before.Overruns+1 {
+				t.Errorf("%g overruns in the metrics, %d in the ledger after %d", overruns, sum.Overruns, before.Overruns)
+			}
+		})
+	}
+	s.quiet(t)
+}
+
+// spentBefore is what the one budget had spent, which has no row before the first call.
+func spentBefore(sum summary) (spent nanos) {
+	for _, b := range sum.Budgets {
+		spent += b.Spent
+	}
+	return spent
+}
+
+// leaveAfter reads a stream until farebox has ended it, and goes away.
+func (s *stack) leaveAfter(t *testing.T, c call, end string, stopped float64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	res, err := s.open(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var text strings.Builder
+	for piece := make([]byte, 4<<10); ; {
+		n, err := res.Body.Read(piece)
+		text.Write(piece[:n])
+		got := strings.TrimSpace(strings.ReplaceAll(text.String(), "\r\n", "\n"))
+		if strings.HasSuffix(got, end) && s.metric(t, "farebox_streams_stopped_total") > stopped {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%v before farebox ended it: ...%s", err, got[max(0, len(got)-300):])
+		}
 	}
 }

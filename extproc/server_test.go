@@ -358,7 +358,7 @@ func TestResponseHeadersAndTrailersThatNobodyAskedForAreHeard(t *testing.T) {
 		outcome  ledger.Outcome
 	}{
 		{"headers, then a body", []*extprocv3.ProcessingRequest{responseHeaders("200", false), piece(said, true)}, 200, ledger.OK},
-		{"headers of an error without a body", []*extprocv3.ProcessingRequest{responseHeaders("429", true)}, 0, ledger.Released},
+		{"headers of an error without a body", []*extprocv3.ProcessingRequest{responseHeaders("429", true)}, 429, ledger.Released},
 		{"a body, then trailers", []*extprocv3.ProcessingRequest{telling(piece(said, false), 200, "via_upstream"), trailers}, 200, ledger.OK},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -44,6 +44,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 		return nil, err
 	}
 	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m, steps: metrics.NewSteps(registry)}
+	p.policy.Store(&policyState{set: set}) // the ledger tells of what an earlier process left
 	credentials, err := p.openStores(ctx, s, set)
 	if err != nil {
 		return nil, errors.Join(err, p.close())
@@ -67,9 +68,11 @@ func (p *parts) openStores(ctx context.Context, s serveFlags, set *policies.Set)
 	if err != nil {
 		return nil, err
 	}
-	if p.ledger, err = ledger.Open(s.state, ledger.Options{
-		Now: p.now, Logger: p.logger, OnStep: p.stepPassed, Sinks: sinks, Shared: shared,
-	}); err != nil {
+	options := ledger.Options{Now: p.now, Logger: p.logger, OnStep: p.stepPassed, OnSettle: p.settled, Sinks: sinks}
+	if shared != nil {
+		options.Shared, options.Answers = shared, shared
+	}
+	if p.ledger, err = ledger.Open(s.state, options); err != nil {
 		return nil, err
 	}
 	p.pools = upstream.Open(s.state, p.now(), p.logger)
@@ -147,6 +150,9 @@ func (p *parts) loads() []metrics.PoolState {
 
 // stepPassed counts a step that a budget has passed.
 func (p *parts) stepPassed(e ledger.StepEvent) { p.steps.Passed(e.Budget, e.Step) }
+
+// settled counts a call that the ledger has settled.
+func (p *parts) settled(e *ledger.Entry) { exchange.Count(p.metrics, p.policy.Load().set, e) }
 
 // ratios is a histogram as the metrics know it.
 func ratios(r *ledger.Ratios) metrics.Ratios {

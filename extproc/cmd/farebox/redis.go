@@ -10,7 +10,7 @@ import (
 const redisEnv = "FAREBOX_REDIS_URL"
 
 // shared returns the store in which replicas share budgets, nil if they do not.
-func (s *serveFlags) shared() (lease.Store, error) {
+func (s *serveFlags) shared() (*lease.Redis, error) {
 	address := string(s.redis)
 	if address == "" {
 		address = os.Getenv(redisEnv)

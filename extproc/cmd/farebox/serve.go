@@ -125,6 +125,7 @@ func (p *parts) run(ctx context.Context, r running) error {
 	background.Go(func() { failed <- r.page.serve() })
 	background.Go(func() { p.watch(ctx) })
 	background.Go(func() { p.pools.Measure(ctx, p.now) })
+	background.Go(func() { p.conductor.Collect(ctx) })
 	go p.refreshCredentials(ctx)
 	var err error
 	select {

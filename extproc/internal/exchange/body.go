@@ -137,18 +137,9 @@ func (x *Exchange) Left(b *policies.Budget) (left, limit pricing.Money, covered 
 	return x.c.ledger.Left(b, &ledger.Call{Dims: x.payers, Model: modelLabel(x.call.Model), Route: x.route}, x.at)
 }
 
-// featureDimension is what calls are told apart by when their answers' length is guessed.
-const featureDimension policies.DimensionName = "feature"
-
 // ExpectedOutput implements policies.State.
 func (x *Exchange) ExpectedOutput(route policies.RouteName, model pricing.ModelName) int64 {
-	feature := ""
-	for i := range x.dims {
-		if x.dims[i].Name == featureDimension {
-			feature = x.dims[i].Value
-		}
-	}
-	return x.c.ledger.Expect(route, modelLabel(model), feature)
+	return x.c.ledger.Expect(route, modelLabel(model), x.payers)
 }
 
 // account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, or

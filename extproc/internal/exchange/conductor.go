@@ -21,13 +21,16 @@ type Ledger interface {
 	Book(ledger.Reservation, time.Time) (*ledger.LimitError, error)
 	Admit(*ledger.Call, pricing.Money, time.Time) error
 	Renew(ledger.ID, time.Time)
-	Park(id ledger.ID, key string, until time.Time) error
-	Claim(key string) (ledger.ID, bool)
+	Park(id ledger.ID, key string, attempts int, until time.Time) error
+	Parked(key string) (ledger.ID, bool)
+	Tells() bool
+	Tell(key string, answer []byte)
+	Find(context.Context) map[ledger.ID][]byte
 	Reservation(ledger.ID) (ledger.Reservation, bool)
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
-	Expect(route policies.RouteName, model pricing.ModelName, feature string) int64
+	Expect(route policies.RouteName, model pricing.ModelName, dims []ledger.Dim) int64
 	Settle(ledger.Entry) error
-	Release(id ledger.ID, reason string, now time.Time) error
+	Release(ledger.Entry) error
 	Record(ledger.Entry, time.Time) error
 }
 

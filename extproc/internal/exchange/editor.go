@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
@@ -75,12 +76,7 @@ func (x *Exchange) edited(piece []byte, last bool) Piece {
 // stopStream returns the end of a stream that has used up what was reserved for it, nil for one that has not.
 func (x *Exchange) stopStream() []byte {
 	r := x.meter.Reading()
-	u, estimated := x.decision.Usage(x.served, &r, x.input)
-	if estimated {
-		// The estimate of an answer never passes its cap, so that a stream beyond it would not be seen. The text is counted
-		// at half of what it is estimated at: an answer of long words within its cap is not ended.
-		u.Output = max(u.Output, provider.EstimateTokens(r.TextBytes)/2)
-	}
+	u, _ := x.used(&r)
 	cost, err := x.served.Cost(u)
 	if err == nil && cost <= x.served.Charge() {
 		return nil
@@ -92,4 +88,15 @@ func (x *Exchange) stopStream() []byte {
 	x.editor.stopped, x.keep = true, false
 	x.c.metrics.Stopped()
 	return end
+}
+
+// used is what the call has used so far, and whether that is an estimate.
+func (x *Exchange) used(r *provider.Reading) (u pricing.Usage, estimated bool) {
+	u, estimated = x.decision.Usage(x.served, r, x.input)
+	if estimated && x.editor != nil && x.editor.stop != nil {
+		// The estimate of an answer never passes its cap, so that a stream beyond it would not be seen. The text is counted
+		// at half of what it is estimated at: an answer of long words within its cap is not ended.
+		u.Output = max(u.Output, provider.EstimateTokens(r.TextBytes)/2)
+	}
+	return u, estimated
 }

@@ -3,6 +3,8 @@ package exchange
 import (
 	"strings"
 	"testing"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 )
 
 // long is a stream of more text than a call with a cap of 100 can have, in events of a hundred words.
@@ -96,4 +98,55 @@ func TestUsageThatNobodyAskedForIsTakenOut(t *testing.T) {
 		t.Error("the response is still edited after the server left")
 	}
 	x.End(Leaving)
+}
+
+// TestAStreamThatWasEndedIsChargedForWhatWasSent: at what the provider bills if it says so, else at an estimate that no
+// cap limits, as the answer went beyond it.
+func TestAStreamThatWasEndedIsChargedForWhatWasSent(t *testing.T) {
+	const stream = `{"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}`
+	const bill = `data: {"id":"c","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2000,"total_tokens":2010}}` + "\n\ndata: [DONE]\n\n"
+	for _, tt := range []struct {
+		name, aborted string
+		seen          bool // the provider's end
+	}{{"its end is seen", "", true}, {"its client left", "", false}, {"its client left, and its estimate counts", ", aborted: estimate", false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, "mode: enforce\nproviders: {openai: {hosts: [api.openai.com], credential: caller}}\n"+
+				"budgets: [{name: a, limit: $1 per day, stop_on_budget: true"+tt.aborted+"}]\n")
+			x, _ := w.send(t, call{host: "api.openai.com", body: stream})
+			x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+			sent := 0
+			for _, event := range long() {
+				if x.editor != nil && x.editor.stopped && !tt.seen {
+					break
+				}
+				_, err := x.ResponseBody([]byte(event), false)
+				must(t, err)
+				sent++
+			}
+			if tt.seen {
+				_, err := x.ResponseBody([]byte(bill), true)
+				must(t, err)
+			}
+			x.End(StreamEnded)
+			e := w.entry(t)
+			if e.Outcome != ledger.Cut || e.Detail != "ended at the spend limit" || e.Estimated == tt.seen {
+				t.Fatalf("entry %+v", e)
+			}
+			// A hundred words of four letters and a space are 500 bytes: 125 tokens, of which half is sure.
+			output := int64(sent) * 125 / 2
+			if tt.seen {
+				output = 2000
+			}
+			counted := e.Charge
+			if !tt.seen && tt.aborted == "" {
+				counted = max(counted, e.Bound)
+			}
+			if e.Usage.Output != output || e.Cost < e.Bound || !e.Overrun || w.books.Balances(noon)[0].Spent != counted {
+				t.Errorf("entry %+v, want %d tokens out, more than was reserved, and %s counted", e, output, counted)
+			}
+			if got := w.metric(t, "farebox_overruns_total"); got != 1 || w.books.Stats().Overruns != 1 {
+				t.Errorf("%g overruns in the metrics, %d in the ledger, want one", got, w.books.Stats().Overruns)
+			}
+		})
+	}
 }

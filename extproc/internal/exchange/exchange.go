@@ -86,7 +86,8 @@ type Exchange struct {
 	prefix  cache.PrefixKey // of the call that leaves
 	claimed bool            // the call marks it for the provider's cache
 
-	fetching bool // the answer to a call that left earlier, whose reservation id names
+	fetching bool   // the answer to a call that left earlier, whose reservation id names; zero if it is not held here
+	parked   string // key of that answer
 
 	meter   *provider.Meter
 	editor  *editor // nil where the response passes as it comes

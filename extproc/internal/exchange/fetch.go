@@ -21,7 +21,11 @@ func (x *Exchange) park(r *provider.Reading) bool {
 	if !r.Pending || r.ID == "" || !x.reserved {
 		return false
 	}
-	if err := x.c.ledger.Park(x.id, x.parkingKey(r.ID), x.c.now().Add(parkedFor)); err != nil {
+	attempts := 1
+	if x.resent() {
+		attempts = x.status.Attempts
+	}
+	if err := x.c.ledger.Park(x.id, x.parkingKey(r.ID), attempts, x.c.now().Add(parkedFor)); err != nil {
 		x.logError("background call not parked, settled at its bound", err)
 		return false
 	}
@@ -29,10 +33,12 @@ func (x *Exchange) park(r *provider.Reading) bool {
 	return true
 }
 
-// fetch lets a request for an answer that the provider holds pass, and reads that answer if a call waits for it.
+// fetch lets a request for an answer that the provider holds pass, and reads that answer if a call waits for it, here or
+// in another replica.
 func (x *Exchange) fetch() Reply {
-	id, ok := x.c.ledger.Claim(x.parkingKey(x.endpoint.Fetch))
-	if !ok {
+	x.parked = x.parkingKey(x.endpoint.Fetch)
+	id, here := x.c.ledger.Parked(x.parked)
+	if !here && (!x.c.ledger.Tells() || x.mustBePriced()) {
 		return x.uncovered("path")
 	}
 	reply := x.pass("fetched")
@@ -42,16 +48,24 @@ func (x *Exchange) fetch() Reply {
 	return reply
 }
 
-// settleFetched settles the call whose answer was fetched, if that is final. Whoever fetches it again finds it settled.
+// settleFetched settles the call whose answer was fetched, if that is final, or tells the replicas of it. Whoever fetches
+// it again finds it settled.
 func (x *Exchange) settleFetched() []Header {
 	x.phase = atEnd
 	r := x.metered().Close()
+	if r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
+		return nil
+	}
+	if x.id == (ledger.ID{}) {
+		x.tell(&r)
+		return nil
+	}
 	reservation, open := x.c.ledger.Reservation(x.id)
-	if !open || r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
+	if !open {
 		return nil
 	}
 	x.resume(&reservation)
-	return x.settle(true, ledger.Cut, "")
+	return x.settleAt(r, true, ledger.Cut, "")
 }
 
 // resume makes this the exchange of a call that left earlier.
@@ -60,7 +74,7 @@ func (x *Exchange) resume(r *ledger.Reservation) {
 	x.decision.Rule, x.decision.Tier = r.Rule, r.Tier
 	x.served = x.decision.First()
 	x.served.Bound, x.served.Unbounded = r.Bound, r.Bound == 0
-	x.status.Attempts = 0 // of the fetch, which costs nothing
+	x.status.Attempts, x.status.Unsent = r.Attempts, false // of the call: the fetch costs nothing
 	x.payers, x.at, x.began = r.Dims, r.At, r.At
 	x.call.Endpoint, x.call.Model = x.endpoint, r.Asked
 	x.expected, x.reserved = r.Estimate, true

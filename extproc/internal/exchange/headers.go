@@ -61,7 +61,7 @@ func (x *Exchange) encoding() string {
 // uncovered lets a request pass that is no model call, or refuses it where a budget covers the caller: what
 // cannot be priced in advance could spend without limit. Free probes always pass.
 func (x *Exchange) uncovered(reason string) Reply {
-	if x.enforcing() && x.snap.Set.Limits(x.dims, policies.ModelRef{Route: x.route}) && !x.free() {
+	if x.mustBePriced() {
 		message := "a spend limit covers this endpoint and farebox cannot price it in advance; " +
 			"call an endpoint that it reads, or ask the platform team"
 		return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
@@ -73,6 +73,11 @@ func (x *Exchange) uncovered(reason string) Reply {
 		return Reply{Answer: &Answer{Status: 200, ContentType: "text/plain; charset=utf-8", Body: []byte("farebox\n"), Details: "farebox_root"}}
 	}
 	return x.pass("uncovered")
+}
+
+// mustBePriced reports whether a budget covers the caller, so that nothing passes unread that could spend.
+func (x *Exchange) mustBePriced() bool {
+	return x.enforcing() && x.snap.Set.Limits(x.dims, policies.ModelRef{Route: x.route}) && !x.free()
 }
 
 // pass lets a request take the road that the caller meant.

@@ -20,15 +20,27 @@ func (x *Exchange) ledgerCall(o *policies.Option) ledger.Call {
 	}
 }
 
+// Count has the metrics count what the ledger tells of: a call that is settled, or released after it was sent, and what
+// a late settlement changes about one. Models have the names of the policy and its price list.
+func Count(m *metrics.Metrics, set *policies.Set, e *ledger.Entry) {
+	switch {
+	case e.Outcome == ledger.Adjusted:
+		m.Correct(measured(set, e))
+	case e.Outcome != ledger.Released || e.Status != 0:
+		m.Record(measured(set, e))
+	}
+}
+
 // measured is an entry as the metrics count it.
-func (x *Exchange) measured(e *ledger.Entry) *metrics.Call {
-	o := x.served
+func measured(set *policies.Set, e *ledger.Entry) *metrics.Call {
+	d := set.Resume(policies.Sent{Route: e.Route, Vendor: e.Provider, Asked: e.Asked, Model: e.Model, At: e.At})
+	o := d.First()
 	c := &metrics.Call{
-		Provider: o.Route, Vendor: o.Vendor, API: x.call.API, Decision: metrics.Allow, Tier: x.decision.Tier,
-		Asked: modelOf(&x.decision.Asked), Served: modelOf(o),
+		Provider: e.Route, Vendor: e.Provider, API: e.API, Decision: metrics.Allow, Tier: e.Tier,
+		Asked: modelOf(&d.Asked), Served: modelOf(o),
 		Usage: e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
 		Stated: e.Stated, ListCost: e.ListCost,
-		Overrun: e.Charge > o.Charge() && !o.Unbounded, Took: x.c.now().Sub(x.began),
+		Overrun: e.Overrun, Lost: e.Outcome == ledger.Lost, Took: e.Took,
 	}
 	switch {
 	case e.Outcome == ledger.CacheHit:

@@ -105,7 +105,7 @@ func (x *Exchange) recordHit(entry *cache.Entry) {
 	x.served = x.decision.First()
 	e := ledger.Entry{
 		Call: x.ledgerCall(x.served), Settled: x.at, Responded: modelLabel(entry.Model), Status: 200, Usage: entry.Usage,
-		Outcome: ledger.CacheHit,
+		Outcome: ledger.CacheHit, Took: x.at.Sub(x.began),
 	}
 	bill, err := x.decision.HitBill(entry.Usage)
 	if err != nil {
@@ -115,7 +115,7 @@ func (x *Exchange) recordHit(entry *cache.Entry) {
 	if err := x.c.ledger.Record(e, x.at); err != nil {
 		x.logError("cache hit not recorded yet", err)
 	}
-	x.c.metrics.Record(x.measured(&e))
+	Count(x.c.metrics, x.snap.Set, &e)
 }
 
 // collect keeps a copy of an answer for the cache.

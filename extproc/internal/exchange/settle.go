@@ -7,28 +7,29 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
-// release gives back what was reserved for a call that is proven unbilled.
+// release gives back what was reserved for a call that is proven unbilled: it was not sent, or answered with a status
+// that says so.
 func (x *Exchange) release(reason string) {
 	x.phase = atEnd
 	x.unclaimPrefix()
-	if !x.reserved {
-		return
-	}
-	if err := x.c.ledger.Release(x.id, reason, x.c.now()); err != nil {
-		x.logError("release not recorded yet", err)
-	}
-	x.reserved = false
+	x.book(x.c.ledger.Release, ledger.Entry{
+		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Outcome: ledger.Released, Detail: reason,
+		Status: x.status.Code, Took: x.c.now().Sub(x.began),
+	})
 }
 
-// book settles the reservation, once.
-func (x *Exchange) book(e ledger.Entry) {
-	if !x.reserved {
-		return
+// book settles or releases the reservation, once. Of a call that the ledger could not take, the metrics alone know.
+func (x *Exchange) book(how func(ledger.Entry) error, e ledger.Entry) {
+	switch {
+	case x.reserved:
+		if err := how(e); err != nil {
+			x.logError("settlement not recorded yet", err)
+		}
+		x.reserved = false // after a panic in there, Abandon tries again
+	case x.served != nil:
+		e.Call = x.ledgerCall(x.served)
+		Count(x.c.metrics, x.snap.Set, &e)
 	}
-	if err := x.c.ledger.Settle(e); err != nil {
-		x.logError("settlement not recorded yet", err)
-	}
-	x.reserved = false // after a panic in there, Abandon tries again
 }
 
 // settle books what the call came to. whole says that the response passed to its end; otherwise and detail are
@@ -42,8 +43,12 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if x.park(&r) {
 		return nil
 	}
+	return x.settleAt(r, whole, otherwise, detail)
+}
+
+// settleAt books what the response says that the call came to.
+func (x *Exchange) settleAt(r provider.Reading, whole bool, otherwise ledger.Outcome, detail string) []Header {
 	if reason := x.unbilled(&r); reason != "" && !x.resent() {
-		x.c.metrics.Record(x.measured(&ledger.Entry{Status: x.status.Code}))
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}
 	}
@@ -62,8 +67,7 @@ func (x *Exchange) settle(whole bool, otherwise ledger.Outcome, detail string) [
 	if e.PriceSource = source(x.served, &charged); e.PriceSource == unknownModel {
 		x.c.metrics.UnknownModel()
 	}
-	x.book(e)
-	x.c.metrics.Record(x.measured(&e))
+	x.book(x.c.ledger.Settle, e)
 	if x.decision.Pool != "" {
 		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
 	}
@@ -96,17 +100,17 @@ func (x *Exchange) settleUnread() {
 	if x.served == nil || x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
 	}
-	x.book(e)
+	x.book(x.c.ledger.Settle, e)
 }
 
 // entry is what the ledger is told of a call that may have been billed, and the price that it was billed at.
 func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, error) {
 	e := ledger.Entry{
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
-		Status: x.status.Code, Attempts: x.status.Attempts,
+		Status: x.status.Code, Attempts: x.status.Attempts, Took: x.c.now().Sub(x.began),
 	}
 	if x.unbilled(&r) == "" {
-		e.Usage, e.Estimated = x.decision.Usage(x.served, &r, x.input)
+		e.Usage, e.Estimated = x.used(&r)
 	}
 	charged := x.snap.Set.Charged(x.served, &r, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, charged)
@@ -138,15 +142,12 @@ func (x *Exchange) addAttempts(e *ledger.Entry) {
 	if !x.resent() {
 		return
 	}
-	for range min(x.status.Attempts-1, maxAttempts) {
+	for range min(x.status.Attempts, ledger.MaxAttempts) - 1 {
 		e.Cost, e.Extra = pricing.AddCapped(e.Cost, x.expected), pricing.AddCapped(e.Extra, x.expected)
 		e.Baseline = pricing.AddCapped(e.Baseline, x.expected)
 	}
 	e.Estimated = true
 }
-
-// maxAttempts bounds the attempts that are charged: no proxy is configured for more.
-const maxAttempts = 100
 
 // imagine adds what an enforcing policy would have made of the usage of an observed call.
 func (x *Exchange) imagine(e *ledger.Entry) error {

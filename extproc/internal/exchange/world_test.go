@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
@@ -23,9 +25,13 @@ import (
 // world is a conductor with a real ledger, cache and credentials, and a clock of its own.
 type world struct {
 	*Conductor
-	books *ledger.Ledger
-	pool  *upstream.Pools
-	clock time.Time
+	parts    Parts
+	state    string // folder of the ledger
+	options  ledger.Options
+	books    *ledger.Ledger
+	pool     *upstream.Pools
+	clock    time.Time
+	registry *prometheus.Registry
 }
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -36,26 +42,60 @@ func newWorld(t testing.TB, policy string) *world {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "second.key"), []byte("sk-second\n"), 0o600))
 	set := compile(t, strings.ReplaceAll(policy, "DIR", dir))
-	w := &world{clock: noon}
+	w := &world{clock: noon, state: dir, registry: prometheus.NewRegistry()}
 	now := func() time.Time { return w.clock }
 	logger := slog.New(slog.DiscardHandler)
-	measured := metrics.New(nil)
-	var err error
-	w.books, err = ledger.Open(dir, ledger.Options{Now: now, Logger: logger})
-	must(t, err)
+	measured := metrics.New(w.registry)
+	w.options = ledger.Options{Now: now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
 	t.Cleanup(func() { must(t, w.books.Close()) })
-	must(t, w.books.SetBudgets(t.Context(), set.Policy().Budgets, noon))
+	w.open(t, set)
 	answers, err := cache.New(8, measured)
 	must(t, err)
 	t.Cleanup(func() { answers.Close() })
 	w.pool = upstream.Open("", noon, logger)
 	t.Cleanup(func() { must(t, w.pool.Close()) })
 	w.pool.SetPools(set.Policy().Pools)
-	w.Conductor = NewConductor(Parts{
+	w.parts = Parts{
 		Ledger: w.books, Cache: answers, Prefixes: cache.NewPrefixes(), Pools: w.pool,
 		Metrics: measured, Logger: logger, Now: now,
-	}, snapshot(t, set))
+	}
+	w.Conductor = NewConductor(w.parts, snapshot(t, set))
 	return w
+}
+
+// open opens the ledger.
+func (w *world) open(t testing.TB, set *policies.Set) {
+	t.Helper()
+	var err error
+	w.books, err = ledger.Open(w.state, w.options)
+	must(t, err)
+	must(t, w.books.SetBudgets(t.Context(), set.Policy().Budgets, noon))
+}
+
+// reopen ends the process, and starts it again at a moment.
+func (w *world) reopen(t testing.TB, now time.Time) {
+	t.Helper()
+	must(t, w.books.Close())
+	w.clock = now
+	s := w.snapshot.Load()
+	w.open(t, s.Set)
+	w.parts.Ledger = w.books
+	w.Conductor = NewConductor(w.parts, s)
+}
+
+// metric is a sample's value, summed over its labels.
+func (w *world) metric(t testing.TB, name string) (sum float64) {
+	t.Helper()
+	families, err := w.registry.Gather()
+	must(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 func snapshot(t testing.TB, set *policies.Set) *Snapshot {

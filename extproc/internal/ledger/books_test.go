@@ -165,7 +165,7 @@ func TestAStepIsToldOnceForEachScopeAndWindow(t *testing.T) {
 	b.Steps = []policies.Step{{Percent: 50, Do: policies.StepAlert}, {Percent: 50, Do: policies.StepCapTier, Tier: "medium"}, {Percent: 90, Do: policies.StepPools}}
 	l := openAt(t, t.TempDir(), o, b)
 	id := reserved(t, l, hold(49*cent, team("search")...))
-	must(t, l.Release(id, "refused", noon))
+	must(t, l.Release(unbilled(id, "refused")))
 	id = reserved(t, l, hold(60*cent, team("search")...))
 	must(t, l.Settle(paid(id, 10*cent)))
 	reserved(t, l, hold(90*cent, team("search")...))

@@ -68,4 +68,6 @@ type Reservation struct {
 	// Estimate is what the call is expected to cost, which soft budgets hold, and what it is taken to have cost if
 	// nobody settles it; 0 stands for Bound.
 	Estimate pricing.Money `json:"est,omitempty"`
+	// Attempts is how often a call was sent before it was parked: each may be billed. 0 where that is not known.
+	Attempts int `json:"tries,omitempty"`
 }

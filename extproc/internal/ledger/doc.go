@@ -17,9 +17,9 @@
 // grains that began within the last Length and one Grain count. A soft budget holds what calls are expected to cost,
 // counts labels that nobody verified, and refuses nothing. A TopUp raises the limit of one scope until the window ends.
 //
-// # Leases
+// # Renewal
 //
-// The owner of a reservation settles, releases or renews it within Options.Lease. What nobody renews is settled as
+// The owner of a reservation settles, releases or renews it within Options.RenewWithin. What nobody renews is settled as
 // lost, at its bound, and nothing is freed. If the owner comes after all, an entry of its own, with Outcome Adjusted,
 // corrects the lost one by the difference: both together are what the call came to, in entries and in balances. That
 // works for a day, in the same process; later, the settlement is a duplicate and the bound stands. A reservation whose
@@ -34,6 +34,11 @@
 // outage. Budgets that differ only in name, limit or steps share a lease: the one that leaves least refuses first, with
 // what it was topped up by. A budget that is new counts what the other replicas spent before it once each of them has it in force.
 // Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to the others.
+//
+// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole Tells what its
+// bill depends on, under the key, and the one where the call is parked Finds it there, also when it was down for a while,
+// and settles it once. While the store is away such a call waits, until its time is over and a minute more: then it
+// counts at its bound.
 //
 // # Journal
 //

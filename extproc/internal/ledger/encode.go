@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -134,6 +135,7 @@ func (r *Reservation) appendJSON(b []byte) ([]byte, error) {
 	o.num("bound", int64(r.Bound))
 	o.numIfAny("charge", int64(r.Charge))
 	o.numIfAny("est", int64(r.Estimate))
+	o.numIfAny("tries", int64(r.Attempts))
 	return append(o.b, '}'), o.err
 }
 
@@ -154,28 +156,27 @@ func (e *Entry) appendJSON(b []byte) ([]byte, error) {
 	return append(o.b, '}'), o.err
 }
 
+// usageKeys are the names of the fields of Usage, which the journal has, in the order of Usage.All.
+var usageKeys = func() (keys []string) {
+	for kind := range (pricing.Usage{}).All() {
+		key := ""
+		for word := range strings.SplitSeq(kind, "_") {
+			key += strings.ToUpper(word[:1]) + word[1:]
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}()
+
 // usage appends the counts of an entry that are not zero.
 func (o *object) usage(u *pricing.Usage) {
 	o.key("use")
 	o.b = append(o.b, '{')
-	o.numIfAny("Input", u.Input)
-	o.numIfAny("CacheRead", u.CacheRead)
-	o.numIfAny("CacheWriteShort", u.CacheWriteShort)
-	o.numIfAny("CacheWriteLong", u.CacheWriteLong)
-	o.numIfAny("Output", u.Output)
-	o.numIfAny("Reasoning", u.Reasoning)
-	o.numIfAny("InputAudio", u.InputAudio)
-	o.numIfAny("InputImage", u.InputImage)
-	o.numIfAny("CacheReadAudio", u.CacheReadAudio)
-	o.numIfAny("OutputAudio", u.OutputAudio)
-	o.numIfAny("OutputImage", u.OutputImage)
-	o.numIfAny("WebSearches", u.WebSearches)
-	o.numIfAny("FileSearches", u.FileSearches)
-	o.numIfAny("CodeRuns", u.CodeRuns)
-	o.numIfAny("SearchUnits", u.SearchUnits)
-	o.numIfAny("Images", u.Images)
-	o.numIfAny("Seconds", u.Seconds)
-	o.numIfAny("Characters", u.Characters)
+	i := 0
+	for _, count := range u.All() {
+		o.numIfAny(usageKeys[i], count)
+		i++
+	}
 	o.numIfAny("LongestPrompt", u.LongestPrompt)
 	o.b = append(o.b, '}')
 }

@@ -66,16 +66,22 @@ type Entry struct {
 	Bound   pricing.Money `json:"bound,omitempty"`  // the reservation's; set by Settle
 	Counted pricing.Money `json:"count,omitempty"`  // Charge, or for an estimated entry at least what was reserved; set by Settle
 	Overrun bool          `json:"over,omitempty"`   // came to more than was reserved; set by Settle
+
+	Took time.Duration `json:"-"` // from the request to the end of the answer, for OnSettle; not kept
 }
 
 // normalize replaces what JSON cannot carry, so that an entry is the same whether or not it is read back.
 func (e *Entry) normalize() {
 	e.Call.normalize()
 	e.Settled = e.Settled.Round(0).UTC()
+	e.Took = 0
 	for _, s := range []*string{(*string)(&e.Responded), (*string)(&e.WouldModel), (*string)(&e.Service), &e.Region, &e.Detail, &e.PriceSource} {
 		*s = strings.ToValidUTF8(*s, "\uFFFD")
 	}
 }
+
+// MaxAttempts bounds the attempts of a call that are charged: no proxy is configured for more.
+const MaxAttempts = 100
 
 // IsCall reports whether the entry is about a call of its own.
 func (e *Entry) IsCall() bool { return e.Outcome != Adjusted && e.Outcome != ToppedUp }
@@ -119,14 +125,21 @@ func (e *Entry) bookOn(r *Reservation) {
 	e.Overrun = r.Bound > 0 && (e.Cost > r.Bound || e.Charge > r.Charge)
 }
 
-// lost is the entry of a reservation that nobody can settle any more.
+// lost is the entry of a reservation that nobody can settle any more. Attempts before the last one come to as much again.
 func lost(r *Reservation, now time.Time, why string) Entry {
-	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: why}
+	e := Entry{Outcome: Lost, Estimated: true, Settled: now, Detail: why, Attempts: r.Attempts}
 	e.Cost = r.Estimate
 	if e.Cost == 0 {
 		e.Cost = r.Bound
 	}
 	e.Charge = min(e.Cost, r.Charge)
+	for range min(r.Attempts, MaxAttempts) - 1 {
+		e.Extra = pricing.AddCapped(e.Extra, e.Cost)
+	}
+	e.Cost = pricing.AddCapped(e.Cost, e.Extra)
+	if r.Charge > 0 {
+		e.Charge = pricing.AddCapped(e.Charge, e.Extra)
+	}
 	e.Baseline = e.Cost
 	e.bookOn(r)
 	return e

@@ -31,12 +31,12 @@ type learnKey struct {
 // learned is how long answers were of late: moving means, in weight parts of a token. The zero value knows nothing.
 type learned map[learnKey]int64
 
-// Expect returns how many tokens a model's answers to a feature had of late, those to all its calls if that feature is
-// new, and 0 if nothing is known. It is a moving mean, for soft budgets; nothing bounds an answer by it.
-func (l *Ledger) Expect(route policies.RouteName, model pricing.ModelName, feature string) int64 {
+// Expect returns how many tokens a model's answers to a call's feature had of late, those to all its calls if that feature
+// is new, and 0 if nothing is known. It is a moving mean, for soft budgets; nothing bounds an answer by it.
+func (l *Ledger) Expect(route policies.RouteName, model pricing.ModelName, dims []Dim) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	mean, ok := l.learned[learnKey{route, model, feature}]
+	mean, ok := l.learned[learnKey{route, model, featureOf(dims)}]
 	if !ok {
 		mean = l.learned[learnKey{route, model, ""}]
 	}

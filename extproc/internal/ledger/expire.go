@@ -8,26 +8,27 @@ import (
 	"time"
 )
 
-// maxExpired is how many calls whose lease has expired are remembered, about a kilobyte each. Those beyond count at
+// maxExpired is how many calls that nobody renewed in time are remembered, about a kilobyte each. Those beyond count at
 // their bound for good.
 const maxExpired = 1 << 12
 
-// rememberFor is how long a settlement may come after the lease has expired.
+// rememberFor is how long a settlement may come after the call has expired.
 const rememberFor = 24 * time.Hour
 
 // expired is a reservation that nobody settled in time, and the entry that it got.
 type expired struct {
 	Reservation
-	entry Entry
+	entry   Entry
+	written chan struct{} // closed when the entry is in the journal, or waits for it
 }
 
-// Renew says that the owner of a reservation is still at it: it has Options.Lease from now on. It writes nothing, so
+// Renew says that the owner of a reservation is still at it: it has Options.RenewWithin from now on. It writes nothing, so
 // it may be called for every piece of an answer. A call that is not open, or parked, is left alone.
 func (l *Ledger) Renew(id ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o := l.open[id]; o != nil && o.key == "" {
-		if until := l.at(now).Add(l.options.Lease); until.After(o.until) {
+		if until := l.at(now).Add(l.options.RenewWithin); until.After(o.until) {
 			o.until = until
 		}
 	}
@@ -47,9 +48,9 @@ func (p *parked) appendJSON(b []byte) ([]byte, error) {
 }
 
 // Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
-// and returns nil when that is in the journal. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
+// and returns nil when that is in the journal. Attempts is how often the call was sent. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
 // ErrJournal; the reservation stays as it was. Who owns the reservation does nothing else to it meanwhile.
-func (l *Ledger) Park(id ID, key string, until time.Time) error {
+func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
 	l.mu.Lock()
 	o := l.open[id]
 	other, taken := l.parked[key]
@@ -60,6 +61,7 @@ func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	o.settling = true // nobody else writes a record of it meanwhile
 	l.mu.Unlock()
 	p := parked{Reservation: o.Reservation, Key: key, Until: until.Round(0).UTC()}
+	p.Attempts = attempts
 	frame, err := encodeRecord(kindParked, &p)
 	if err == nil {
 		err = l.journal.reserve(id, frame)
@@ -68,15 +70,15 @@ func (l *Ledger) Park(id ID, key string, until time.Time) error {
 	defer l.mu.Unlock()
 	o.settling = false
 	if err == nil {
-		o.key, o.until = key, p.Until
+		o.Attempts, o.key, o.until = attempts, key, l.parkedUntil(p.Until, p.At)
 		l.parked[key] = id
 	}
 	return err
 }
 
-// Claim returns the reservation that is parked under a key, whose fetched answer settles it. It stays parked until
+// Parked returns the reservation that is parked under a key, whose fetched answer settles it. It stays parked until
 // then: an answer that is not ready yet is fetched again, and of several that are settled one counts.
-func (l *Ledger) Claim(key string) (ID, bool) {
+func (l *Ledger) Parked(key string) (ID, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	id, ok := l.parked[key]
@@ -93,9 +95,9 @@ func (l *Ledger) Reservation(id ID) (Reservation, bool) {
 	return Reservation{}, false
 }
 
-// keepLeases settles what nobody renews, until ctx is done.
-func (l *Ledger) keepLeases(ctx context.Context) {
-	ticker := time.NewTicker(max(l.options.Lease/20, time.Second))
+// keepRenewed settles what nobody renews, until ctx is done.
+func (l *Ledger) keepRenewed(ctx context.Context) {
+	ticker := time.NewTicker(max(l.options.RenewWithin/20, time.Second))
 	defer ticker.Stop()
 	for {
 		select {
@@ -107,12 +109,14 @@ func (l *Ledger) keepLeases(ctx context.Context) {
 	}
 }
 
-// expire settles the reservations whose lease has ended as lost, and forgets top-ups that have.
+// expire settles the reservations that nobody renewed as lost, and forgets top-ups that are over.
 func (l *Ledger) expire(now time.Time) {
 	now = l.at(now)
 	for _, o := range l.claimExpired(now) {
 		e := lost(&o.Reservation, now, "nobody renewed it")
-		if err := l.finish(o, e); err != nil {
+		err := l.finish(o, e)
+		close(o.expired)
+		if err != nil {
 			l.options.Logger.LogAttrs(context.Background(), slog.LevelError, "expired call not settled",
 				slog.String("request_id", o.ID.String()), slog.Any("err", err))
 			continue
@@ -128,7 +132,7 @@ func (l *Ledger) expire(now time.Time) {
 	}
 }
 
-// claimExpired takes the reservations whose lease has ended from their owners.
+// claimExpired takes the reservations that nobody renewed from their owners.
 func (l *Ledger) claimExpired(now time.Time) []*open {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,9 +146,9 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 		if o.settling || now.Before(o.until) {
 			continue
 		}
-		o.settling = true
+		o.settling, o.expired = true, make(chan struct{})
 		if len(l.expired) < maxExpired {
-			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, "")}
+			l.expired[id] = expired{o.Reservation, lost(&o.Reservation, now, ""), o.expired}
 		}
 		l.stats.Expired++
 		out = append(out, o)
@@ -152,10 +156,16 @@ func (l *Ledger) claimExpired(now time.Time) []*open {
 	return out
 }
 
-// adjust books what the settlement of an expired call changes about the entry that it got. Sums over both are those
-// of the settlement alone.
+// adjust books what the settlement of an expired call changes about the entry that it got, after that one. Sums over
+// both are those of the settlement alone.
 func (l *Ledger) adjust(was expired, e Entry) error {
+	<-was.written
+	if _, again := l.Reservation(was.ID); again {
+		return l.settle(e) // its entry could not be made
+	}
 	e.bookOn(&was.Reservation)
+	e.Overrun = e.Overrun && !was.entry.Overrun // which was counted
+	l.countOverrun(&e)
 	e.Detail = fmt.Sprintf("corrects %s: %s", was.ID, e.Outcome)
 	e.ID, e.Adjusts, e.Outcome = NewID(e.Settled), was.ID, Adjusted
 	e.Cost -= was.entry.Cost
@@ -163,7 +173,20 @@ func (l *Ledger) adjust(was expired, e Entry) error {
 	e.Charge -= was.entry.Charge
 	e.Counted -= was.entry.Counted
 	e.Bound = 0
+	if l.options.OnSettle != nil {
+		l.options.OnSettle(&e)
+	}
+	if l.waits(was.ID) {
+		return l.writeLater(kindEntry, e)
+	}
 	return l.write(kindEntry, e)
+}
+
+// waits reports whether the entry of a call that was claimed is not in the journal yet.
+func (l *Ledger) waits(id ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open[id] != nil
 }
 
 // drop forgets the record of a top-up that is over.

@@ -14,7 +14,7 @@ import (
 
 func TestAReservationThatNobodyRenewsIsSettledAtItsBound(t *testing.T) {
 	o := quiet
-	o.Lease = time.Minute
+	o.RenewWithin = time.Minute
 	l := openAt(t, t.TempDir(), o, company(100*cent))
 	idle, streaming := hold(30*cent), hold(20*cent)
 	idle.Estimate = 5 * cent
@@ -45,7 +45,7 @@ func TestASettlementAfterTheLeaseCorrectsTheEntry(t *testing.T) {
 		{"for less", func(l *Ledger, id ID) error { return l.Settle(paid(id, 2*cent)) }, 2 * cent, "company: 2 + 0, 98 left"},
 		{"for more", func(l *Ledger, id ID) error { return l.Settle(paid(id, 40*cent)) }, 40 * cent, "company: 40 + 0, 60 left"},
 		{"aborted", func(l *Ledger, id ID) error { return l.Settle(aborted(id, 3*cent)) }, 3 * cent, "company: 30 + 0, 70 left"},
-		{"unbilled", func(l *Ledger, id ID) error { return l.Release(id, "refused", noon) }, 0, "company: 0 + 0, 100 left"},
+		{"unbilled", func(l *Ledger, id ID) error { return l.Release(unbilled(id, "refused")) }, 0, "company: 0 + 0, 100 left"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -81,11 +81,11 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 	r.Asked = "gpt-6-sol"
 	reserved(t, l, r)
 	until := noon.Add(24 * time.Hour)
-	must(t, l.Park(r.ID, "resp_1", until))
+	must(t, l.Park(r.ID, "resp_1", 1, until))
 	l.Renew(r.ID, noon.Add(72*time.Hour)) // its time is that of the answer
 	reserved(t, l, hold(10*cent))
 	for name, err := range map[string]error{
-		"a key in use": l.Park(reserved(t, l, hold(cent)), "resp_1", until), "no call": l.Park(NewID(noon), "resp_2", until), "no key": l.Park(r.ID, "", until),
+		"a key in use": l.Park(reserved(t, l, hold(cent)), "resp_1", 1, until), "no call": l.Park(NewID(noon), "resp_2", 1, until), "no key": l.Park(r.ID, "", 1, until),
 	} {
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("park with %s: got %v, want ErrInvalid", name, err)
@@ -93,18 +93,18 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 	}
 	again := openAt(t, copyDir(t, dir), o, company(100*cent))
 	checkState(t, again, "company: 11 + 30, 59 left") // the other two calls were lost
-	id, ok := again.Claim("resp_1")
+	id, ok := again.Parked("resp_1")
 	if !ok || id != r.ID {
 		t.Fatalf("got %s, %t, want %s", id, ok, r.ID)
 	}
 	got, ok := again.Reservation(id)
-	if want := (Reservation{Call: got.Call, Bound: 30 * cent, Charge: 30 * cent}); !ok || !cmp.Equal(want, got) || got.Asked != "gpt-6-sol" {
+	if want := (Reservation{Call: got.Call, Bound: 30 * cent, Charge: 30 * cent, Attempts: 1}); !ok || !cmp.Equal(want, got) || got.Asked != "gpt-6-sol" {
 		t.Errorf("got %+v, %t", got, ok)
 	}
 	again.expire(noon.Add(23 * time.Hour))
 	must(t, again.Settle(paid(id, 4*cent)))
 	checkState(t, again, "company: 15 + 0, 85 left")
-	if _, ok := again.Claim("resp_1"); ok {
+	if _, ok := again.Parked("resp_1"); ok {
 		t.Error("it is parked after it was settled")
 	}
 }
@@ -113,7 +113,7 @@ func TestAnAnswerThatNobodyFetchesIsSettledAtItsBound(t *testing.T) {
 	dir := t.TempDir()
 	l := openAt(t, dir, quiet, company(100*cent))
 	id := reserved(t, l, hold(30*cent))
-	must(t, l.Park(id, "resp_1", noon.Add(time.Hour)))
+	must(t, l.Park(id, "resp_1", 1, noon.Add(time.Hour)))
 	late := quiet
 	late.Now = func() time.Time { return noon.Add(time.Hour) }
 	checkState(t, openAt(t, copyDir(t, dir), late, company(100*cent)), "company: 30 + 0, 70 left")
@@ -247,11 +247,11 @@ func TestExpectationsAreLearnedAndSurviveARestart(t *testing.T) {
 			feature string
 			want    int64
 		}{{"intent", 10}, {"chat", 900}, {"new", 65}} {
-			if got := l.Expect("openai", "gpt-6-luna", tt.feature); got != tt.want {
+			if got := l.Expect("openai", "gpt-6-luna", []Dim{{Name: "feature", Value: tt.feature}}); got != tt.want {
 				t.Errorf("%s, feature %q: got %d, want %d", name, tt.feature, got, tt.want)
 			}
 		}
-		if got := l.Expect("openai", "gpt-6-sol", "intent"); got != 0 {
+		if got := l.Expect("openai", "gpt-6-sol", []Dim{{Name: "feature", Value: "intent"}}); got != 0 {
 			t.Errorf("%s, unknown model: got %d, want 0", name, got)
 		}
 	}
@@ -293,5 +293,64 @@ func TestARatioAboveAnEdgeIsAboveIt(t *testing.T) {
 		if got := thousandths(tt.a, tt.b); got != tt.want {
 			t.Errorf("%d by %d: got %d, want %d", tt.a, tt.b, got, tt.want)
 		}
+	}
+}
+
+// TestALateSettlementIsCountedAfterTheEntryThatItCorrects: the journal is down when a call expires, and back when its
+// owner comes.
+func TestALateSettlementIsCountedAfterTheEntryThatItCorrects(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		dir := t.TempDir()
+		o := quiet
+		var told []pricing.Money
+		o.OnSettle = func(e *Entry) { told = append(told, e.Cost) }
+		l := openAt(t, dir, o, company(100*cent))
+		id := reserved(t, l, hold(30*cent))
+		full, stuck := true, false
+		l.journal.file = fullDisk{l.journal.file, &full, &stuck}
+		l.expire(noon.Add(time.Hour))
+		full = down
+		if err := l.Settle(paid(id, 2*cent)); !errors.Is(err, ErrJournal) {
+			t.Errorf("journal down %t: got %v, want ErrJournal as an entry waits", down, err)
+		}
+		checkState(t, l, "company: 0 + 30, 70 left")
+		full = false
+		l.retryQueue()
+		checkState(t, l, "company: 2 + 0, 98 left")
+		must(t, l.Healthy())
+		checkState(t, openAt(t, copyDir(t, dir), quiet, company(100*cent)), "company: 2 + 0, 98 left")
+		if want := []pricing.Money{30 * cent, -28 * cent}; !slices.Equal(told, want) {
+			t.Errorf("told of %v, want %v", told, want)
+		}
+	}
+}
+
+func TestEverySettlementIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	o := quiet
+	told := map[Outcome]int{}
+	overruns := int64(0)
+	o.OnSettle = func(e *Entry) {
+		told[e.Outcome]++
+		if e.Overrun {
+			overruns++
+		}
+	}
+	l := openAt(t, dir, o, company(100*cent))
+	id := reserved(t, l, hold(10*cent))
+	must(t, l.Settle(paid(id, 11*cent)))
+	must(t, l.Settle(paid(id, 11*cent)))
+	must(t, l.Release(unbilled(reserved(t, l, hold(cent)), "refused")))
+	late := reserved(t, l, hold(cent))
+	l.expire(noon.Add(time.Hour))
+	must(t, l.Settle(paid(late, 2*cent)))
+	must(t, l.Settle(paid(late, 2*cent)))
+	if s := l.Stats(); s.Overruns != 2 || overruns != 2 {
+		t.Errorf("%d overruns in the statistics, %d told, want 2 of each", s.Overruns, overruns)
+	}
+	reserved(t, l, hold(cent))
+	openAt(t, copyDir(t, dir), o, company(100*cent))
+	if diff := cmp.Diff(map[Outcome]int{OK: 1, Released: 1, Lost: 2, Adjusted: 1}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }

@@ -22,10 +22,15 @@ type Options struct {
 	FlushInterval time.Duration    // how often the database is fed; 500 ms by default
 	SyncInterval  time.Duration    // what a power cut may cost; 100 ms by default
 	SegmentBytes  int64            // size at which a journal segment is rotated; 64 MiB by default
-	Lease         time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
+	RenewWithin   time.Duration    // how long a reservation stays open without being renewed; 30 minutes by default
 	OnStep        func(StepEvent)  // told when a budget passes a step, by whoever reserves: it must not wait. nil: nobody is
-	Shared        lease.Store      // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
-	Sinks         []Sink           // what the journal feeds beside the folder's own database; closed with the ledger
+	// OnSettle is told of every call once when it is settled or released, whoever does it, and of what a late settlement
+	// changes about a call that was lost: an entry with Outcome Adjusted. Open calls it for what a process that died left.
+	// It must neither wait nor keep the entry. nil: nobody is told.
+	OnSettle func(*Entry)
+	Shared   lease.Store   // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
+	Answers  lease.Answers // where replicas tell each other of fetched answers; nil: they do not. Not closed
+	Sinks    []Sink        // what the journal feeds beside the folder's own database; closed with the ledger
 }
 
 // withDefaults returns the options with what was left out.
@@ -45,8 +50,8 @@ func (o Options) withDefaults() Options {
 	if o.SegmentBytes <= 0 {
 		o.SegmentBytes = 64 << 20
 	}
-	if o.Lease <= 0 {
-		o.Lease = 30 * time.Minute // the shipped proxy ends what is silent for 20 minutes
+	if o.RenewWithin <= 0 {
+		o.RenewWithin = 30 * time.Minute // the shipped proxy ends what is silent for 20 minutes
 	}
 	return o
 }
@@ -61,6 +66,7 @@ type Ledger struct {
 	sink    *feed   // of store
 	others  []*feed // of Options.Sinks
 	shared  *shared // nil without Options.Shared
+	told    told
 
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
@@ -83,10 +89,11 @@ type Ledger struct {
 // open is a reservation under way.
 type open struct {
 	Reservation
-	held     []held    // one for each meter in force that covers it
-	until    time.Time // when it is settled as lost
-	key      string    // that it is parked under, "" if it is not
-	settling bool      // a record of it is on its way to the journal
+	held     []held        // one for each meter in force that covers it
+	until    time.Time     // when it is settled as lost
+	key      string        // that it is parked under, "" if it is not
+	settling bool          // a record of it is on its way to the journal
+	expired  chan struct{} // of its expired, nil for one that is not
 }
 
 // Stats counts what is worth watching. Counters start at zero with the process.
@@ -118,9 +125,12 @@ func Open(dir string, o Options) (*Ledger, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.wait.Go(func() { l.keepSynced(ctx) })
-	l.wait.Go(func() { l.keepLeases(ctx) })
+	l.wait.Go(func() { l.keepRenewed(ctx) })
 	if l.shared != nil {
 		l.wait.Go(func() { l.keepShared(ctx) })
+	}
+	if l.Tells() {
+		l.wait.Go(func() { l.keepTelling(ctx) })
 	}
 	for _, f := range l.feeds() {
 		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
@@ -252,6 +262,7 @@ func (l *Ledger) Close() error {
 	l.stop()
 	l.wait.Wait()
 	l.retryQueue()
+	l.tellLast()
 	l.unshare()
 	err := l.sink.drain(context.Background())
 	l.drainOthers()

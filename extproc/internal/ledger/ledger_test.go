@@ -83,6 +83,9 @@ func aborted(id ID, estimate pricing.Money) Entry {
 	return e
 }
 
+// unbilled says of a call that it is not billed.
+func unbilled(id ID, why string) Entry { return Entry{Call: Call{ID: id}, Detail: why, Settled: noon} }
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -220,7 +223,7 @@ func TestACallIsSettledOnce(t *testing.T) {
 	id := reserved(t, l, hold(30*cent))
 	must(t, l.Settle(paid(id, 10*cent)))
 	must(t, l.Settle(paid(id, 20*cent)))
-	must(t, l.Release(id, "late", noon))
+	must(t, l.Release(unbilled(id, "late")))
 	must(t, l.Settle(paid(NewID(noon), 20*cent)))
 	checkState(t, l, "company: 10 + 0, 90 left")
 	if got := l.Stats().Duplicates; got != 3 {
@@ -237,7 +240,7 @@ func TestACallIsSettledOnce(t *testing.T) {
 func TestAReleasedCallCostsNothing(t *testing.T) {
 	l := openNew(t, company(100*cent))
 	id := reserved(t, l, hold(30*cent))
-	must(t, l.Release(id, "connection refused", noon))
+	must(t, l.Release(unbilled(id, "connection refused")))
 	checkState(t, l, "company: 0 + 0, 100 left")
 	entries, err := l.Entries(t.Context(), Filter{ID: id}, 10)
 	must(t, err)
@@ -371,7 +374,7 @@ func TestOverflowIsRefused(t *testing.T) {
 	if _, err := l.Book(second, noon); !errors.Is(err, pricing.ErrOverflow) {
 		t.Errorf("got %v, want ErrOverflow", err)
 	}
-	must(t, l.Release(first.ID, "test", noon))
+	must(t, l.Release(unbilled(first.ID, "test")))
 	checkState(t, l, "company: 0 + 0, 100 left")
 }
 

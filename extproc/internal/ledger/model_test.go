@@ -197,7 +197,7 @@ const untouchedFor = 3 * time.Hour
 func (r *run) options() Options {
 	return Options{
 		Now: func() time.Time { return *r.clock.Load() }, FlushInterval: time.Hour, SyncInterval: time.Hour, SegmentBytes: 8 << 10,
-		Lease: untouchedFor,
+		RenewWithin: untouchedFor,
 	}
 }
 
@@ -311,7 +311,7 @@ func (r *run) settle() {
 		e = aborted(call.ID, cost)
 		call.counted = call.Charge
 	case 1:
-		must(r.t, r.l.Release(call.ID, "refused", r.now))
+		must(r.t, r.l.Release(Entry{Call: Call{ID: call.ID}, Detail: "refused", Settled: r.now}))
 		call.charged, call.counted = 0, 0
 	}
 	e.Settled = r.now
@@ -326,8 +326,8 @@ func (r *run) park() {
 		return
 	}
 	call.parked, call.until = "resp_"+call.ID.String(), r.now.Add(time.Duration(r.rand.IntN(30))*time.Hour)
-	must(r.t, r.l.Park(call.ID, call.parked, call.until))
-	if id, ok := r.l.Claim(call.parked); !ok || id != call.ID {
+	must(r.t, r.l.Park(call.ID, call.parked, 1, call.until))
+	if id, ok := r.l.Parked(call.parked); !ok || id != call.ID {
 		r.t.Fatalf("claim %q: got %s, %t, want %s", call.parked, id, ok, call.ID)
 	}
 }
@@ -406,7 +406,7 @@ func (r *run) crash() {
 	for _, call := range r.m.open {
 		if call.parked == "" || !r.now.Before(call.until) {
 			r.lose(call)
-		} else if id, ok := r.l.Claim(call.parked); !ok || id != call.ID {
+		} else if id, ok := r.l.Parked(call.parked); !ok || id != call.ID {
 			r.t.Fatalf("claim %q after a crash: got %s, %t, want %s", call.parked, id, ok, call.ID)
 		}
 	}

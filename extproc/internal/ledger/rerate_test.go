@@ -62,7 +62,7 @@ func TestRerating(t *testing.T) {
 		r.Route, r.Pool, r.Charge, e.Charge = "gpu", "gpu", 0, 0
 	})
 	must(t, l.Record(Entry{Call: Call{ID: NewID(noon), Model: "hit"}, Outcome: CacheHit, Usage: pricing.Usage{Input: 9}, Settled: noon}, noon))
-	must(t, l.Release(reserved(t, l, hold(cent)), "never sent", noon))
+	must(t, l.Release(unbilled(reserved(t, l, hold(cent)), "never sent")))
 	// Charged: 4 + 8 + 5 + 3 + 50 (the bound of an estimate) + 10 + 9 + 9 + 9 = 107.
 	checkState(t, l, "company: 107 + 0, 893 left")
 

@@ -16,7 +16,7 @@ import (
 // nothing on any, and returns nil when that is in the journal. A call that charges nothing passes while a budget has
 // anything left, or is FreeOnly. Errors are a *LimitError, or wrap ErrJournal (nothing is held), ErrInvalid or
 // ErrClosed. The call counts in the windows that contain now. Its owner settles or releases it, or renews it within
-// Options.Lease.
+// Options.RenewWithin.
 func (l *Ledger) Reserve(r Reservation, now time.Time) error {
 	r.Observed = false
 	o, refusal, err := l.hold(r, now, true)
@@ -103,7 +103,7 @@ func (l *Ledger) holdLocked(r Reservation, refusable bool) (*open, *LimitError, 
 	if err != nil || (refusal != nil && refusable) {
 		return nil, refusal, err
 	}
-	o := &open{Reservation: r, held: holds, until: r.At.Add(l.options.Lease)}
+	o := &open{Reservation: r, held: holds, until: r.At.Add(l.options.RenewWithin)}
 	l.open[r.ID] = o
 	return o, refusal, nil
 }

@@ -39,7 +39,11 @@ func (l *Ledger) restore() error {
 func (l *Ledger) settleLost(r *Reservation, now time.Time) error {
 	e := lost(r, now, "farebox ended before the answer did")
 	l.stats.Lost++
-	return l.bookNow(kindSettlement, &e)
+	if err := l.bookNow(kindSettlement, &e); err != nil {
+		return err
+	}
+	l.settled(&e)
+	return nil
 }
 
 // restoreParked keeps a parked reservation open until its time is over.
@@ -48,10 +52,11 @@ func (l *Ledger) restoreParked(frame []byte, now time.Time) error {
 	if err := decodeRecord(frame, &p); err != nil {
 		return err
 	}
-	if !now.Before(p.Until) {
+	until := l.parkedUntil(p.Until, now)
+	if !now.Before(until) {
 		return l.settleLost(&p.Reservation, now)
 	}
-	l.open[p.ID] = &open{Reservation: p.Reservation, key: p.Key, until: p.Until}
+	l.open[p.ID] = &open{Reservation: p.Reservation, key: p.Key, until: until}
 	l.parked[p.Key] = p.ID
 	return nil
 }

@@ -22,7 +22,7 @@ type unwritten struct {
 
 // Settle books what a reserved call came to, in the windows in which it was reserved, and returns nil when that
 // is in the journal. Only e.ID says which call it is: Call and Bound are taken from the reservation, Counted and
-// Overrun are worked out. A call that is settled already is counted as a duplicate and ignored; one whose lease has
+// Overrun are worked out. A call that is settled already is counted as a duplicate and ignored; one that has
 // expired is corrected by an entry with what this one changes about it. Errors wrap ErrInvalid (the reservation stays
 // open) or ErrJournal (the entry is kept and written later).
 func (l *Ledger) Settle(e Entry) error {
@@ -45,9 +45,12 @@ func (l *Ledger) settle(e Entry) error {
 }
 
 // Release frees the reservation of a call that is proven not to be billed: never forwarded, connection failed, an
-// error status of the provider. It leaves an entry without cost. Errors and duplicates are those of Settle.
-func (l *Ledger) Release(id ID, reason string, now time.Time) error {
-	return l.settle(Entry{Call: Call{ID: id}, Outcome: Released, Detail: reason, Settled: now})
+// error status of the provider. It leaves an entry without cost, with the Status, Detail, Settled and Took of e. Errors
+// and duplicates are those of Settle.
+func (l *Ledger) Release(e Entry) error {
+	return l.settle(Entry{
+		Call: Call{ID: e.ID}, Outcome: Released, Status: e.Status, Detail: e.Detail, Settled: e.Settled, Took: e.Took,
+	})
 }
 
 // Record notes a call that nobody was charged for and that reserved nothing, such as a cache hit: its cost must
@@ -86,18 +89,37 @@ func (l *Ledger) claim(id ID) (*open, *expired) {
 // finish writes the entry of a claimed reservation.
 func (l *Ledger) finish(o *open, e Entry) error {
 	err := l.write(kindSettlement, e)
-	if e.Overrun {
-		l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call came to more than was reserved",
-			slog.String("request_id", e.ID.String()), slog.String("provider", string(e.Route)), slog.String("model", string(e.Model)),
-			slog.String("cost_usd", e.Cost.String()), slog.String("bound_usd", e.Bound.String()))
-	}
 	if err != nil && !errors.Is(err, ErrJournal) {
 		l.mu.Lock()
 		o.settling = false
 		delete(l.expired, o.ID)
 		l.mu.Unlock()
+		return err
 	}
+	l.settled(&e)
 	return err
+}
+
+// settled tells of a call that is settled.
+func (l *Ledger) settled(e *Entry) {
+	l.countOverrun(e)
+	if l.options.OnSettle != nil {
+		l.options.OnSettle(e)
+	}
+}
+
+// countOverrun counts a call that came to more than was reserved, and warns of it.
+func (l *Ledger) countOverrun(e *Entry) {
+	if !e.Overrun {
+		return
+	}
+	l.mu.Lock()
+	l.stats.Overruns++
+	l.mu.Unlock()
+	l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call came to more than was reserved",
+		slog.String("request_id", e.ID.String()), slog.String("provider", string(e.Route)), slog.String("model", string(e.Model)),
+		slog.String("scope", scopeText(e.Dims)), slog.String("cost_usd", e.Cost.String()),
+		slog.String("charged_usd", e.Charge.String()), slog.String("bound_usd", e.Bound.String()))
 }
 
 // write puts an entry into the journal and the balances. If the journal does not take it, it waits in the queue.
@@ -119,6 +141,18 @@ func (l *Ledger) write(k kind, e Entry) error {
 	return nil
 }
 
+// writeLater puts an entry behind those that wait for the journal, and returns why they do. It corrects one of them,
+// which balances must see first.
+func (l *Ledger) writeLater(k kind, e Entry) error {
+	e.normalize()
+	frame, err := encodeRecord(k, &e)
+	if err != nil {
+		return err
+	}
+	l.enqueue(unwritten{k, frame, e})
+	return fmt.Errorf("%w: entries wait for it", ErrJournal)
+}
+
 // apply moves a settled call from reserved to spent.
 func (l *Ledger) apply(e *Entry, seq int64) {
 	l.mu.Lock()
@@ -129,9 +163,6 @@ func (l *Ledger) apply(e *Entry, seq int64) {
 }
 
 func (l *Ledger) applyLocked(e *Entry, seq int64) {
-	if e.Overrun {
-		l.stats.Overruns++
-	}
 	if o := l.open[e.ID]; o != nil {
 		l.stats.compare(e, o.Estimate)
 		l.freeLocked(o)

@@ -59,6 +59,7 @@ type Call struct {
 	Savings   []Saving      // they add up to Baseline minus Cost; not kept
 	Estimated bool          // the provider did not state the usage
 	Overrun   bool          // it cost more than was reserved
+	Lost      bool          // nobody saw how it ended
 	Took      time.Duration // from the request to the end of the answer
 	Error     string        // a status code or a constant of the caller, "" for a good answer
 }
@@ -80,8 +81,25 @@ func (m *Metrics) Record(c *Call) {
 	if c.Overrun {
 		m.overruns.Inc()
 	}
-	if c.Decision == Allow || c.Decision == Downgrade {
+	if !c.Lost && (c.Decision == Allow || c.Decision == Downgrade) {
 		m.genai.record(c)
+	}
+}
+
+// Correct counts what the settlement of a call changes that was recorded as lost: the amounts of c are differences. The
+// call is not counted again. Counters cannot go down: what it cost less than was taken stays in them.
+func (m *Metrics) Correct(c *Call) {
+	route, model := string(c.Provider), c.Served.label()
+	m.countUsage(route, model, c.Usage)
+	if c.Cost >= 0 && c.Baseline >= 0 {
+		m.cost.WithLabelValues(route, model, string(c.Tier)).Add(dollars(c.Cost))
+		m.baseline.WithLabelValues(route, model, string(c.Tier)).Add(dollars(c.Baseline))
+		for _, s := range c.Savings {
+			m.count(s)
+		}
+	}
+	if c.Overrun {
+		m.overruns.Inc()
 	}
 }
 

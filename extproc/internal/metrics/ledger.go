@@ -50,7 +50,7 @@ func NewLedger(state func() LedgerState) *Ledger {
 				func(s *LedgerState) float64 { return float64(s.Duplicates) }},
 			{desc("farebox_lost_total", "Calls that an earlier process left open: settled at their bound at start."),
 				func(s *LedgerState) float64 { return float64(s.Lost) }},
-			{desc("farebox_expired_total", "Calls that nobody settled or renewed within the lease: settled at their bound."),
+			{desc("farebox_expired_total", "Calls that nobody settled or renewed in time: settled at their bound."),
 				func(s *LedgerState) float64 { return float64(s.Expired) }},
 			{desc("farebox_adjustments_total", "Calls of those that were settled after all: corrected by an entry of its own."),
 				func(s *LedgerState) float64 { return float64(s.Adjusted) }},

@@ -73,6 +73,34 @@ func TestRecordCountsACallOnce(t *testing.T) {
 	}
 }
 
+// TestACorrectionCountsNoCallAgain: nor what a call cost less than was taken, as counters do not go down.
+func TestACorrectionCountsNoCallAgain(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	m := New(reg)
+	lost := downgraded()
+	lost.Lost, lost.Usage, lost.Savings, lost.Baseline = true, pricing.Usage{}, nil, lost.Cost
+	m.Record(lost)
+	less, more := downgraded(), downgraded()
+	less.Cost, less.Usage = -500_000_000, pricing.Usage{Output: 50}
+	more.Cost, more.Usage, more.Overrun = 1_000_000_000, pricing.Usage{Output: 7}, true
+	m.Correct(less)
+	m.Correct(more)
+	want := []string{
+		`farebox_baseline_dollars_total{model="claude-haiku-5-5",provider="anthropic",tier="medium"} 5.5`,
+		`farebox_cost_dollars_total{model="claude-haiku-5-5",provider="anthropic",tier="medium"} 2.5`,
+		`farebox_losses_dollars_total{lever="prompt_cache"} 0.5`,
+		`farebox_overruns_total 1`,
+		`farebox_requests_total{api="anthropic_messages",decision="downgrade",provider="anthropic",tier="medium"} 1`,
+		`farebox_savings_dollars_total{lever="tier"} 3`,
+		`farebox_tokens_total{kind="output",model="claude-haiku-5-5",provider="anthropic"} 57`,
+	}
+	got := scrape(t, reg, "farebox_baseline", "farebox_cost", "farebox_losses", "farebox_overruns", "farebox_requests",
+		"farebox_savings", "farebox_tokens", "gen_ai") // no operation: nobody saw the end
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+}
+
 func TestAModelThatNobodyKnowsIsOther(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	m := New(reg)

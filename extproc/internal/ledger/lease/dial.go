@@ -13,8 +13,9 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// poolSize is how many connections a replica keeps. One operation is under way at a time; the others are for top-ups.
-const poolSize = 2
+// poolSize is how many connections a replica keeps. One operation is under way at a time; the others are for top-ups and
+// for answers.
+const poolSize = 3
 
 // OpenRedis returns the store at an address, without connecting yet. The address is a URL as Redis' clients have it,
 //

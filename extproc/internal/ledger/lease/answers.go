@@ -1,0 +1,61 @@
+package lease
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"time"
+)
+
+// Answer is what a replica saw of an answer that a provider made in the background, for whichever replica waits for it.
+type Answer struct {
+	Key  string // that the answer is known by; the same in all replicas
+	Text []byte // of the caller's making
+}
+
+// Answers is where replicas leave for each other what they saw of answers that were fetched through them. Its methods
+// are safe for concurrent use.
+type Answers interface {
+	// Leave keeps answers for a while, instead of what is there under their keys. An error says that some may be missing.
+	Leave(ctx context.Context, answers []Answer, keep time.Duration) error
+	// Find returns the text that is kept under each of the keys, nil where there is none.
+	Find(ctx context.Context, keys []string) ([][]byte, error)
+}
+
+// Leave implements Answers.
+func (r *Redis) Leave(ctx context.Context, answers []Answer, keep time.Duration) error {
+	pipe := r.client.Pipeline()
+	for i := range answers {
+		pipe.Set(ctx, r.answer(answers[i].Key), answers[i].Text, keep)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("leave answers: %w", err)
+	}
+	return nil
+}
+
+// Find implements Answers.
+func (r *Redis) Find(ctx context.Context, keys []string) ([][]byte, error) {
+	names := make([]string, len(keys))
+	for i := range keys {
+		names[i] = r.answer(keys[i])
+	}
+	values, err := r.client.MGet(ctx, names...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("find answers: %w", err)
+	}
+	texts := make([][]byte, len(keys))
+	for i := range min(len(values), len(texts)) {
+		if text, ok := values[i].(string); ok {
+			texts[i] = []byte(text)
+		}
+	}
+	return texts, nil
+}
+
+// answer is the key of an answer, whose name does not leave the process: it is hashed.
+func (r *Redis) answer(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return r.key + ":answer:" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}

@@ -1,0 +1,46 @@
+package lease
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+)
+
+func TestAnswersAreKeptForAWhile(t *testing.T) {
+	s := startServer(t)
+	ctx := t.Context()
+	store := func(name string) *Redis {
+		r := NewRedis(redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1}), RedisOptions{Name: name})
+		t.Cleanup(func() { r.Close() })
+		return r
+	}
+	here, there, other := store("one"), store("one"), store("other")
+	answers := []Answer{{"openai resp_1", []byte("first")}, {"openai resp_2", []byte("\x00second")}}
+	for range 2 {
+		if err := here.Leave(ctx, answers, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := []string{"openai resp_2", "openai resp_3", "openai resp_1"}
+	for r, want := range map[*Redis][][]byte{there: {[]byte("\x00second"), nil, []byte("first")}, other: {nil, nil, nil}} {
+		got, err := r.Find(ctx, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", r.key, diff)
+		}
+	}
+	if left := here.client.PTTL(ctx, here.answer("openai resp_1")).Val(); left <= 0 || left > time.Hour {
+		t.Errorf("kept for %s, want an hour", left)
+	}
+	s.kill()
+	if _, err := there.Find(ctx, keys); err == nil {
+		t.Error("find without a server: no error")
+	}
+	if err := here.Leave(ctx, answers, time.Hour); err == nil {
+		t.Error("leave without a server: no error")
+	}
+}
