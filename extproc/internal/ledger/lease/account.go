@@ -108,11 +108,11 @@ type Reply struct {
 	Now         time.Time // by the store's clock
 	Epoch       string    // changes whenever grants may have been lost
 	Figures     []Figure  // one per claim, unless Stale
-	Answers     []Answer  // one per ask, if Done
+	Results     []Result  // one per ask, if Done
 }
 
-// Answer is what came of an ask.
-type Answer struct {
+// Result is what came of an ask.
+type Result struct {
 	Status Status
 	Claim  int // the first that has not enough left, if Refused
 }

@@ -5,17 +5,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
+
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease/redistest"
 )
 
 func TestAnswersAreKeptForAWhile(t *testing.T) {
-	s := startServer(t)
+	redistest.Each(t, testAnswersAreKeptForAWhile)
+}
+
+func testAnswersAreKeptForAWhile(t *testing.T, program string) {
+	s := redistest.Start(t, program)
 	ctx := t.Context()
-	store := func(name string) *Redis {
-		r := NewRedis(redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), MaxRetries: -1}), RedisOptions{Name: name})
-		t.Cleanup(func() { r.Close() })
-		return r
-	}
+	store := func(name string) *Redis { return openRedis(t, s, RedisOptions{Name: name}) }
 	here, there, other := store("one"), store("one"), store("other")
 	answers := []Answer{{"openai resp_1", []byte("first")}, {"openai resp_2", []byte("\x00second")}}
 	for range 2 {
@@ -36,7 +37,7 @@ func TestAnswersAreKeptForAWhile(t *testing.T) {
 	if left := here.client.PTTL(ctx, here.answer("openai resp_1")).Val(); left <= 0 || left > time.Hour {
 		t.Errorf("kept for %s, want an hour", left)
 	}
-	s.kill()
+	s.Kill()
 	if _, err := there.Find(ctx, keys); err == nil {
 		t.Error("find without a server: no error")
 	}

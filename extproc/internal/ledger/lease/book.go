@@ -254,7 +254,7 @@ func (b *book) settled(op *Op, r *Reply) {
 
 // noteRefusals remembers of each account the least that it had not left.
 func (b *book) noteRefusals(op *Op, r *Reply) {
-	for i, a := range r.Answers {
+	for i, a := range r.Results {
 		if a.Status != Refused {
 			continue
 		}

@@ -231,7 +231,7 @@ func (h *Holder) ask(ctx context.Context, c *call) {
 		h.mu.Lock()
 		h.book.answered(&op, &reply)
 		h.mu.Unlock()
-		if slices.ContainsFunc(reply.Answers, func(a Answer) bool { return a.Status == Refused }) {
+		if slices.ContainsFunc(reply.Results, func(r Result) bool { return r.Status == Refused }) {
 			h.refusals.Add(1)
 		}
 	}

@@ -340,7 +340,7 @@ func TestASmallerCallThanTheRefusedOneAsksItself(t *testing.T) {
 	x := b.lease(Account{Key: "x"})
 	b.wait([]Demand{{Lease: x, Limits: upTo(1000)}}, 100)
 	op := b.plan()
-	b.answered(&op, &Reply{Status: Done, Answers: []Answer{{Refused, 0}}, Figures: []Figure{{All: 950}}})
+	b.answered(&op, &Reply{Status: Done, Results: []Result{{Refused, 0}}, Figures: []Figure{{All: 950}}})
 	for _, tt := range []struct {
 		name          string
 		amount, limit pricing.Money
@@ -359,7 +359,7 @@ func TestASmallerCallThanTheRefusedOneAsksItself(t *testing.T) {
 	}
 	b.wait([]Demand{{Lease: x, Limits: upTo(1000)}}, 50)
 	op = b.plan()
-	b.answered(&op, &Reply{Status: Done, Answers: []Answer{{Status: Done}}, Figures: []Figure{{Own: 50, All: 900}}})
+	b.answered(&op, &Reply{Status: Done, Results: []Result{{Status: Done}}, Figures: []Figure{{Own: 50, All: 900}}})
 	if got := b.refused([]Demand{{Lease: x, Limits: upTo(1000)}}, 100, 0); got != -1 {
 		t.Errorf("after a newer answer: got %d, want -1", got)
 	}

@@ -167,7 +167,7 @@ func (m *model) do(op *Op, now time.Time) Reply {
 		return r
 	}
 	for _, ask := range op.Asks {
-		r.Answers = append(r.Answers, m.serve(op, claims, ask, now))
+		r.Results = append(r.Results, m.serve(op, claims, ask, now))
 	}
 	for i := range op.Claims {
 		m.grant(op, i, &claims[i], &r.Figures[i], now)
@@ -182,23 +182,23 @@ type modelClaim struct {
 }
 
 // serve answers one ask.
-func (m *model) serve(op *Op, claims []modelClaim, ask Ask, now time.Time) Answer {
+func (m *model) serve(op *Op, claims []modelClaim, ask Ask, now time.Time) Result {
 	for _, n := range ask {
 		if c := &op.Claims[n.Claim]; now.Before(c.Start) || !now.Before(c.End) {
-			return Answer{Status: WrongWindow}
+			return Result{Status: WrongWindow}
 		}
 	}
 	for _, n := range ask {
 		if n.Amount > claims[n.Claim].left {
 			claims[n.Claim].refused = true
 			m.account(op.Claims[n.Claim].Key).wanted = now.Add(3 * time.Second)
-			return Answer{Refused, n.Claim}
+			return Result{Refused, n.Claim}
 		}
 	}
 	for _, n := range ask {
 		claims[n.Claim].left -= n.Amount
 	}
-	return Answer{Status: Done}
+	return Result{Status: Done}
 }
 
 // grant notes what the asks got of a claim, and more where there is plenty.

@@ -190,9 +190,9 @@ func parseReply(fields any, op *Op) (Reply, error) {
 		}
 	}
 	if r.Status == Done {
-		r.Answers = make([]Answer, len(op.Asks))
-		for i := range r.Answers {
-			r.Answers[i] = p.answer()
+		r.Results = make([]Result, len(op.Asks))
+		for i := range r.Results {
+			r.Results[i] = p.result()
 		}
 	}
 	if p.err == nil && len(p.text) > 0 {
@@ -233,13 +233,13 @@ func (n *numbers) figure(limits []Limit) Figure {
 	return f
 }
 
-func (n *numbers) answer() Answer {
+func (n *numbers) result() Result {
 	switch v := n.next(); v {
 	case 0:
-		return Answer{Status: Done}
+		return Result{Status: Done}
 	case -1:
-		return Answer{Status: WrongWindow}
+		return Result{Status: WrongWindow}
 	default:
-		return Answer{Status: Refused, Claim: int(v) - 1}
+		return Result{Status: Refused, Claim: int(v) - 1}
 	}
 }

@@ -140,7 +140,7 @@ func testScriptAgreesWithItsModel(t *testing.T, program string) {
 				t.Fatalf("seed %d, operation %d %+v (-model +script):\n%s", seed, i, op, diff)
 			}
 			seen[got.Status]++
-			for _, a := range got.Answers {
+			for _, a := range got.Results {
 				seen["ask "+a.Status]++
 			}
 		}

@@ -154,7 +154,7 @@ func (b *book) answered(op *Op, r *Reply) {
 	}
 	for i, c := range asked {
 		c.asked = false
-		switch r.Answers[i].Status {
+		switch r.Results[i].Status {
 		case Done: // before others take what it was granted
 			if b.reserve(c.demands, c.amount) < 0 {
 				c.decide(nil)
