@@ -2,8 +2,7 @@ package provider
 
 import "encoding/binary"
 
-// leastSeconds is what a recording is billed for at least: Groq's minimum, the longest of any vendor.
-// Source: https://console.groq.com/docs/speech-to-text, "Model pricing", as read in November 2026.
+// leastSeconds is what a recording is billed for at least: Groq bills ten seconds, more than any other vendor.
 const leastSeconds = 10
 
 // secondsOf returns for how many seconds a recording is billed at most. It does so for WAV files of plain samples only,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
+	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
 // chatOf is a chat call of some size in kilobytes.
@@ -96,3 +98,7 @@ type forgetful struct{ Ledger }
 
 func (forgetful) Reserve(ledger.Reservation, time.Time) error { return nil }
 func (forgetful) Settle(ledger.Entry) error                   { return nil }
+func (forgetful) Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool) {
+	return 0, 0, false
+}
+func (forgetful) Expect(policies.RouteName, pricing.ModelName, []ledger.Dim) int64 { return 0 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ type world struct {
 	options  ledger.Options
 	books    *ledger.Ledger
 	pool     *upstream.Pools
-	clock    time.Time
+	clock    atomic.Pointer[time.Time] // the ledger's own goroutines read it too
 	registry *prometheus.Registry
 }
 
@@ -42,11 +43,11 @@ func newWorld(t testing.TB, policy string) *world {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "second.key"), []byte("sk-second\n"), 0o600))
 	set := compile(t, strings.ReplaceAll(policy, "DIR", dir))
-	w := &world{clock: noon, state: dir, registry: prometheus.NewRegistry()}
-	now := func() time.Time { return w.clock }
+	w := &world{state: dir, registry: prometheus.NewRegistry()}
+	w.at(noon)
 	logger := slog.New(slog.DiscardHandler)
 	measured := metrics.New(w.registry)
-	w.options = ledger.Options{Now: now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
+	w.options = ledger.Options{Now: w.now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
 	t.Cleanup(func() { must(t, w.books.Close()) })
 	w.open(t, set)
 	answers, err := cache.New(8, measured)
@@ -57,11 +58,16 @@ func newWorld(t testing.TB, policy string) *world {
 	w.pool.SetPools(set.Policy().Pools)
 	w.parts = Parts{
 		Ledger: w.books, Cache: answers, Prefixes: cache.NewPrefixes(), Pools: w.pool,
-		Metrics: measured, Logger: logger, Now: now,
+		Metrics: measured, Logger: logger, Now: w.now,
 	}
 	w.Conductor = NewConductor(w.parts, snapshot(t, set))
 	return w
 }
+
+// at sets the clock.
+func (w *world) at(t time.Time) { w.clock.Store(&t) }
+
+func (w *world) now() time.Time { return *w.clock.Load() }
 
 // open opens the ledger.
 func (w *world) open(t testing.TB, set *policies.Set) {
@@ -76,7 +82,7 @@ func (w *world) open(t testing.TB, set *policies.Set) {
 func (w *world) reopen(t testing.TB, now time.Time) {
 	t.Helper()
 	must(t, w.books.Close())
-	w.clock = now
+	w.at(now)
 	s := w.snapshot.Load()
 	w.open(t, s.Set)
 	w.parts.Ledger = w.books
