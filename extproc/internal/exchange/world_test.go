@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,9 +31,16 @@ type world struct {
 	options  ledger.Options
 	books    *ledger.Ledger
 	pool     *upstream.Pools
-	clock    time.Time
+	clock    clock
 	registry *prometheus.Registry
 }
+
+// clock is read by what runs in the background, too.
+type clock struct{ at atomic.Pointer[time.Time] }
+
+func (c *clock) now() time.Time { return *c.at.Load() }
+
+func (c *clock) set(now time.Time) { c.at.Store(&now) }
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
@@ -42,8 +50,9 @@ func newWorld(t testing.TB, policy string) *world {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "second.key"), []byte("sk-second\n"), 0o600))
 	set := compile(t, strings.ReplaceAll(policy, "DIR", dir))
-	w := &world{clock: noon, state: dir, registry: prometheus.NewRegistry()}
-	now := func() time.Time { return w.clock }
+	w := &world{state: dir, registry: prometheus.NewRegistry()}
+	w.clock.set(noon)
+	now := w.clock.now
 	logger := slog.New(slog.DiscardHandler)
 	measured := metrics.New(w.registry)
 	w.options = ledger.Options{Now: now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
@@ -76,7 +85,7 @@ func (w *world) open(t testing.TB, set *policies.Set) {
 func (w *world) reopen(t testing.TB, now time.Time) {
 	t.Helper()
 	must(t, w.books.Close())
-	w.clock = now
+	w.clock.set(now)
 	s := w.snapshot.Load()
 	w.open(t, s.Set)
 	w.parts.Ledger = w.books
