@@ -90,7 +90,7 @@ func TestWhatWritesNoPrefixHoldsNone(t *testing.T) {
 				t.Fatal("the first call is marked")
 			}
 			second(t, w)
-			w.at(w.now().Add(time.Second))
+			w.clock.set(w.clock.now().Add(time.Second))
 			if _, marked := w.marked(t); !marked {
 				t.Error("the next call is not marked")
 			}
@@ -114,7 +114,7 @@ func TestACallThatLosesTheClaimGoesUnmarked(t *testing.T) {
 	x.ResponseStatus(Status{Code: 200, Details: "via_upstream"})
 	_, err := x.ResponseBody([]byte(said), true)
 	must(t, err)
-	if w.Conductor.prefixes.(quick).Prefixes.Claim(x.prefix, w.now().Add(cache.PrefixLifetime)) {
+	if w.Conductor.prefixes.(quick).Prefixes.Claim(x.prefix, w.clock.now().Add(cache.PrefixLifetime)) {
 		t.Error("the prefix counts as kept, though nobody wrote it")
 	}
 }

@@ -11,7 +11,8 @@
 // as an estimate with the whole reservation as its bound.
 //
 // An answer that the provider makes in the background leaves its reservation parked under the answer's id. The exchange
-// of a GET that fetches it has no RequestBody; if the answer is final it settles the call that left earlier.
+// of a GET that fetches it has no RequestBody; if the answer is final it settles the call that left earlier, or tells the
+// other replicas of it, where Collect settles a call that is parked there.
 //
 // Responses pass before they are read, unless they are edited: the usage that farebox asked for is taken out again, and
 // a stream that has used up its reservation is ended where a budget says so.

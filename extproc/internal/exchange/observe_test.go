@@ -101,7 +101,7 @@ func TestObserveModeRecordsWhatItWouldHaveDone(t *testing.T) {
 			w := newWorld(t, watching)
 			w.spend(t, tt.spent)
 			for i, c := range tt.calls {
-				w.at(noon.Add(time.Duration(i + 1)))
+				w.clock.set(noon.Add(time.Duration(i + 1)))
 				if got := w.answer(t, c, said); got["cost_usd"] == "" {
 					t.Errorf("metadata %v", got)
 				}

@@ -165,7 +165,7 @@ func TestAnOutageIsNotLoggedForEveryCall(t *testing.T) {
 	var log strings.Builder
 	w.ledger, w.logger = outOfReach{w.ledger}, slog.New(slog.NewTextHandler(&log, nil))
 	for _, after := range []time.Duration{0, time.Second, 8 * time.Second, 2 * time.Second, 3 * time.Second} {
-		w.at(w.now().Add(after))
+		w.clock.set(w.clock.now().Add(after))
 		w.send(t, chat(ask))
 	}
 	if got := strings.Count(log.String(), "shared balances out of reach"); got != 2 {

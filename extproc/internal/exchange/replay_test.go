@@ -93,7 +93,7 @@ func TestWhatIsNoHit(t *testing.T) {
 			if _, reply := w.send(t, first); reply.Answer == nil {
 				t.Error("the answer is gone")
 			}
-			w.at(w.now().Add(time.Hour))
+			w.clock.set(w.clock.now().Add(time.Hour))
 			if _, reply := w.send(t, first); reply.Answer != nil {
 				t.Error("the answer outlived its time")
 			}
@@ -181,7 +181,7 @@ budgets:
 	if e := w.entries(t)[0]; e.Model != "llama" {
 		t.Fatalf("served by %q, want the pool", e.Model)
 	}
-	w.at(noon.Add(24 * time.Hour))
+	w.clock.set(noon.Add(24 * time.Hour))
 	if _, reply := w.send(t, c); reply.Answer != nil {
 		t.Errorf("the pool's answer was replayed as that of the API's model: %+v", fields(reply.Metadata))
 	}

@@ -31,9 +31,16 @@ type world struct {
 	options  ledger.Options
 	books    *ledger.Ledger
 	pool     *upstream.Pools
-	clock    atomic.Pointer[time.Time] // the ledger's own goroutines read it too
+	clock    clock
 	registry *prometheus.Registry
 }
+
+// clock is read by what runs in the background, too.
+type clock struct{ at atomic.Pointer[time.Time] }
+
+func (c *clock) now() time.Time { return *c.at.Load() }
+
+func (c *clock) set(now time.Time) { c.at.Store(&now) }
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
@@ -44,10 +51,11 @@ func newWorld(t testing.TB, policy string) *world {
 	must(t, os.WriteFile(filepath.Join(dir, "second.key"), []byte("sk-second\n"), 0o600))
 	set := compile(t, strings.ReplaceAll(policy, "DIR", dir))
 	w := &world{state: dir, registry: prometheus.NewRegistry()}
-	w.at(noon)
+	w.clock.set(noon)
+	now := w.clock.now
 	logger := slog.New(slog.DiscardHandler)
 	measured := metrics.New(w.registry)
-	w.options = ledger.Options{Now: w.now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
+	w.options = ledger.Options{Now: now, Logger: logger, OnSettle: func(e *ledger.Entry) { Count(measured, set, e) }}
 	t.Cleanup(func() { must(t, w.books.Close()) })
 	w.open(t, set)
 	answers, err := cache.New(8, measured)
@@ -58,16 +66,11 @@ func newWorld(t testing.TB, policy string) *world {
 	w.pool.SetPools(set.Policy().Pools)
 	w.parts = Parts{
 		Ledger: w.books, Cache: answers, Prefixes: cache.NewPrefixes(), Pools: w.pool,
-		Metrics: measured, Logger: logger, Now: w.now,
+		Metrics: measured, Logger: logger, Now: now,
 	}
 	w.Conductor = NewConductor(w.parts, snapshot(t, set))
 	return w
 }
-
-// at sets the clock.
-func (w *world) at(t time.Time) { w.clock.Store(&t) }
-
-func (w *world) now() time.Time { return *w.clock.Load() }
 
 // open opens the ledger.
 func (w *world) open(t testing.TB, set *policies.Set) {
@@ -82,7 +85,7 @@ func (w *world) open(t testing.TB, set *policies.Set) {
 func (w *world) reopen(t testing.TB, now time.Time) {
 	t.Helper()
 	must(t, w.books.Close())
-	w.at(now)
+	w.clock.set(now)
 	s := w.snapshot.Load()
 	w.open(t, s.Set)
 	w.parts.Ledger = w.books
