@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -163,7 +165,7 @@ func (t *explanation) budgets(r *policies.Request) {
 			continue
 		}
 		t.line("budget", string(b.Name), "%s for %s: %s spent, %s left, refills %s",
-			limitText(b), scopeText(b, r.Dims), usd(t.pools.spent[b.Name]), usd(t.pools.spent.left(b)), moment(b.End(t.now)))
+			limitText(b), scopeOf(b, r.Dims), usd(t.pools.spent[b.Name]), usd(t.pools.spent.left(b)), moment(b.End(t.now)))
 	}
 }
 
@@ -191,26 +193,21 @@ func stepText(s *policies.Step) string {
 	return fmt.Sprintf("%s, from %d%% of the limit on", text, s.Percent)
 }
 
-// scopeText says for whom a budget counts the call. Only verified values scope hard budgets.
-func scopeText(b *policies.Budget, dims []policies.Value) string {
-	if len(b.Per) == 0 {
-		return "everybody"
-	}
-	scope := make([]string, len(b.Per))
+// scopeOf says for whom a budget counts the call. Only verified values scope hard budgets.
+func scopeOf(b *policies.Budget, dims []policies.Value) string {
+	scope := make([]ledger.Dim, len(b.Per))
 	for i, name := range b.Per {
-		switch scope[i] = string(name) + " (none)"; name {
-		case policies.DimModel:
-			scope[i] = "each model"
-		case policies.DimProvider:
-			scope[i] = "each provider"
+		scope[i] = ledger.Dim{Name: name, Value: ledger.None}
+		if name == policies.DimModel || name == policies.DimProvider {
+			scope[i].Value = "(each)"
 		}
 		for _, v := range dims {
 			if v.Name == name && b.Counts(v.Verified) && v.Value != "" {
-				scope[i] = fmt.Sprintf("%s %q", name, v.Value)
+				scope[i].Value = v.Value
 			}
 		}
 	}
-	return strings.Join(scope, ", ")
+	return cmp.Or(visible(ledger.ScopeText(scope)), "everybody")
 }
 
 // options lists them with the budgets' verdicts. It returns the one that is taken, and for a refusal the verdict on
