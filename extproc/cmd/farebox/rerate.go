@@ -58,7 +58,7 @@ type books interface {
 }
 
 func (r *rerateFlags) run(ctx context.Context, e env) (err error) {
-	set, _, err := readPolicy(r.policy, e.stderr)
+	set, err := load(r.policy, e.stderr)
 	if err != nil {
 		return err
 	}
