@@ -37,7 +37,7 @@ usage: farebox COMMAND [flags]
   meter      say what recorded calls cost
   envoy      print an Envoy configuration for a policy
   ledger     ledger compact: give the space of forgotten entries back
-  prices     list the prices that the catalogue knows
+  prices     list prices, the catalogue's or as a policy charges them; import, compare, re-rate
   version    print the version
 
 farebox COMMAND -h describes a command's flags.
