@@ -30,9 +30,8 @@ func runExplain(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if x.policy == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f, "policy"); wrong != "" {
+		return misused(f, wrong)
 	}
 	view, err := viewOf(x.policy, e.stderr)
 	if err != nil {

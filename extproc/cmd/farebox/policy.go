@@ -61,9 +61,8 @@ func runCheck(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 1 {
-		f.Usage()
-		return statusUsage
+	if wrong := oneArg(f, "FILE"); wrong != "" {
+		return misused(f, wrong)
 	}
 	set, err := load(f.Arg(0), e.stderr)
 	if err != nil {
@@ -88,9 +87,13 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 2 || f.Arg(0) != "compile" {
-		f.Usage()
-		return statusUsage
+	switch {
+	case f.Arg(0) != "compile":
+		return misused(f, "the word compile is missing")
+	case f.NArg() == 1:
+		return misused(f, "FILE is missing")
+	case f.NArg() > 2:
+		return misused(f, surplus(f.Arg(2)))
 	}
 	l, err := readPolicy(f.Arg(1), e.stderr)
 	if err != nil {

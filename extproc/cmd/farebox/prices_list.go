@@ -34,8 +34,8 @@ func runPricesList(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() > 0 {
-		return misused(f, surplus(f.Arg(0)))
+	if wrong := onlyFlags(f); wrong != "" {
+		return misused(f, wrong)
 	}
 	view, err := viewOf(*policy, e.stderr)
 	if err != nil {

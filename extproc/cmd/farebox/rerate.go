@@ -41,9 +41,12 @@ func runRerate(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if r.policy == "" || (r.state == "") == (r.postgres == "") || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	wrong := onlyFlags(f, "policy")
+	if wrong == "" && (r.state == "") == (r.postgres == "") {
+		wrong = "one of --state DIR and --postgres URL is needed"
+	}
+	if wrong != "" {
+		return misused(f, wrong)
 	}
 	if err := r.run(ctx, e); err != nil {
 		return e.fail(err)
