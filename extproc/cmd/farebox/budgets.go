@@ -231,7 +231,7 @@ func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
 	if err := call(request, &done); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%s topped up by %s for %s until %s\n", b.budget, done.Amount, scopeWords(done.Scope), moment(inZone(done.Until, done.Zone)))
+	fmt.Fprintf(e.stdout, "%s topped up by %s for %s until %s\n", b.budget, usd(pricing.Money(done.Amount)), scopeWords(done.Scope), moment(inZone(done.Until, done.Zone)))
 	if !order.Until.IsZero() && done.Until.Before(order.Until) {
 		fmt.Fprintf(e.stderr, "farebox: the window of the budget ends before %s, and the top-up with it\n", b.until)
 	}

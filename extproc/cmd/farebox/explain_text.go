@@ -347,5 +347,5 @@ func usd(m pricing.Money) string {
 	return s[:max(least, len(strings.TrimRight(s, "0")))] + " USD"
 }
 
-// moment prints the start of a window in the zone of its budget.
+// moment prints a time in its own zone, such as the start of a window in that of its budget.
 func moment(at time.Time) string { return at.Format("2006-01-02 15:04 MST") }

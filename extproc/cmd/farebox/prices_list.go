@@ -74,12 +74,11 @@ func (v *priceView) list(to io.Writer, filter *priceFilter, at time.Time) error 
 
 // foot says what the numbers are.
 func (v *priceView) foot(w io.Writer, at time.Time) {
-	moment := at.UTC().Format("2006-01-02 15:04 MST")
 	if v.set == nil {
-		fmt.Fprintf(w, "\nUSD per million tokens, as in force on %s.\n", moment)
+		fmt.Fprintf(w, "\nUSD per million tokens, as in force on %s.\n", moment(at.UTC()))
 		return
 	}
-	fmt.Fprintf(w, "\nUSD per million tokens, as this policy charges them on %s.\n", moment)
+	fmt.Fprintf(w, "\nUSD per million tokens, as this policy charges them on %s.\n", moment(at.UTC()))
 	if v.discounts() {
 		fmt.Fprint(w, "OFF is the policy's discount, LIST PRICE input/cache read/output before it.\n")
 	}

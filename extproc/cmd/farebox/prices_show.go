@@ -123,7 +123,7 @@ func (s *shown) charged() string {
 	case now != nil && s.view.files[now] != "" && s.view.files[s.Listing] != s.view.files[now]:
 		return "not by this listing: " + s.view.files[now] + " stands before it"
 	}
-	return "not by this listing at " + s.at.UTC().Format("2006-01-02 15:04 MST")
+	return "not by this listing at " + moment(s.at.UTC())
 }
 
 // rates prints a table of the rates of all classes of service and lengths of prompt, with the list price below each
@@ -190,10 +190,10 @@ func joined(names []pricing.ModelName) string {
 func holds(l *pricing.Listing) string {
 	var parts []string
 	if !l.From.IsZero() {
-		parts = append(parts, "from "+l.From.Format(time.RFC3339))
+		parts = append(parts, "from "+moment(l.From))
 	}
 	if !l.Until.IsZero() {
-		parts = append(parts, "until "+l.Until.Format(time.RFC3339))
+		parts = append(parts, "until "+moment(l.Until))
 	}
 	return strings.Join(parts, " ")
 }
