@@ -170,26 +170,9 @@ func TestAHundredAbortedCallsOnABudgetForTenAdmitTen(t *testing.T) {
 	for _, tt := range endless {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStack(t, setup{policy: limitedTo(bound(t, tt.call) * admitted), provider: []string{"-delay", "20ms"}})
-			var refused, answered atomic.Int64
-			slots := make(chan struct{}, 20)
-			var wait sync.WaitGroup
-			for range callers {
-				slots <- struct{}{}
-				wait.Go(func() {
-					defer func() { <-slots }()
-					switch status, err := s.abort(tt.call, 600); {
-					case err == nil && status == http.StatusOK:
-						answered.Add(1)
-					case err == nil && status == http.StatusTooManyRequests:
-						refused.Add(1)
-					default:
-						t.Errorf("status %d, %v", status, err)
-					}
-				})
-			}
-			wait.Wait()
-			if answered.Load() != admitted || refused.Load() != callers-admitted {
-				t.Errorf("%d calls were admitted and %d refused, want %d and %d", answered.Load(), refused.Load(), admitted, callers-admitted)
+			came := s.crowd(t, callers, 20, func() (int, error) { return s.abort(tt.call, 600) })
+			if came != (crowd{admitted, callers - admitted}) {
+				t.Errorf("%d calls were admitted and %d refused, want %d and %d", came.answered, came.refused, admitted, callers-admitted)
 			}
 			sum := s.settled(t, admitted)
 			eventually(t, "the provider has noticed", func() bool { return s.provider.total(t).Calls == admitted })

@@ -26,7 +26,13 @@ caches:
 const sdkHits = 6
 
 func TestTheOfficialSDKsAreServedAndRefused(t *testing.T) {
-	python := sdkPython(t)
+	servedAndRefused(t, sdkPython(t), "sdk.py", sdkHits)
+}
+
+// servedAndRefused runs a script with the SDKs of its language against a policy that serves it, hits times from the
+// cache, and one whose budget is spent.
+func servedAndRefused(t *testing.T, language, script string, hits int64) {
+	t.Helper()
 	served, refused := map[release]*stack{}, map[release]*stack{}
 	var groups []string
 	for r := range envoys {
@@ -34,14 +40,14 @@ func TestTheOfficialSDKsAreServedAndRefused(t *testing.T) {
 		refused[r] = newStack(t, setup{envoy: r, policy: limitedTo(1)})
 		groups = append(groups, "served="+served[r].url, "refused="+refused[r].url)
 	}
-	checks := sdk(t, python, "sdk.py", groups)
+	checks := sdk(t, language, script, groups)
 	eachEnvoy(t, func(t *testing.T, r release) {
 		t.Run("served", func(t *testing.T) {
 			s := served[r]
 			passed(t, checks, s)
 			total := s.provider.total(t)
-			sum := s.settled(t, total.Calls+sdkHits)
-			if sum.Cost != total.CostNanos || sum.Estimated != 0 || sum.outcome("cache_hit") != sdkHits {
+			sum := s.settled(t, total.Calls+hits)
+			if sum.Cost != total.CostNanos || sum.Estimated != 0 || sum.outcome("cache_hit") != hits {
 				t.Errorf("ledger %s USD, %d estimated, outcomes %v; invoice %s USD", sum.Cost, sum.Estimated, sum.Outcomes, total.CostNanos)
 			}
 			s.quiet(t)

@@ -31,12 +31,19 @@ func (s *Set) Lookup(vendor pricing.ProviderName, model pricing.ModelName, at ti
 	if l == nil || len(s.policy.Discounts) == 0 {
 		return l
 	}
+	l, _ = s.Discounted(vendor, model, l)
+	return l
+}
+
+// Discounted returns the listing of a vendor's model at the first of the policy's discounts that covers it, and that
+// discount; the listing itself and nil where none does. Nobody changes what it returns.
+func (s *Set) Discounted(vendor pricing.ProviderName, model pricing.ModelName, l *pricing.Listing) (*pricing.Listing, *Discount) {
 	for i := range s.policy.Discounts {
 		if d := &s.policy.Discounts[i]; d.Vendor == vendor && d.covers(model, l) {
-			return s.cheap.get(i, d, l)
+			return s.cheap.get(i, d, l), d
 		}
 	}
-	return l
+	return l, nil
 }
 
 // covers reports whether the discount is on a model, by any of its names.
@@ -86,12 +93,12 @@ func (d *Discount) apply(l *pricing.Listing) *pricing.Listing {
 		}
 		cheap.Variants[i] = v
 	}
-	cheap.Source += ", discount " + d.percentOff()
+	cheap.Source += ", discount " + d.Off()
 	return &cheap
 }
 
-// percentOff is the discount for people: "15%", "7.5%".
-func (d *Discount) percentOff() string {
+// Off is the discount for people: "15%", "7.5%".
+func (d *Discount) Off() string {
 	off := 1_000_000 - d.PPM
 	text := fmt.Sprintf("%d.%04d", off/10_000, off%10_000)
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"

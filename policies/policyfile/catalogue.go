@@ -37,12 +37,17 @@ func defaultHosts(vendor pricing.ProviderName) []string { return hostsOf[vendor]
 // ever is what the catalogue has ever priced, whenever that was: a policy is not wrong on the day after a
 // price ends.
 var ever = sync.OnceValue(func() *pricing.Table {
-	listings := slices.Clone(catalog.Table().Listings())
+	return timeless(catalog.Table().Listings())
+})
+
+// timeless is a table of listings as if each held for ever.
+func timeless(listings []pricing.Listing) *pricing.Table {
+	listings = slices.Clone(listings)
 	for i := range listings {
 		listings[i].From, listings[i].Until, listings[i].Windows = time.Time{}, time.Time{}, nil
 	}
 	return pricing.NewTable(listings)
-})
+}
 
 // vendors are the names that the catalogue knows, in alphabetical order.
 var vendors = sync.OnceValue(func() []pricing.ProviderName {
@@ -57,15 +62,10 @@ var vendors = sync.OnceValue(func() []pricing.ProviderName {
 	return slices.Compact(names)
 })
 
-// priced reports whether the catalogue has or had a price of the model.
-func priced(vendor pricing.ProviderName, model pricing.ModelName) bool {
-	return ever().Lookup(vendor, model, time.Time{}) != nil
-}
-
-// models are the names that the catalogue has of a vendor's models, aliases included.
-func models(vendor pricing.ProviderName) []pricing.ModelName {
+// models are the names that the price files and the catalogue have of a vendor's models, aliases included.
+func (p *parser) models(vendor pricing.ProviderName) []pricing.ModelName {
 	var names []pricing.ModelName
-	for _, l := range catalog.Table().Listings() {
+	for _, l := range slices.Concat(slices.Concat(p.overlays...), catalog.Table().Listings()) {
 		if l.Provider == vendor {
 			names = append(append(names, l.Model), l.Aliases...)
 		}

@@ -42,6 +42,8 @@ const (
 	StepOrder          Code = "step-order"
 	UselessStep        Code = "useless-step"
 	SoftBudget         Code = "soft-budget"
+	UnreadablePrices   Code = "unreadable-prices"
+	BadPrices          Code = "bad-prices"
 
 	UnpricedModel    Code = "unpriced-model"
 	UnpricedProvider Code = "unpriced-provider"

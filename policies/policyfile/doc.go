@@ -56,7 +56,7 @@
 //	    aborted: estimate | bound        # what a cut call counts; the most that it can have cost
 //	    on_outage: refuse | allow        # when the store of shared balances is gone; refuse
 //	prices:
-//	  files: [PATH, ...]                 # go before the catalogue, the last one first
+//	  files: [PATH, ...]                 # as farebox prices import makes them; go before the catalogue, the last one first
 //	  discounts:                         # first match wins
 //	    - {provider: NAME, models: [gpt-*], off: 15%} # all of its models without models
 //	unknown_model: refuse | allow | {charge: $30 per 1M, alert: true} # the last; allow: at the dearest rates listed

@@ -10,29 +10,37 @@ import (
 )
 
 // Parse reads a policy file; name is what problems call it. It returns all problems of the file at once, in file
-// order, and the policy unless Problems.Err is not nil. Whatever Parse accepts, policies.Compile does too.
+// order, and the policy unless Problems.Err is not nil. Whatever Parse accepts, policies.Compile does too. It does not
+// look at the price files that the policy names: see ParseWith.
 func Parse(name string, data []byte) (*policies.Policy, Problems) {
-	p := &parser{source: source{file: name}, claims: make(map[string]policies.RouteName)}
+	policy, _, problems := ParseWith(name, data, nil)
+	return policy, problems
+}
+
+// parse reads the sections and checks what they say of each other.
+func (p *parser) parse(data []byte) {
 	if top := p.load(data); top != nil {
-		p.file(top)
+		p.sections(top)
 		p.checkTiers()
 		p.checkReach()
 	}
-	problems := p.finish()
-	if problems.Err() != nil {
-		return nil, problems
-	}
-	return &p.policy, problems
 }
 
 // parser fills a policy from the sections of a file. Things with problems are declared all the same, so that
 // one mistake is not reported again wherever the thing is used.
 type parser struct {
 	source
-	policy policies.Policy
-	claims map[string]policies.RouteName // hosts and path prefixes, by whom they belong to
-	refs   [][]*yaml.Node                // where the models of each tier stand
-	ruleAt []ruleNodes
+	read     func(path string) ([]byte, error) // price files; nil: they are not looked at
+	overlays [][]pricing.Listing               // of the price files that could be read
+	within   Problems                          // of price files
+	policy   policies.Policy
+	claims   map[string]policies.RouteName // hosts and path prefixes, by whom they belong to
+	refs     [][]*yaml.Node                // where the models of each tier stand
+	ruleAt   []ruleNodes
+}
+
+func newParser(name string, read func(path string) ([]byte, error)) *parser {
+	return &parser{source: source{file: name}, read: read, claims: make(map[string]policies.RouteName)}
 }
 
 // ruleNodes are the places of a rule.
@@ -49,8 +57,8 @@ var topKeys = keys{
 	later: []string{"classifier", "classifiers", "quality", "guard", "alerts", "replicas", "store", "batch", "trim", "audit"},
 }
 
-// file reads the sections, those that define names before those that use them.
-func (p *parser) file(top *yaml.Node) {
+// sections reads them, those that define names before those that use them.
+func (p *parser) sections(top *yaml.Node) {
 	f := p.fields(top, top, "a policy", topKeys)
 	p.version(f)
 	p.policy.Mode = choice(&p.source, f.get("mode"), "mode", policies.Observe, policies.Enforce)

@@ -35,10 +35,13 @@ func files(t testing.TB, pattern string) map[string][]byte {
 	return read
 }
 
+// readTestdata reads the price files of the policies in testdata.
+func readTestdata(path string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata", path)) }
+
 func TestMistakesAreReportedAsInTheGoldenFiles(t *testing.T) {
 	for path, data := range files(t, "*.yaml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			policy, problems := Parse(filepath.Base(path), data)
+			policy, _, problems := ParseWith(filepath.Base(path), data, readTestdata)
 			bad := strings.HasSuffix(path, ".bad.yaml")
 			if (policy == nil) != bad || (problems.Err() != nil) != bad {
 				t.Errorf("Parse(%s) = policy %v, problems:\n%v", path, policy != nil, problems)

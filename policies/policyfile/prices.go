@@ -9,7 +9,6 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"github.com/farebox-mesh/farebox/policies"
-	"github.com/farebox-mesh/farebox/pricing"
 )
 
 // prices reads which files go before the catalogue, and returns the section.
@@ -27,11 +26,6 @@ func (p *parser) prices(f fields) fields {
 	return g
 }
 
-// listed reports whether a vendor may have prices: those in files are not known here.
-func (p *parser) listed(vendor pricing.ProviderName) bool {
-	return len(p.policy.Overlays) > 0 || slices.Contains(vendors(), vendor)
-}
-
 func (p *parser) priceFile(e entry) {
 	switch {
 	case e.name == "" || strings.TrimSpace(e.name) != e.name || strings.ContainsAny(e.name, "\x00\n"):
@@ -40,6 +34,7 @@ func (p *parser) priceFile(e entry) {
 		p.report(e.value, DuplicateName, "%q stands twice", "", e.name)
 	default:
 		p.policy.Overlays = append(p.policy.Overlays, e.name)
+		p.overlay(e.value, e.name)
 	}
 }
 

@@ -40,7 +40,7 @@ func (p Problem) String() string {
 	}
 	fmt.Fprintf(&b, "%s (%s)", p.Message, p.Code)
 	switch {
-	case p.Line > 0 && p.Column <= maxShown:
+	case p.Line > 0:
 		p.writeSnippet(&b)
 	case p.Hint != "":
 		fmt.Fprintf(&b, "\n      | %s", p.Hint)
@@ -49,13 +49,10 @@ func (p Problem) String() string {
 }
 
 func (p Problem) writeSnippet(b *strings.Builder) {
-	line := []rune(printable(p.Source))
-	if len(line) > maxShown {
-		line = append(line[:maxShown:maxShown], '…')
-	}
-	width := max(1, min(p.Width, len(line)-p.Column+1))
+	line, column := shown([]rune(printable(p.Source)), p.Column, p.Width)
+	width := max(1, min(p.Width, len(line)-column+1))
 	fmt.Fprintf(b, "\n%5d | %s\n      | ", p.Line, string(line))
-	for i := range p.Column - 1 {
+	for i := range column - 1 {
 		if i < len(line) && line[i] == '\t' {
 			b.WriteByte('\t') // so that the caret stands right at any tab width
 			continue
@@ -66,6 +63,18 @@ func (p Problem) writeSnippet(b *strings.Builder) {
 	if p.Hint != "" {
 		b.WriteString(" " + p.Hint)
 	}
+}
+
+// shown cuts a long line to what is printed of it, and returns the column of the place therein.
+func shown(line []rune, column, width int) ([]rune, int) {
+	if end := column - 1 + width; end > maxShown {
+		first := min(max(0, column-1-maxShown/2), len(line))
+		line, column = append([]rune{'…'}, line[first:]...), column-first+1
+	}
+	if len(line) > maxShown {
+		line = append(line[:maxShown:maxShown], '…')
+	}
+	return line, column
 }
 
 // printable replaces what could move a terminal's cursor or change its colours.

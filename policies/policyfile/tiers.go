@@ -48,8 +48,8 @@ func (p *parser) modelRef(n *yaml.Node, text string) (policies.ModelRef, bool) {
 		return ref, false
 	}
 	pr := p.findProvider(ref.Route)
-	if pr != nil && len(p.policy.Overlays) == 0 && slices.Contains(vendors(), pr.Vendor) && !priced(pr.Vendor, ref.Model) {
-		hint := didYouMean(model, models(pr.Vendor))
+	if pr != nil && p.listed(pr.Vendor) && !p.priced(pr.Vendor, ref.Model) {
+		hint := didYouMean(model, p.models(pr.Vendor))
 		if hint == "" {
 			hint = "check the spelling; without a price unknown_model decides"
 		}

@@ -11,7 +11,6 @@ package catalog
 
 import (
 	_ "embed" // of the packed catalogue
-	"errors"
 	"io"
 	"sync"
 
@@ -77,17 +76,9 @@ func With(overlays ...[]pricing.Listing) *pricing.Table {
 	return t
 }
 
-// LoadOverlay reads listings in the syntax of package pricefile, for With. Errors name the listing.
-func LoadOverlay(r io.Reader) ([]pricing.Listing, error) {
-	f, err := pricefile.Parse(r)
-	if err != nil {
-		return nil, err
-	}
-	if len(f.Hosts) > 0 {
-		return nil, errors.New("hosts belong to the providers of a policy: an overlay has prices alone")
-	}
-	return f.Listings, nil
-}
+// LoadOverlay reads listings in the syntax of package pricefile, for With. What is wrong with them is told as
+// pricefile.Mistakes, with the places.
+func LoadOverlay(r io.Reader) ([]pricing.Listing, error) { return pricefile.Overlay(r) }
 
 // WriteOverlay prints listings so that LoadOverlay reads the same ones. The same listings always give the same bytes.
 func WriteOverlay(w io.Writer, listings []pricing.Listing) error { return pricefile.Write(w, listings) }

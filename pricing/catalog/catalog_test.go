@@ -176,18 +176,24 @@ func TestPricesThatAreEasilyConfused(t *testing.T) {
 		{"aws_bedrock", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "2026-11-22", "1.1/0.11/1.375/2.2/5.5"},
 		{"anthropic", "gpt-4o", "2026-11-22", ""},
 	} {
-		at, err := time.Parse("2006-01-02", tt.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if l := Table().Lookup(tt.provider, tt.model, at); l != nil {
-			got = printRates(l.Price.Rates)
-		}
-		if got != tt.want {
+		if got := ratesOn(t, tt.provider, tt.model, tt.at); got != tt.want {
 			t.Errorf("%s %s on %s: rates %q, want %q", tt.provider, tt.model, tt.at, got, tt.want)
 		}
 	}
+}
+
+// ratesOn prints what a model costs on a day, "" if nobody lists it.
+func ratesOn(t *testing.T, provider pricing.ProviderName, model pricing.ModelName, day string) string {
+	t.Helper()
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := Table().Lookup(provider, model, at)
+	if l == nil {
+		return ""
+	}
+	return printRates(l.Price.Rates)
 }
 
 func TestBrackets(t *testing.T) {

@@ -54,7 +54,7 @@ func TestOverlaysStandBeforeTheCatalogue(t *testing.T) {
 
 func TestOverlayHasNoHosts(t *testing.T) {
 	_, err := LoadOverlay(strings.NewReader(`{"provider": "acme", "hosts": ["api.acme.example"], "listings": []}`))
-	if want := "hosts belong to the providers of a policy: an overlay has prices alone"; err == nil || err.Error() != want {
+	if want := "1:31: hosts belong to the providers of a policy: an overlay has prices alone"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -174,15 +174,7 @@ func TestHistory(t *testing.T) {
 		{"aws_bedrock", "us.anthropic.claude-sonnet-5-5", "2026-10-06", "2.2/0.22/2.75/4.4/11"},
 		{"aws_bedrock", "us.anthropic.claude-sonnet-5-5", "2026-10-07", "2.2/0.11/2.75/4.4/11"},
 	} {
-		at, err := time.Parse(time.DateOnly, tt.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if l := Table().Lookup(tt.provider, tt.model, at); l != nil {
-			got = printRates(l.Price.Rates)
-		}
-		if got != tt.want {
+		if got := ratesOn(t, tt.provider, tt.model, tt.at); got != tt.want {
 			t.Errorf("%s %s on %s: %q, want %q", tt.provider, tt.model, tt.at, got, tt.want)
 		}
 	}

@@ -130,7 +130,7 @@ func (b *budgetsFlags) show(ctx context.Context, e env) error {
 // named reports that there is no budget of the name that was asked for, nil if nobody has spent of it yet.
 func (b *budgetsFlags) named(ctx context.Context, e env) error {
 	if b.state != "" {
-		set, _, err := readPolicy(b.policy, io.Discard)
+		set, err := load(b.policy, io.Discard)
 		if err != nil {
 			return err
 		}
@@ -183,7 +183,7 @@ func (b *budgetsFlags) open(ctx context.Context, e env) (budgets admin.Budgets, 
 	if _, err := os.Stat(filepath.Join(b.state, "ledger.db")); err != nil {
 		return budgets, fmt.Errorf("no ledger in %q: %w", b.state, err)
 	}
-	set, _, err := readPolicy(b.policy, e.stderr)
+	set, err := load(b.policy, e.stderr)
 	if err != nil {
 		return budgets, err
 	}
@@ -231,7 +231,7 @@ func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
 	if err := call(request, &done); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.stdout, "%s topped up by %s for %s until %s\n", b.budget, done.Amount, scopeWords(done.Scope), moment(inZone(done.Until, done.Zone)))
+	fmt.Fprintf(e.stdout, "%s topped up by %s for %s until %s\n", b.budget, usd(pricing.Money(done.Amount)), scopeWords(done.Scope), moment(inZone(done.Until, done.Zone)))
 	if !order.Until.IsZero() && done.Until.Before(order.Until) {
 		fmt.Fprintf(e.stderr, "farebox: the window of the budget ends before %s, and the top-up with it\n", b.until)
 	}

@@ -78,16 +78,16 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 		t.Errorf("without a scope: exit status %d, %s", status, out)
 	}
 	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=(none)")...)
-	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 for team=(none) until ") {
+	if status != statusOK || !strings.Contains(out, "every team topped up by 50.00 USD for team=(none) until ") {
 		t.Errorf("for calls without a team: exit status %d, %s", status, out)
 	}
 	status, out = farebox(t, append(topUp, "--token", token, "--scope", "team=search", "--until", "2999-01-01T00:00:00Z")...)
-	if status != statusOK || !strings.Contains(out, "every team topped up by $50.00 for team=search until ") ||
+	if status != statusOK || !strings.Contains(out, "every team topped up by 50.00 USD for team=search until ") ||
 		!strings.Contains(out, "ends before 2999-01-01T00:00:00Z, and the top-up with it") {
 		t.Errorf("exit status %d, %s", status, out)
 	}
 	status, out = farebox(t, "budgets", "--admin", admin)
-	if status != statusOK || !strings.Contains(out, "team=search  $550.00") || !strings.Contains(out, "by ada: launch") ||
+	if status != statusOK || !strings.Contains(out, "team=search  550.00") || !strings.Contains(out, "by ada: launch") ||
 		!regexp.MustCompile(` 00:00 CES?T `).MatchString(out) {
 		t.Errorf("exit status %d, budgets:\n%s", status, out)
 	}
@@ -103,7 +103,7 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 	s.wait(t)
 	s = startServiceIn(t, dir)
 	if status, out = farebox(t, "budgets", "--admin", "http://"+s.admin, "--budget", "every team"); status != statusOK ||
-		!strings.Contains(out, "team=search  $550.00") {
+		!strings.Contains(out, "team=search  550.00") {
 		t.Errorf("after a restart: exit status %d, budgets:\n%s", status, out)
 	}
 }
@@ -135,7 +135,7 @@ func TestSharedBudgetsHaveColumnsOfTheirOwn(t *testing.T) {
 		{Budget: "own", Left: &left},
 	}}))
 	lines := strings.Split(out.String(), "\n")
-	for i, want := range []string{"LEASED GRANTED LEFT", "$1.00 $60.00 $41.00", "? ? ?", "- - $41.00", admin.SharedNote} {
+	for i, want := range []string{"LEASED USD GRANTED USD LEFT USD", "1.00 60.00 41.00", "? ? ?", "- - 41.00", admin.SharedNote} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
 			t.Errorf("line %d is %q, want %q in it", i, got, want)
 		}

@@ -12,30 +12,43 @@ import (
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
 // printBudgets prints a table.
 func printBudgets(w io.Writer, budgets admin.Budgets) error {
 	shared := slices.ContainsFunc(budgets.Budgets, func(b admin.Budget) bool { return b.Shared })
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	columns := "BUDGET\tSCOPE\tLIMIT\tSPENT\tRESERVED\t"
+	columns := "BUDGET\tSCOPE\tLIMIT USD\tSPENT USD\tRESERVED USD\t"
 	if shared {
-		columns += "LEASED\tGRANTED\t"
+		columns += "LEASED USD\tGRANTED USD\t"
 	}
-	fmt.Fprint(table, columns+"LEFT\tREFILLS\tNOTES\n")
+	fmt.Fprint(table, columns+"LEFT USD\tREFILLS\tNOTES\n")
 	for i := range budgets.Budgets {
 		b := &budgets.Budgets[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t", visible(string(b.Budget)), scopeWords(b.Scope), b.Limit, b.Spent, b.Reserved)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t", visible(string(b.Budget)), scopeWords(b.Scope),
+			amount(pricing.Money(b.Limit)), amount(pricing.Money(b.Spent)), amount(pricing.Money(b.Reserved)))
 		if shared {
-			fmt.Fprintf(table, "%s\t%s\t", admin.Known(b.Leased, b.Shared), admin.Known(b.Granted, b.Shared))
+			fmt.Fprintf(table, "%s\t%s\t", amountOr(b.Leased, b.Shared), amountOr(b.Granted, b.Shared))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", admin.Known(b.Left, true), moment(b.Refills), notes(b))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", amountOr(b.Left, true), moment(b.Refills), notes(b))
 	}
 	if err := table.Flush(); err != nil || !shared {
 		return err
 	}
 	_, err := fmt.Fprintln(w, admin.SharedNote)
 	return err
+}
+
+// amountOr prints an amount that may not be known, "?" then, and "-" where there is none to know.
+func amountOr(d *admin.Dollars, exists bool) string {
+	switch {
+	case d != nil:
+		return amount(pricing.Money(*d))
+	case exists:
+		return "?"
+	}
+	return "-"
 }
 
 // scopeWords prints the values of a scope in the order of names.
@@ -62,7 +75,7 @@ func notes(b *admin.Budget) string {
 		}
 	}
 	for _, t := range b.TopUps {
-		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", t.Amount, moment(t.Until.In(b.Refills.Location())), t.Who, t.Reason)))
+		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", usd(pricing.Money(t.Amount)), moment(t.Until.In(b.Refills.Location())), t.Who, t.Reason)))
 	}
 	return cmp.Or(strings.Join(words, "; "), "-")
 }

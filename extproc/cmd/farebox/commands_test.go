@@ -23,6 +23,9 @@ func TestTheReferenceEqualsTheFlags(t *testing.T) {
 	for _, name := range commandNames(t) {
 		got += "\n## " + name + "\n\n" + fenced(printed(t, name, "-h"))
 	}
+	for _, c := range pricesCommands() {
+		got += "\n### prices " + c.name + "\n\n" + fenced(printed(t, "prices", c.name, "-h"))
+	}
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

@@ -33,40 +33,35 @@ func runEnvoy(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if x.policy == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f, "policy"); wrong != "" {
+		return misused(f, wrong)
 	}
-	set, err := load(x.policy, e.stderr)
+	l, err := readPolicy(x.policy, e.stderr)
 	if err != nil {
 		return e.fail(err)
 	}
-	config, err := x.config(set)
+	config, err := x.config(&l)
 	if err != nil {
 		return e.fail(err)
 	}
-	x.warn(set.Policy(), e.stderr)
+	x.warn(l.set.Policy(), e.stderr)
 	if err := envoy.Render(e.stdout, config); err != nil {
 		return e.fail(err)
 	}
 	return statusOK
 }
 
-func (x *envoyFlags) config(set *policies.Set) (envoy.Config, error) {
-	c := envoy.Shipped(envoy.Mode(set.Policy().Mode))
+func (x *envoyFlags) config(l *loaded) (envoy.Config, error) {
+	c := envoy.Shipped(envoy.Mode(l.set.Policy().Mode))
 	c.Listen, c.AdminAddress, c.AccessLog, c.ExtProc, c.TrustedCA = x.listen, x.admin, x.log, x.extproc, x.ca
 	if x.noExtProc {
 		c.ExtProc = ""
 	}
 	if x.wasm != "" {
-		text, err := compiled(x.policy, set)
-		if err != nil {
-			return c, err
-		}
-		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(text)}
+		c.Wasm = &envoy.Wasm{File: x.wasm, Config: string(l.filterJSON())}
 	}
 	var err error
-	c.Upstreams, err = x.routes(set, c.Upstreams)
+	c.Upstreams, err = x.routes(l.set, c.Upstreams)
 	return c, err
 }
 

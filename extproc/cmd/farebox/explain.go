@@ -30,11 +30,10 @@ func runExplain(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if x.policy == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f, "policy"); wrong != "" {
+		return misused(f, wrong)
 	}
-	set, err := load(x.policy, e.stderr)
+	view, err := viewOf(x.policy, e.stderr)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -42,7 +41,7 @@ func runExplain(_ context.Context, args []string, e env) int {
 	if err != nil {
 		return e.fail(fmt.Errorf("read request: %w", err))
 	}
-	if err := x.explain(set, body, e); err != nil {
+	if err := x.explain(view, body, e); err != nil {
 		return e.fail(err)
 	}
 	return statusOK
@@ -50,7 +49,8 @@ func runExplain(_ context.Context, args []string, e env) int {
 
 // explain writes what would become of the call. The error is about the command line or the state folder: a call
 // that would be refused is explained.
-func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
+func (x *explainFlags) explain(view priceView, body []byte, e env) error {
+	set := view.set
 	if x.path == "" {
 		x.path = guessPath(body)
 	}
@@ -67,7 +67,7 @@ func (x *explainFlags) explain(set *policies.Set, body []byte, e env) error {
 		return err
 	}
 	pools.spent = spent
-	t := newExplanation(set, pools, e)
+	t := newExplanation(x.policy, view, pools, e)
 	endpoint := provider.ParsePath(x.path)
 	if !endpoint.IsCall() {
 		t.uncovered(x.path)

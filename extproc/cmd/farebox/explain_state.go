@@ -17,10 +17,6 @@ type balances map[policies.BudgetName]pricing.Money
 
 // amounts reads the --spent flags.
 func (x *explainFlags) amounts(set *policies.Set) (balances, error) {
-	known := map[policies.BudgetName]bool{}
-	for i := range set.Policy().Budgets {
-		known[set.Policy().Budgets[i].Name] = true
-	}
 	spent := balances{}
 	for _, s := range x.spent {
 		name, amount, ok := strings.Cut(s, "=")
@@ -31,8 +27,8 @@ func (x *explainFlags) amounts(set *policies.Set) (balances, error) {
 		if err != nil {
 			return nil, fmt.Errorf("spent %q: %w", s, err)
 		}
-		if !known[policies.BudgetName(name)] {
-			return nil, fmt.Errorf("spent %q: the policy has no budget %q", s, name)
+		if err := known(name, budgetNames(set.Policy().Budgets)); err != nil {
+			return nil, fmt.Errorf("spent %q: %w", s, err)
 		}
 		spent[policies.BudgetName(name)] = m
 	}

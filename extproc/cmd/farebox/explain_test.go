@@ -12,7 +12,7 @@ import (
 
 // What the server does not take for a payer's name, explain must not take either.
 func TestExplainReadsPayersAsTheServerDoes(t *testing.T) {
-	set, err := compile("p.yaml", sources{text: []byte("version: 1\ndimensions:\n  team: [jwt:team, header:x-team]\n")}, t.Output())
+	l, err := compile("p.yaml", sources{text: []byte("version: 1\ndimensions:\n  team: [jwt:team, header:x-team]\n")}, t.Output())
 	check(t, err)
 	for _, tt := range []struct {
 		name  string
@@ -25,7 +25,7 @@ func TestExplainReadsPayersAsTheServerDoes(t *testing.T) {
 		{"no UTF-8", signals{"jwt.team": "\xff"}, policies.Value{Name: "team"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := new(explainFlags).request(set, &provider.Request{}, tt.given)
+			r := new(explainFlags).request(l.set, &provider.Request{}, tt.given)
 			if diff := cmp.Diff([]policies.Value{tt.want}, r.Dims); diff != "" {
 				t.Errorf("payers (-want +got):\n%s", diff)
 			}

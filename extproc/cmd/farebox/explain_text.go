@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -18,16 +20,19 @@ import (
 //	rule      why it matched       tier    whether it changed the model
 //	pool      its break-even       budget  what it has left for this call, and when it refills
 //	option    in order of preference, with the most that it can cost
+//	price     what an option's tokens cost, where that is from, and what made it so
 //	decision  what happens         edit    the bytes that change: before -> after
 type explanation struct {
-	set   *policies.Set
+	file  string // of the policy
+	view  priceView
+	set   *policies.Set // of the view
 	pools *poolState
 	now   time.Time
 	w     *tabwriter.Writer
 }
 
-func newExplanation(set *policies.Set, pools *poolState, e env) *explanation {
-	return &explanation{set: set, pools: pools, now: pools.now, w: tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)}
+func newExplanation(file string, view priceView, pools *poolState, e env) *explanation {
+	return &explanation{file: file, view: view, set: view.set, pools: pools, now: pools.now, w: tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)}
 }
 
 func (t *explanation) line(head, name, format string, args ...any) {
@@ -66,7 +71,8 @@ func (t *explanation) call(r *policies.Request, body []byte) {
 	t.rules(r, &d)
 	t.poolLines()
 	t.budgets(r)
-	t.line("as asked", "", "%s", priceText(&d.Asked))
+	t.line("as asked", "", "%s", costText(&d.Asked))
+	t.price(r, &d.Asked)
 	if d.Budget != "" {
 		t.line("step", string(d.Budget), "%s", stepText(&d.Step))
 	}
@@ -163,7 +169,7 @@ func (t *explanation) budgets(r *policies.Request) {
 			continue
 		}
 		t.line("budget", string(b.Name), "%s for %s: %s spent, %s left, refills %s",
-			limitText(b), scopeText(b, r.Dims), usd(t.pools.spent[b.Name]), usd(t.pools.spent.left(b)), moment(b.End(t.now)))
+			limitText(b), scopeOf(b, r.Dims), usd(t.pools.spent[b.Name]), usd(t.pools.spent.left(b)), moment(b.End(t.now)))
 	}
 }
 
@@ -191,26 +197,21 @@ func stepText(s *policies.Step) string {
 	return fmt.Sprintf("%s, from %d%% of the limit on", text, s.Percent)
 }
 
-// scopeText says for whom a budget counts the call. Only verified values scope hard budgets.
-func scopeText(b *policies.Budget, dims []policies.Value) string {
-	if len(b.Per) == 0 {
-		return "everybody"
-	}
-	scope := make([]string, len(b.Per))
+// scopeOf says for whom a budget counts the call. Only verified values scope hard budgets.
+func scopeOf(b *policies.Budget, dims []policies.Value) string {
+	scope := make([]ledger.Dim, len(b.Per))
 	for i, name := range b.Per {
-		switch scope[i] = string(name) + " (none)"; name {
-		case policies.DimModel:
-			scope[i] = "each model"
-		case policies.DimProvider:
-			scope[i] = "each provider"
+		scope[i] = ledger.Dim{Name: name, Value: ledger.None}
+		if name == policies.DimModel || name == policies.DimProvider {
+			scope[i].Value = "(each)"
 		}
 		for _, v := range dims {
 			if v.Name == name && b.Counts(v.Verified) && v.Value != "" {
-				scope[i] = fmt.Sprintf("%s %q", name, v.Value)
+				scope[i].Value = v.Value
 			}
 		}
 	}
-	return strings.Join(scope, ", ")
+	return cmp.Or(visible(ledger.ScopeText(scope)), "everybody")
 }
 
 // options lists them with the budgets' verdicts. It returns the one that is taken, and for a refusal the verdict on
@@ -228,9 +229,12 @@ func (t *explanation) options(r *policies.Request, d *policies.Decision) (*polic
 		case o.Kind == policies.Refuse:
 			t.line("option", o.Kind.String(), "%s", refusalText(o.Refusal, d, nil))
 		case short[o] != nil:
-			t.line("option", o.Kind.String(), "%s: not with what budget %q has left", priceText(o), short[o].budget.Name)
+			t.line("option", o.Kind.String(), "%s: not with what budget %q has left", costText(o), short[o].budget.Name)
 		default:
-			t.line("option", o.Kind.String(), "%s", priceText(o))
+			t.line("option", o.Kind.String(), "%s", costText(o))
+		}
+		if o := &d.Options()[i]; o.Kind == policies.Tiered || o.Kind == policies.Pooled {
+			t.price(r, o)
 		}
 	}
 	return chosen, first
@@ -298,19 +302,12 @@ func keyText(set *policies.Set, r *policies.Request, o *policies.Option) string 
 	return ", with the caller's key"
 }
 
-func priceText(o *policies.Option) string {
+// costText says what an option can cost.
+func costText(o *policies.Option) string {
 	if o.Unbounded {
 		return fmt.Sprintf("%s/%s, cost not bounded in advance, about %s", o.Route, o.Model, usd(o.Expected))
 	}
-	text := fmt.Sprintf("%s/%s, at most %s, about %s", o.Route, o.Model, usd(o.Bound), usd(o.Expected))
-	switch {
-	case o.Listing != nil || o.Kind == policies.Pooled:
-	case o.Rate == 0:
-		text += " at the dearest rates listed, as the model is unknown"
-	default:
-		text += fmt.Sprintf(" at the rate for unknown models, %s USD per 1M tokens", o.Rate)
-	}
-	return text
+	return fmt.Sprintf("%s/%s, at most %s, about %s", o.Route, o.Model, usd(o.Bound), usd(o.Expected))
 }
 
 // refusalText says why a call is refused. short is the budget's verdict, if one was asked.
@@ -350,5 +347,5 @@ func usd(m pricing.Money) string {
 	return s[:max(least, len(strings.TrimRight(s, "0")))] + " USD"
 }
 
-// moment prints the start of a window in the zone of its budget.
+// moment prints a time in its own zone, such as the start of a window in that of its budget.
 func moment(at time.Time) string { return at.Format("2006-01-02 15:04 MST") }

@@ -17,9 +17,12 @@ func runLedger(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if !compact || *state == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	wrong := "the word compact is missing"
+	if compact {
+		wrong = onlyFlags(f, "state")
+	}
+	if wrong != "" {
+		return misused(f, wrong)
 	}
 	if err := ledger.Compact(ctx, *state, e.now()); err != nil {
 		return e.fail(err)

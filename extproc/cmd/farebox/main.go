@@ -37,7 +37,7 @@ usage: farebox COMMAND [flags]
   meter      say what recorded calls cost
   envoy      print an Envoy configuration for a policy
   ledger     ledger compact: give the space of forgotten entries back
-  prices     list the prices that the catalogue knows
+  prices     list prices, the catalogue's or as a policy charges them; import, compare, re-rate
   version    print the version
 
 farebox COMMAND -h describes a command's flags.
@@ -111,6 +111,20 @@ func misused(f *flag.FlagSet, wrong string) int {
 
 // surplus is what misused says of an argument that a command has no use for.
 func surplus(arg string) string { return fmt.Sprintf("no use for %q", arg) }
+
+// onlyFlags says what is wrong with the arguments of a command that takes none and needs some flags, "" if nothing is.
+func onlyFlags(f *flag.FlagSet, needed ...string) string {
+	for _, name := range needed {
+		if wanted := f.Lookup(name); wanted.Value.String() == "" {
+			kind, _ := flag.UnquoteUsage(wanted)
+			return fmt.Sprintf("--%s %s is missing", name, kind)
+		}
+	}
+	if f.NArg() > 0 {
+		return surplus(f.Arg(0))
+	}
+	return ""
+}
 
 // oneArg says what is wrong with the arguments of a command that takes one, "" if nothing is.
 func oneArg(f *flag.FlagSet, what string) string {

@@ -62,9 +62,8 @@ func runMeter(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f); wrong != "" {
+		return misused(f, wrong)
 	}
 	in := bufio.NewReaderSize(e.stdin, 64<<10)
 	out := json.NewEncoder(e.stdout)

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // tokens is a usage as it is printed, of the kinds in their order; the first six are always there.
@@ -82,18 +78,7 @@ func TestMeterTellsWhoServedACallAndHow(t *testing.T) {
 		{"a class of service without a price is an estimate", `{` + chatURL + `,"body":{"model":"gpt-4o","service_tier":"scale","usage":{"prompt_tokens":1000,"completion_tokens":0}}}`,
 			map[string]any{"service": "scale", "estimated": true}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			out, status := runMeterOn(t, strings.NewReader(tt.in))
-			var got map[string]any
-			if err := json.Unmarshal([]byte(out), &got); err != nil || status != statusOK {
-				t.Fatalf("status %d, output %q: %v", status, out, err)
-			}
-			for key, want := range tt.want {
-				if diff := cmp.Diff(want, got[key]); diff != "" {
-					t.Errorf("%s of %s (-want +got):\n%s", key, out, diff)
-				}
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { meters(t, tt.in, tt.want) })
 	}
 }
 

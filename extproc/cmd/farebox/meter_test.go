@@ -81,18 +81,22 @@ func TestMeterPricesRecords(t *testing.T) {
 		{"nothing to estimate from", `{` + chatURL + `,"model":"gpt-4o","body":"<html>"}`,
 			map[string]any{"cost_usd": nil, "estimated": true, "error": "the response states no usage, and has no text to estimate from"}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			out, status := runMeterOn(t, strings.NewReader(tt.in))
-			var got map[string]any
-			if err := json.Unmarshal([]byte(out), &got); err != nil || status != statusOK {
-				t.Fatalf("status %d, output %q: %v", status, out, err)
-			}
-			for key, want := range tt.want {
-				if diff := cmp.Diff(want, got[key]); diff != "" {
-					t.Errorf("%s of %s (-want +got):\n%s", key, out, diff)
-				}
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { meters(t, tt.in, tt.want) })
+	}
+}
+
+// meters checks values of what is printed of one record.
+func meters(t *testing.T, record string, wanted map[string]any) {
+	t.Helper()
+	out, status := runMeterOn(t, strings.NewReader(record))
+	var got map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil || status != statusOK {
+		t.Fatalf("status %d, output %q: %v", status, out, err)
+	}
+	for key, want := range wanted {
+		if diff := cmp.Diff(want, got[key]); diff != "" {
+			t.Errorf("%s of %s (-want +got):\n%s", key, out, diff)
+		}
 	}
 }
 

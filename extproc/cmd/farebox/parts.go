@@ -39,10 +39,11 @@ type parts struct {
 
 // open reads the policy and opens everything that it needs.
 func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prometheus.Registry, logger *slog.Logger, e env) (*parts, error) {
-	set, from, err := readPolicy(s.policy, e.stderr)
+	l, err := readPolicy(s.policy, e.stderr)
 	if err != nil {
 		return nil, err
 	}
+	set := l.set
 	p := &parts{env: e, policyFile: s.policy, logger: logger, registry: registry, metrics: m, steps: metrics.NewSteps(registry)}
 	p.policy.Store(&policyState{set: set}) // the ledger tells of what an earlier process left
 	credentials, err := p.openStores(ctx, s, set)
@@ -53,7 +54,7 @@ func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prome
 		Ledger: p.ledger, Cache: p.cache, Prefixes: cache.NewPrefixes(), Pools: p.pools,
 		Metrics: m, Logger: logger, Now: e.now,
 	}, &exchange.Snapshot{Set: set, Credentials: credentials})
-	p.policy.Store(&policyState{set: set, credentials: credentials, from: from, loaded: e.now()})
+	p.policy.Store(&policyState{set: set, credentials: credentials, from: l.from, loaded: e.now()})
 	p.observe()
 	p.ready.Store(true)
 	return p, nil

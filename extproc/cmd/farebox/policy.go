@@ -8,47 +8,52 @@ import (
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/policies/policyfile"
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
+// loaded is a policy with what it was made of.
+type loaded struct {
+	set      *policies.Set
+	overlays [][]pricing.Listing // of its price files, in their order
+	from     sources
+}
+
 // load reads, parses and compiles a policy file. Problems that do not stop it go to warnings.
 func load(file string, warnings io.Writer) (*policies.Set, error) {
-	set, _, err := readPolicy(file, warnings)
-	return set, err
+	l, err := readPolicy(file, warnings)
+	return l.set, err
+}
+
+// readPolicy is load with the sources.
+func readPolicy(file string, warnings io.Writer) (loaded, error) {
+	reader := sourceReader{file: file}
+	from, err := reader.read()
+	if err != nil {
+		return loaded{}, err
+	}
+	return compile(file, from, warnings)
 }
 
 // compile makes a set of a policy's sources.
-func compile(file string, from sources, warnings io.Writer) (*policies.Set, error) {
-	p, problems := policyfile.Parse(file, from.text)
+func compile(file string, from sources, warnings io.Writer) (loaded, error) {
+	p, overlays, problems := policyfile.ParseWith(file, from.text, from.price)
 	if err := problems.Err(); err != nil {
-		return nil, err
+		return loaded{}, err
 	}
 	if err := problems.Format(warnings); err != nil {
-		return nil, err
-	}
-	overlays, err := parsePrices(file, p.Overlays, from.prices)
-	if err != nil {
-		return nil, err
+		return loaded{}, err
 	}
 	set, err := policies.Compile(*p, catalog.With(overlays...))
 	if err != nil {
-		return nil, fmt.Errorf("compile policy %q: %w", file, err)
+		return loaded{}, fmt.Errorf("compile policy %q: %w", file, err)
 	}
-	return set, nil
+	return loaded{set, overlays, from}, nil
 }
 
-// compiled is the policy in the filter's form, with the prices that it needs.
-func compiled(file string, set *policies.Set) ([]byte, error) {
-	paths := set.Policy().Overlays
-	texts, err := readPrices(file, paths)
-	if err != nil {
-		return nil, err
-	}
-	overlays, err := parsePrices(file, paths, texts)
-	if err != nil {
-		return nil, err
-	}
-	return policies.AppendJSON(nil, set.Policy(), set.Needed(catalog.Curated(), slices.Concat(overlays...))), nil
+// filterJSON is the policy in the filter's form, with the prices that it needs.
+func (l *loaded) filterJSON() []byte {
+	return policies.AppendJSON(nil, l.set.Policy(), l.set.Needed(catalog.Curated(), slices.Concat(l.overlays...)))
 }
 
 func runCheck(_ context.Context, args []string, e env) int {
@@ -56,9 +61,8 @@ func runCheck(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 1 {
-		f.Usage()
-		return statusUsage
+	if wrong := oneArg(f, "FILE"); wrong != "" {
+		return misused(f, wrong)
 	}
 	set, err := load(f.Arg(0), e.stderr)
 	if err != nil {
@@ -83,19 +87,19 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() != 2 || f.Arg(0) != "compile" {
-		f.Usage()
-		return statusUsage
+	switch {
+	case f.Arg(0) != "compile":
+		return misused(f, "the word compile is missing")
+	case f.NArg() == 1:
+		return misused(f, "FILE is missing")
+	case f.NArg() > 2:
+		return misused(f, surplus(f.Arg(2)))
 	}
-	set, err := load(f.Arg(1), e.stderr)
+	l, err := readPolicy(f.Arg(1), e.stderr)
 	if err != nil {
 		return e.fail(err)
 	}
-	text, err := compiled(f.Arg(1), set)
-	if err != nil {
-		return e.fail(err)
-	}
-	fmt.Fprintf(e.stdout, "%s\n", text)
+	fmt.Fprintf(e.stdout, "%s\n", l.filterJSON())
 	return statusOK
 }
 

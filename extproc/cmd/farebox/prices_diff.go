@@ -27,47 +27,60 @@ func (x *listFile) flags(f *flag.FlagSet) {
 	f.StringVar(&x.asOf, "as-of", "", "`DAY` of the file, YYYY-MM-DD; today by default")
 }
 
-func (x *listFile) read(name string, now time.Time) ([]pricing.Listing, error) {
+func (x *listFile) read(name string, e env) (feeds.List, error) {
 	source := feeds.Source{Name: x.source, AsOf: x.asOf}
 	if source.Name == "" {
 		source.Name = filepath.Base(name)
 	}
 	if source.AsOf == "" {
-		source.AsOf = now.UTC().Format(time.DateOnly)
+		source.AsOf = e.now().UTC().Format(time.DateOnly)
 	}
 	if _, err := time.Parse(time.DateOnly, source.AsOf); err != nil {
-		return nil, fmt.Errorf("as-of %q: want YYYY-MM-DD", source.AsOf)
+		return feeds.List{}, fmt.Errorf("as-of %q: want YYYY-MM-DD", source.AsOf)
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return feeds.List{}, err
 	}
 	defer file.Close()
-	listings, err := feeds.Read(file, feeds.Format(x.format), source)
+	list, err := feeds.Read(file, feeds.Format(x.format), source)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return feeds.List{}, fmt.Errorf("read %s: %w", name, err)
 	}
-	return listings, nil
+	for i := range list.Warnings {
+		fmt.Fprintf(e.stderr, "%s: warning: %s\n", name, list.Warnings[i].String())
+	}
+	return list, nil
 }
 
-func runPricesDiff(_ context.Context, args []string, e env) int {
-	f := flags("prices diff", "prices diff [flags] FILE", e)
-	var file listFile
-	file.flags(f)
+// run reads the list that the arguments name, and uses it. Where something of it was left out, the exit status says so.
+func (x *listFile) run(f *flag.FlagSet, args []string, e env, use func(*feeds.List) error) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
 	if wrong := oneArg(f, "FILE"); wrong != "" {
 		return misused(f, wrong)
 	}
-	listings, err := file.read(f.Arg(0), e.now())
+	list, err := x.read(f.Arg(0), e)
+	if err == nil {
+		err = use(&list)
+	}
 	if err != nil {
 		return e.fail(err)
 	}
-	if err := diffPrices(e.stdout, catalog.Table(), listings, e.now()); err != nil {
-		return e.fail(err)
+	if !list.Whole() {
+		return statusFailed
 	}
 	return statusOK
+}
+
+func runPricesDiff(_ context.Context, args []string, e env) int {
+	f := flags("prices diff", "prices diff [flags] FILE", e)
+	var file listFile
+	file.flags(f)
+	return file.run(f, args, e, func(list *feeds.List) error {
+		return diffPrices(e.stdout, catalog.Table(), list.Listings, e.now())
+	})
 }
 
 // diffPrices prints a line for every listing that the table has not, and for every rate that it has otherwise. A listing

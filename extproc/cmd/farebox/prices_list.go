@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
 // priceFilter selects listings.
@@ -26,6 +25,7 @@ func (p *priceFilter) takes(l *pricing.Listing) bool {
 func runPricesList(_ context.Context, args []string, e env) int {
 	var filter priceFilter
 	f := flags("prices list", "prices list [flags]", e)
+	policy := f.String("policy", "", policyUsage)
 	f.StringVar(&filter.provider, "provider", "", "only prices of `PROVIDER`")
 	f.StringVar(&filter.model, "model", "", "only models like `GLOB`, in which * stands for any text")
 	f.StringVar(&filter.source, "source", "", "only prices whose source has `TEXT` in it")
@@ -34,44 +34,94 @@ func runPricesList(_ context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f); wrong != "" {
+		return misused(f, wrong)
 	}
-	if err := listPrices(e.stdout, catalog.Table(), &filter, at.Time); err != nil {
+	view, err := viewOf(*policy, e.stderr)
+	if err != nil {
+		return e.fail(err)
+	}
+	if filter.provider != "" {
+		filter.provider = string(view.vendor(filter.provider))
+	}
+	if err := view.list(e.stdout, &filter, at.Time); err != nil {
 		return e.fail(err)
 	}
 	return statusOK
 }
 
-// listPrices prints a line for every listing that holds at the moment, and those without a price.
-func listPrices(to io.Writer, t *pricing.Table, filter *priceFilter, at time.Time) error {
+// list prints a line for every listing that holds at the moment, and those without a price.
+func (v *priceView) list(to io.Writer, filter *priceFilter, at time.Time) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROVIDER\tMODEL\tINPUT\tCACHE READ\tOUTPUT\tSOURCE\tAS OF\tSTATE")
-	for l := range t.All() {
-		if !filter.takes(l) || (!l.Unpriced && t.Lookup(l.Provider, l.Model, at) != l) {
+	head := []string{"PROVIDER", "MODEL", "INPUT", "CACHE READ", "OUTPUT"}
+	if v.discounts() {
+		head = append(head, "OFF", "LIST PRICE")
+	}
+	printRow(w, append(head, "SOURCE", "AS OF", "STATE"))
+	for l := range v.table.All() {
+		if !filter.takes(l) || (!l.Unpriced && v.table.Lookup(l.Provider, l.Model, at) != l) {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s", l.Provider, l.Model, mainRates(&l.Price, l.Unpriced), l.Source, l.AsOf)
-		if s := state(l); s != "" {
-			fmt.Fprintf(w, "\t%s", s)
-		}
-		fmt.Fprintln(w)
+		printRow(w, v.row(l))
 		if r := l.Rival; r != nil && filter.disputed {
-			fmt.Fprintf(w, "\t\t%s\t%s\t%s\tone side\n", mainRates(&r.Price, false), l.Source, l.AsOf)
-			fmt.Fprintf(w, "\t\t%s\t%s\t%s\tthe other\n", mainRates(&r.Other, false), r.Source, r.AsOf)
+			printRow(w, v.side(&r.Price.Rates, l.Source, l.AsOf, "one side"))
+			printRow(w, v.side(&r.Other.Rates, r.Source, r.AsOf, "the other"))
 		}
 	}
-	fmt.Fprintf(w, "\nUSD per million tokens, as in force on %s.\n", at.UTC().Format("2006-01-02 15:04 MST"))
+	v.foot(w, at)
 	return w.Flush()
 }
 
-// mainRates prints three columns.
-func mainRates(p *pricing.Price, unpriced bool) string {
-	if unpriced {
-		return "-\t-\t-"
+// foot says what the numbers are.
+func (v *priceView) foot(w io.Writer, at time.Time) {
+	if v.set == nil {
+		fmt.Fprintf(w, "\nUSD per million tokens, as in force on %s.\n", moment(at.UTC()))
+		return
 	}
-	return fmt.Sprintf("%s\t%s\t%s", p.Input, p.CacheRead, p.Output)
+	fmt.Fprintf(w, "\nUSD per million tokens, as this policy charges them on %s.\n", moment(at.UTC()))
+	if v.discounts() {
+		fmt.Fprint(w, "OFF is the policy's discount, LIST PRICE input/cache read/output before it.\n")
+	}
+	fmt.Fprintf(w, "A model that is not here, or without a price, is %s.\n", unknown(v.set))
+}
+
+// row is a listing as it is charged.
+func (v *priceView) row(l *pricing.Listing) []string {
+	cells := []string{string(l.Provider), string(l.Model), "-", "-", "-"}
+	charged, discount := v.charged(l.Provider, l.Model, l)
+	if !l.Unpriced {
+		copy(cells[2:], threeRates(&charged.Price.Rates))
+	}
+	switch {
+	case !v.discounts():
+	case discount == nil || l.Unpriced:
+		cells = append(cells, "-", "-")
+	default:
+		cells = append(cells, discount.Off(), strings.Join(threeRates(&l.Price.Rates), "/"))
+	}
+	return append(cells, v.source(l), l.AsOf, state(l))
+}
+
+// side is one side of a disputed price, as its source lists it.
+func (v *priceView) side(r *pricing.Rates, source, asOf, which string) []string {
+	cells := append([]string{"", ""}, threeRates(r)...)
+	if v.discounts() {
+		cells = append(cells, "", "")
+	}
+	return append(cells, source, asOf, which)
+}
+
+// threeRates are what most calls are charged.
+func threeRates(r *pricing.Rates) []string {
+	return []string{r.Input.String(), r.CacheRead.String(), r.Output.String()}
+}
+
+// printRow prints cells in columns, without blanks at the end.
+func printRow(w io.Writer, cells []string) {
+	for len(cells) > 0 && cells[len(cells)-1] == "" {
+		cells = cells[:len(cells)-1]
+	}
+	fmt.Fprintln(w, strings.Join(cells, "\t"))
 }
 
 // state says in a word what stands out about a listing.

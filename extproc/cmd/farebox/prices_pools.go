@@ -27,9 +27,8 @@ func runPricesPools(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if p.policy == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f, "policy"); wrong != "" {
+		return misused(f, wrong)
 	}
 	report, err := p.report(ctx, e)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,11 +11,11 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
 func runPricesShow(_ context.Context, args []string, e env) int {
 	f := flags("prices show", "prices show [flags] MODEL", e)
+	policy := f.String("policy", "", policyUsage)
 	provider := f.String("provider", "", "only the price of `PROVIDER`")
 	at := atFlag(f, e)
 	if status, ok := parse(f, args); !ok {
@@ -24,15 +25,21 @@ func runPricesShow(_ context.Context, args []string, e env) int {
 		return misused(f, wrong)
 	}
 	model := pricing.ModelName(f.Arg(0))
-	found := listingsOf(catalog.Table(), pricing.ProviderName(*provider), model, at.Time)
+	view, err := viewOf(*policy, e.stderr)
+	if err != nil {
+		return e.fail(err)
+	}
+	vendor := view.vendor(*provider)
+	found := listingsOf(view.table, vendor, model, at.Time)
 	if len(found) == 0 {
-		return e.fail(fmt.Errorf("no price of %q; farebox prices list --model '*%s*' searches", model, model))
+		return e.fail(&missingError{&view, model, at.Time})
 	}
 	for i, l := range found {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		if err := showListing(e.stdout, l); err != nil {
+		s := shown{&view, cmp.Or(vendor, l.Provider), model, l, at.Time}
+		if err := s.print(e.stdout); err != nil {
 			return e.fail(err)
 		}
 	}
@@ -69,12 +76,23 @@ func listingsOf(t *pricing.Table, provider pricing.ProviderName, model pricing.M
 	return like
 }
 
-// showListing prints all that a listing says.
-func showListing(to io.Writer, l *pricing.Listing) error {
+// shown is a listing that prices calls of a vendor's model.
+type shown struct {
+	view   *priceView
+	vendor pricing.ProviderName
+	model  pricing.ModelName
+	*pricing.Listing
+	at time.Time
+}
+
+// print prints all that a listing says, and what the policy makes of it.
+func (s *shown) print(to io.Writer) error {
+	l := s.Listing
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s %s\n", l.Provider, l.Model)
 	for _, line := range [][2]string{
-		{"also", joined(l.Aliases)}, {"source", l.Source + ", read " + l.AsOf}, {"holds", holds(l)}, {"hours", hours(l.Windows)},
+		{"also", joined(l.Aliases)}, {"source", l.Source + ", read " + l.AsOf}, {"file", s.view.files[l]}, {"charged", s.charged()},
+		{"holds", holds(l)}, {"hours", hours(l.Windows)},
 		{"limits", limits(l.Limits)}, {"fees", feeText(&l.Price.Fees)}, {"regions", regions(l.Uplifts)}, {"note", l.Note},
 	} {
 		if line[1] != "" {
@@ -84,11 +102,34 @@ func showListing(to io.Writer, l *pricing.Listing) error {
 	if err := w.Flush(); err != nil || l.Unpriced {
 		return err
 	}
-	return showRates(to, l)
+	return s.rates(to)
 }
 
-// showRates prints a table of the rates of all classes of service and lengths of prompt.
-func showRates(to io.Writer, l *pricing.Listing) error {
+// charged says what the policy makes of the listing, "" without a policy.
+func (s *shown) charged() string {
+	if s.view.set == nil {
+		return ""
+	}
+	if s.Unpriced {
+		return "as a model without a price: " + unknown(s.view.set)
+	}
+	text := "by this listing"
+	if _, discount := s.view.charged(s.vendor, s.model, s.Listing); discount != nil {
+		text = discount.Off() + " off, as the policy says"
+	}
+	switch now := s.view.table.Lookup(s.vendor, s.model, s.at); {
+	case now == s.Listing:
+		return text
+	case now != nil && s.view.files[now] != "" && s.view.files[s.Listing] != s.view.files[now]:
+		return "not by this listing: " + s.view.files[now] + " stands before it"
+	}
+	return "not by this listing at " + moment(s.at.UTC())
+}
+
+// rates prints a table of the rates of all classes of service and lengths of prompt, with the list price below each
+// that a discount changes.
+func (s *shown) rates(to io.Writer) error {
+	l := s.Listing
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	media := hasMedia(&l.Price)
 	head := "  USD PER MILLION\tINPUT\tCACHE READ\tWRITE SHORT\tWRITE LONG\tOUTPUT"
@@ -96,19 +137,26 @@ func showRates(to io.Writer, l *pricing.Listing) error {
 		head += "\tAUDIO IN\tIMAGE IN\tCACHED AUDIO\tAUDIO OUT\tIMAGE OUT"
 	}
 	fmt.Fprintln(w, head)
-	row := func(name string, p *pricing.Price) {
-		fmt.Fprintf(w, "  %s\t%s\n", name, rateText(p.Rates, media))
-		for i := range p.Brackets {
-			fmt.Fprintf(w, "  %s, prompt above %d\t%s\n", name, p.Brackets[i].Above, rateText(p.Brackets[i].Rates, media))
+	line := func(name string, r, list *pricing.Rates) {
+		fmt.Fprintf(w, "  %s\t%s\n", name, rateText(*r, media))
+		if *r != *list {
+			fmt.Fprintf(w, "  %s, list price\t%s\n", name, rateText(*list, media))
 		}
 	}
-	row("standard", &l.Price)
+	row := func(name string, p, list *pricing.Price) {
+		line(name, &p.Rates, &list.Rates)
+		for i := range p.Brackets {
+			line(fmt.Sprintf("%s, prompt above %d", name, p.Brackets[i].Above), &p.Brackets[i].Rates, &list.Brackets[i].Rates)
+		}
+	}
+	charged, _ := s.view.charged(s.vendor, s.model, l)
+	row("standard", &charged.Price, &l.Price)
 	for i := range l.Variants {
-		row(string(l.Variants[i].Service), &l.Variants[i].Price)
+		row(string(l.Variants[i].Service), &charged.Variants[i].Price, &l.Variants[i].Price)
 	}
 	if r := l.Rival; r != nil {
-		row("disputed: "+l.Source, &r.Price)
-		row("disputed: "+r.Source, &r.Other)
+		row("disputed: "+l.Source, &r.Price, &r.Price)
+		row("disputed: "+r.Source, &r.Other, &r.Other)
 	}
 	return w.Flush()
 }
@@ -142,10 +190,10 @@ func joined(names []pricing.ModelName) string {
 func holds(l *pricing.Listing) string {
 	var parts []string
 	if !l.From.IsZero() {
-		parts = append(parts, "from "+l.From.Format(time.RFC3339))
+		parts = append(parts, "from "+moment(l.From))
 	}
 	if !l.Until.IsZero() {
-		parts = append(parts, "until "+l.Until.Format(time.RFC3339))
+		parts = append(parts, "until "+moment(l.Until))
 	}
 	return strings.Join(parts, " ")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -29,17 +28,6 @@ type policyState struct {
 	from        sources
 	loaded      time.Time
 	failed      error // of the last reload; nil if it succeeded
-}
-
-// readPolicy reads and compiles a policy file. Problems that do not stop it go to warnings.
-func readPolicy(file string, warnings io.Writer) (*policies.Set, sources, error) {
-	reader := sourceReader{file: file}
-	from, err := reader.read()
-	if err != nil {
-		return nil, from, err
-	}
-	set, err := compile(file, from, warnings)
-	return set, from, err
 }
 
 // watch reloads the policy when its file or a price file of it changes, or SIGHUP comes, until ctx ends.
@@ -109,13 +97,13 @@ func (p *parts) refreshCredentials(ctx context.Context) {
 
 // reload puts a new policy in force, or keeps the old one and says why.
 func (p *parts) reload(ctx context.Context, from sources, err error) {
-	var set *policies.Set
+	var l loaded
 	if err == nil {
-		set, err = compile(p.policyFile, from, p.stderr)
+		l, err = compile(p.policyFile, from, p.stderr)
 	}
 	var credentials *upstream.Credentials
 	if err == nil {
-		credentials, err = p.apply(ctx, set)
+		credentials, err = p.apply(ctx, l.set)
 	}
 	old := p.policy.Load()
 	p.metrics.Reloaded(err == nil, p.now())
@@ -126,6 +114,7 @@ func (p *parts) reload(ctx context.Context, from sources, err error) {
 		p.logger.LogAttrs(ctx, slog.LevelWarn, "reload refused", slog.String("policy", p.policyFile), slog.Any("err", err))
 		return
 	}
+	set := l.set
 	p.conductor.Publish(&exchange.Snapshot{Set: set, Credentials: credentials})
 	p.policy.Store(&policyState{set: set, credentials: credentials, from: from, loaded: p.now()})
 	if cacheSize(set) != cacheSize(old.set) {

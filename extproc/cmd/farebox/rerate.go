@@ -41,9 +41,12 @@ func runRerate(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if r.policy == "" || (r.state == "") == (r.postgres == "") || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	wrong := onlyFlags(f, "policy")
+	if wrong == "" && (r.state == "") == (r.postgres == "") {
+		wrong = "one of --state DIR and --postgres URL is needed"
+	}
+	if wrong != "" {
+		return misused(f, wrong)
 	}
 	if err := r.run(ctx, e); err != nil {
 		return e.fail(err)
@@ -58,7 +61,7 @@ type books interface {
 }
 
 func (r *rerateFlags) run(ctx context.Context, e env) (err error) {
-	set, _, err := readPolicy(r.policy, e.stderr)
+	set, err := load(r.policy, e.stderr)
 	if err != nil {
 		return err
 	}
@@ -205,12 +208,12 @@ func (r *rerateReport) sort() {
 
 func (r *rerateReport) table(out io.Writer, apply bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROVIDER\tMODEL\tCALLS\tCHANGED\tBEFORE USD\tAFTER USD\tDIFFERENCE")
+	fmt.Fprintln(w, "PROVIDER\tMODEL\tCALLS\tCHANGED\tBEFORE USD\tAFTER USD\tDIFFERENCE USD")
 	for _, m := range r.Models {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", m.Provider, m.Model, m.Calls, m.Changed, m.Before, m.After, m.After-m.Before)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", m.Provider, m.Model, m.Calls, m.Changed, amount(m.Before), amount(m.After), amount(m.After-m.Before))
 	}
 	t := &r.Total
-	fmt.Fprintf(w, "total\t\t%d\t%d\t%s\t%s\t%s\n", t.Calls, t.Changed, t.Before, t.After, t.After-t.Before)
+	fmt.Fprintf(w, "total\t\t%d\t%d\t%s\t%s\t%s\n", t.Calls, t.Changed, amount(t.Before), amount(t.After), amount(t.After-t.Before))
 	for _, kept := range [...]ledger.Kept{ledger.KeptPool, ledger.KeptSaid, ledger.KeptBare, ledger.Unpriced} {
 		if n := r.Kept[kept]; n > 0 {
 			fmt.Fprintf(w, "\nkept as they are: %d, %s", n, kept)

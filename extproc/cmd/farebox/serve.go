@@ -55,9 +55,8 @@ func runServe(ctx context.Context, args []string, e env) int {
 	if status, ok := parse(f, args); !ok {
 		return status
 	}
-	if s.policy == "" || f.NArg() > 0 {
-		f.Usage()
-		return statusUsage
+	if wrong := onlyFlags(f, "policy"); wrong != "" {
+		return misused(f, wrong)
 	}
 	if err := serve(ctx, s, e); err != nil {
 		return e.fail(err)

@@ -256,7 +256,8 @@ func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 	if text := s.get(t, "/metrics"); !strings.Contains(text, "farebox_config_last_reload_successful 0") {
 		t.Error("the metric does not say that the reload went wrong")
 	}
-	if log := s.stderr.String(); !strings.Contains(log, `msg="reload refused"`) || !strings.Contains(log, "read prices") {
+	if log := s.stderr.String(); !strings.Contains(log, `msg="reload refused"`) || !strings.Contains(log, "/prices.json:1:14: want text in quotes") ||
+		!strings.Contains(log, "(bad-prices)") {
 		t.Errorf("the log does not say what is wrong: %s", log)
 	}
 	put(prices, ours("4"))
@@ -264,6 +265,9 @@ func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 
 	check(t, os.Remove(prices))
 	soon(t, "a missing file is shown", says("no such file"))
+	if log := s.stderr.String(); !strings.Contains(log, "/p.yaml:2:18: ") || !strings.Contains(log, "(unreadable-prices)") {
+		t.Errorf("the log does not say where the missing file is named: %s", log)
+	}
 	put(prices, ours("4"))
 	soon(t, "the same file heals", func() bool { return reloads() == 3 && !says("was refused")() })
 }

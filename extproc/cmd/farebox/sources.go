@@ -3,23 +3,41 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/farebox-mesh/farebox/policies/policyfile"
-	"github.com/farebox-mesh/farebox/pricing"
-	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
 
 // sources are the files that a policy is made of, as they were read together.
 type sources struct {
-	text   []byte   // of the policy
-	prices [][]byte // of its price files, in their order; none of a policy with mistakes
+	text   []byte        // of the policy
+	prices []priceSource // of its price files, in their order
+}
+
+// priceSource is a price file of a policy as it was read.
+type priceSource struct {
+	path string // as the policy names it
+	text []byte
+	err  error // why it could not be read
 }
 
 func (s *sources) equal(other *sources) bool {
-	return bytes.Equal(s.text, other.text) && slices.EqualFunc(s.prices, other.prices, bytes.Equal)
+	same := func(a, b priceSource) bool {
+		return a.path == b.path && bytes.Equal(a.text, b.text) && (a.err == nil) == (b.err == nil)
+	}
+	return bytes.Equal(s.text, other.text) && slices.EqualFunc(s.prices, other.prices, same)
+}
+
+// price returns the text of a price file.
+func (s *sources) price(path string) ([]byte, error) {
+	for _, p := range s.prices {
+		if p.path == path {
+			return p.text, p.err
+		}
+	}
+	return nil, fs.ErrNotExist
 }
 
 // sourceReader reads the sources of a policy file again and again.
@@ -29,53 +47,26 @@ type sourceReader struct {
 	paths []string // of the price files that it names
 }
 
-// read reads the policy, and the price files that it names.
+// read reads the policy, and the price files that it names. A price file that is not there is told as the problem of
+// the policy that it is, with all others that it has.
 func (r *sourceReader) read() (sources, error) {
 	text, err := os.ReadFile(r.file)
 	if err != nil {
 		return sources{}, fmt.Errorf("read policy: %w", err)
 	}
 	if r.text == nil || !bytes.Equal(text, r.text) {
-		r.text, r.paths = text, nil
-		// What is wrong with it is said where it is compiled.
-		if p, problems := policyfile.Parse(r.file, text); problems.Err() == nil {
-			r.paths = p.Overlays
-		}
+		r.text, r.paths = text, policyfile.PriceFiles(text)
 	}
-	prices, err := readPrices(r.file, r.paths)
-	return sources{text, prices}, err
-}
-
-// readPrices reads the price files of a policy. Their paths are relative to its folder.
-func readPrices(policy string, paths []string) ([][]byte, error) {
-	var texts [][]byte
-	for _, path := range paths {
-		text, err := os.ReadFile(besides(policy, path))
-		if err != nil {
-			return nil, fmt.Errorf("read prices: %w", err)
-		}
-		texts = append(texts, text)
+	s, complete := sources{text: text}, true
+	for _, path := range r.paths {
+		p := priceSource{path: path}
+		p.text, p.err = os.ReadFile(policyfile.PricePath(r.file, path))
+		s.prices = append(s.prices, p)
+		complete = complete && p.err == nil
 	}
-	return texts, nil
-}
-
-// besides returns where a path of a policy leads.
-func besides(policy, path string) string {
-	if filepath.IsAbs(path) {
-		return path
+	if complete {
+		return s, nil
 	}
-	return filepath.Join(filepath.Dir(policy), path)
-}
-
-// parsePrices reads the texts of a policy's price files.
-func parsePrices(policy string, paths []string, texts [][]byte) ([][]pricing.Listing, error) {
-	var overlays [][]pricing.Listing
-	for i, text := range texts {
-		listings, err := catalog.LoadOverlay(bytes.NewReader(text))
-		if err != nil {
-			return nil, fmt.Errorf("read prices %q: %w", besides(policy, paths[i]), err)
-		}
-		overlays = append(overlays, listings)
-	}
-	return overlays, nil
+	_, _, problems := policyfile.ParseWith(r.file, text, s.price)
+	return s, problems.Err()
 }

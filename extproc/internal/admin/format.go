@@ -120,8 +120,8 @@ func clock(t time.Time) string {
 // brief is clock where space is short.
 func brief(t time.Time) string { return t.UTC().Format("Jan 2, 15:04:05") }
 
-// Known prints an amount that may not be known, "?" then, and "-" where there is none to know.
-func Known(d *Dollars, exists bool) string {
+// known prints an amount that may not be known, "?" then, and "-" where there is none to know.
+func known(d *Dollars, exists bool) string {
 	switch {
 	case d != nil:
 		return d.String()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
@@ -291,7 +290,7 @@ func (r *report) addBudgets(all []ledger.Balance) {
 	for i := range all {
 		b, row := &all[i], budgetOf(&all[i])
 		r.Budgets = append(r.Budgets, budgetRow{
-			Budget: b.Budget, Scope: scopeText(b.Scope), Limit: row.Limit, Spent: row.Spent, Reserved: row.Reserved,
+			Budget: b.Budget, Scope: ledger.ScopeText(b.Scope), Limit: row.Limit, Spent: row.Spent, Reserved: row.Reserved,
 			Left: row.Left, Shared: row.Shared, Granted: row.Granted, Leased: row.Leased, Refills: b.Refills,
 			Spend: shareOf(int64(b.Spent), int64(b.Limit)), Reserve: shareOf(int64(b.Reserved), int64(b.Limit)),
 		})
@@ -315,17 +314,8 @@ func (r *report) addPools(now time.Time, pools Pools) {
 func rowOf(e *ledger.Entry) callRow {
 	return callRow{
 		ID: e.ID.String(), At: e.At, Route: string(e.Route), Asked: e.Asked, Model: e.Model, Tier: e.Tier,
-		Dims: scopeText(e.Dims), Input: e.Usage.TotalInput(), Output: e.Usage.Output, Cost: Dollars(e.Cost),
+		Dims: ledger.ScopeText(e.Dims), Input: e.Usage.TotalInput(), Output: e.Usage.Output, Cost: Dollars(e.Cost),
 		Saved: Dollars(e.Baseline - e.Cost), Outcome: e.Outcome, Estimated: e.Estimated,
 		Would: e.Would,
 	}
-}
-
-// scopeText prints values of dimensions: "team=search feature=intent".
-func scopeText(dims []ledger.Dim) string {
-	words := make([]string, 0, len(dims))
-	for _, d := range dims {
-		words = append(words, fmt.Sprintf("%s=%s", d.Name, d.Value))
-	}
-	return strings.Join(words, " ")
 }

@@ -159,7 +159,7 @@ func TestAStepIsToldOnceForEachScopeAndWindow(t *testing.T) {
 	var told []string
 	o := quiet
 	o.OnStep = func(e StepEvent) {
-		told = append(told, string(e.Step.Do)+" "+scopeText(e.Scope)+" "+e.Taken.String())
+		told = append(told, string(e.Step.Do)+" "+ScopeText(e.Scope)+" "+e.Taken.String())
 	}
 	b := perTeam(100 * cent)
 	b.Steps = []policies.Step{{Percent: 50, Do: policies.StepAlert}, {Percent: 50, Do: policies.StepCapTier, Tier: "medium"}, {Percent: 90, Do: policies.StepPools}}

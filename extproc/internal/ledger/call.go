@@ -21,6 +21,15 @@ type Dim struct {
 	Verified bool                   `json:"ok,omitempty"`
 }
 
+// ScopeText prints the values of a scope for people: "team=search model=gpt-6-luna".
+func ScopeText(scope []Dim) string {
+	words := make([]string, len(scope))
+	for i, d := range scope {
+		words[i] = string(d.Name) + "=" + d.Value
+	}
+	return strings.Join(words, " ")
+}
+
 // Call is what is known of a call before it leaves.
 type Call struct {
 	ID       ID                   `json:"id"`

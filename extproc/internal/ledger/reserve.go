@@ -128,7 +128,7 @@ func (l *Ledger) tell(events []StepEvent) {
 			level = slog.LevelWarn
 		}
 		l.options.Logger.LogAttrs(context.Background(), level, "budget step passed",
-			slog.String("budget", string(e.Budget)), slog.String("scope", scopeText(e.Scope)),
+			slog.String("budget", string(e.Budget)), slog.String("scope", ScopeText(e.Scope)),
 			slog.Int64("percent", e.Step.Percent), slog.String("step", string(e.Step.Do)),
 			slog.String("taken_usd", e.Taken.String()), slog.String("limit_usd", e.Limit.String()))
 		if l.options.OnStep != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
@@ -39,7 +38,7 @@ func (t *TopUp) entry() Entry {
 	detail := fmt.Sprintf("%s topped up by %s USD until %s by %s: %s",
 		t.Budget, t.Amount, t.Until.UTC().Format(time.RFC3339), t.Who, t.Reason)
 	if len(t.Scope) > 0 {
-		detail = scopeText(t.Scope) + " of " + detail
+		detail = ScopeText(t.Scope) + " of " + detail
 	}
 	return Entry{Call: Call{ID: t.ID, At: t.From}, Settled: t.From, Outcome: ToppedUp, Detail: detail}
 }
@@ -122,13 +121,4 @@ func (k *books) dropTopUps(now time.Time) []ID {
 		return true
 	})
 	return over
-}
-
-// scopeText prints the values of a scope: "team=search model=gpt-6-luna".
-func scopeText(scope []Dim) string {
-	words := make([]string, len(scope))
-	for i, d := range scope {
-		words[i] = string(d.Name) + "=" + d.Value
-	}
-	return strings.Join(words, " ")
 }

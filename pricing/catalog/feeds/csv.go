@@ -14,40 +14,72 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// csvColumns are the columns that a table may have, in any order. Rates are dollars per million tokens.
-var csvColumns = []string{
-	"provider", "model", "input", "cached_read", "cache_write_short", "cache_write_long", "output", "batch_input", "batch_output",
-	"long_threshold", "long_input", "long_cached_read", "long_output", "context_window", "max_output", "effective", "status", "notes",
-	"source", "as_of",
+// Column is a column of a table with what stands in it.
+type Column struct{ Name, Meaning string }
+
+// Columns are the columns that a table may have, in any order. Further ones are left out, with a warning.
+var Columns = []Column{
+	{"provider", "vendor whose calls have the price; required"},
+	{"model", "name of the model; required"},
+	{"input", "USD per million tokens of the prompt; required"},
+	{"cached_read", "USD per million tokens read from the provider's cache"},
+	{"cache_write_short", "USD per million tokens written to it, with the short lifetime"},
+	{"cache_write_long", "USD per million tokens written to it, with the long lifetime"},
+	{"output", "USD per million tokens of the answer; required, empty for models that give none"},
+	{"batch_input", "USD per million tokens of the prompt in batches"},
+	{"batch_output", "USD per million tokens of the answer in batches"},
+	{"long_threshold", "tokens of the prompt above which the long_ rates hold for the whole call"},
+	{"long_input", "USD per million tokens"},
+	{"long_cached_read", "USD per million tokens"},
+	{"long_output", "USD per million tokens"},
+	{"context_window", "tokens of prompt and answer together"},
+	{"max_output", "tokens of the longest answer"},
+	{"effective", "first day or moment of the price: 2026-11-22 or 2026-11-22T16:00Z, UTC"},
+	{"status", "not read"},
+	{"notes", "text for people"},
+	{"source", "where the price was read; --source if empty"},
+	{"as_of", "day of reading, YYYY-MM or YYYY-MM-DD; --as-of if empty"},
 }
 
-// CSV reads a table with a row of column names, those of csvColumns: provider, model, input and output must be there.
+func isColumn(name string) bool {
+	return slices.ContainsFunc(Columns, func(c Column) bool { return c.Name == name })
+}
+
+// CSV reads a table with a row of column names, those of Columns: provider, model, input and output must be there.
 // What a row leaves empty is not offered or not known; an answer without a price is one of a model that gives none,
-// such as an embedding. Rows without a source have the one given.
-func CSV(r io.Reader, source Source) ([]pricing.Listing, error) {
+// such as an embedding. Rows without a source have the one given. A row with a mistake is left out, with a warning.
+func CSV(r io.Reader, source Source) (List, error) {
 	text, err := readAll(r)
 	if err != nil {
-		return nil, err
+		return List{}, err
 	}
 	rows := csv.NewReader(bytes.NewReader(text))
 	header, err := rows.Read()
 	if err != nil {
-		return nil, fmt.Errorf("column names: %w", err)
+		return List{}, fmt.Errorf("column names: %w", err)
 	}
+	header = slices.Clone(header)
 	if err := checkColumns(header); err != nil {
-		return nil, err
+		return List{}, err
 	}
+	var out List
 	var offers []offer
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
-			return listings(offers), nil
+			out.Listings = listings(offers)
+			return out, nil
+		}
+		line, _ := rows.FieldPos(0)
+		if errors.Is(err, csv.ErrFieldCount) {
+			out.leftOut(line, fmt.Sprintf("%d values for %d columns", len(row), len(header)))
+			continue
 		}
 		if err != nil {
-			return nil, err
+			return List{}, err
 		}
 		if len(offers) == maxModels {
-			return nil, fmt.Errorf("more than %d models", maxModels)
+			return List{}, fmt.Errorf("more than %d models", maxModels)
 		}
 		cells := make(csvRow, len(header))
 		for i, name := range header {
@@ -55,25 +87,52 @@ func CSV(r io.Reader, source Source) ([]pricing.Listing, error) {
 		}
 		o, err := cells.offer(source)
 		if err != nil {
-			line, _ := rows.FieldPos(0)
-			return nil, fmt.Errorf("line %d: model %q: %w", line, cells["model"], err)
+			out.leftOut(line, fmt.Sprintf("model %q: %v", cells["model"], err))
+			continue
 		}
 		offers = append(offers, o)
+		out.remarks(line, header, cells)
 	}
+}
+
+// leftOut notes a row that cannot be taken: with a part of its price it would be charged wrongly.
+func (l *List) leftOut(line int, why string) {
+	l.Rows++
+	l.warn(line, "row left out: "+why)
+}
+
+// remarks notes what of a row was not taken as it stands there.
+func (l *List) remarks(line int, header []string, row csvRow) {
+	for _, name := range header {
+		switch {
+		case row[name] == "":
+		case !isColumn(name):
+			l.Values++
+			l.warn(line, fmt.Sprintf("value left out: nothing reads a column %q", name))
+		case slices.Contains([]string{"cached_read", "cache_write_short", "cache_write_long", "long_cached_read"}, name) && row.isZero(name):
+			l.warn(line, name+" of 0 is taken as not offered: such tokens cost what the input does")
+		}
+	}
+	if row["long_input"] != "" && row["cache_write_short"]+row["cache_write_long"] != "" {
+		l.warn(line, "no column has the long-context rates of cache writes: they grow as the input does")
+	}
+}
+
+// isZero reports whether a cell that could be read is a number of 0.
+func (row csvRow) isZero(name string) bool {
+	r, err := perMillion(row[name])
+	return err == nil && r == 0
 }
 
 func checkColumns(header []string) error {
 	for i, name := range header {
-		if !slices.Contains(csvColumns, name) {
-			return fmt.Errorf("unknown column %q", name)
-		}
 		if slices.Contains(header[:i], name) {
-			return fmt.Errorf("column %q comes twice", name)
+			return fmt.Errorf("line 1: column %q comes twice", name)
 		}
 	}
 	for _, name := range []string{"provider", "model", "input", "output"} {
 		if !slices.Contains(header, name) {
-			return fmt.Errorf("no column %q", name)
+			return fmt.Errorf("line 1: no column %q", name)
 		}
 	}
 	return nil

@@ -75,6 +75,9 @@ func tokenRate(text string, shift int) (pricing.Rate, error) {
 
 func rate(text string, shift int) (pricing.Rate, error) {
 	n, _, err := decimal.Parse(text, shift)
+	if strings.HasPrefix(text, "-") {
+		err = errors.New("negative")
+	}
 	if err != nil {
 		return 0, fmt.Errorf("rate %q: %w", text, err)
 	}

@@ -27,7 +27,12 @@ func FuzzGenAI(f *testing.F) {
 func FuzzCSV(f *testing.F) {
 	f.Add(columns + `openai,m,2,0.2,2.5,10,1,5,1000,4,15,9000,2026-08-16T16:00Z,"a, b",page,2026-10` + "\n")
 	f.Add("provider,model,input,output\nx,y:free,0,0\n")
-	f.Fuzz(func(t *testing.T, text string) { sound(t, text, CSV) })
+	f.Fuzz(func(t *testing.T, text string) {
+		sound(t, text, func(r io.Reader, s Source) ([]pricing.Listing, error) {
+			l, err := CSV(r, s)
+			return l.Listings, err
+		})
+	})
 }
 
 // sound checks what holds of every list that can be read: a price of 0 has a reason, and what is written out reads back.

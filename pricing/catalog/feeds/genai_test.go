@@ -59,7 +59,7 @@ func TestGenAIRefuses(t *testing.T) {
 		{"no id", `[{}]`, "provider 1: no id"},
 		{"no name", vendorOf("p", `{}`), `provider "p": model "": name "": want 1 to 300 bytes of text`},
 		{"no prices", vendorOf("p", `{"id": "m", "prices": 5}`), head + "prices: want an object or an array"},
-		{"rate", vendorOf("p", `{"id": "m", "prices": {"input_mtok": -1}}`), head + `prices 1: input_mtok: rate "-1": not a decimal number`},
+		{"rate", vendorOf("p", `{"id": "m", "prices": {"input_mtok": -1}}`), head + `prices 1: input_mtok: rate "-1": negative`},
 		{"implausible", vendorOf("p", `{"id": "m", "prices": {"input_mtok": 5000}}`), head + `prices 1: input_mtok: rate 5000: more than any vendor asks: the unit is wrong`},
 		{"tier", vendorOf("p", `{"id": "m", "prices": {"input_mtok": {"base": 1, "tiers": [{"start": 0, "price": 1}]}}}`), head + `prices 1: input_mtok: tier from 0 tokens: want a number above 0`},
 		{"text", vendorOf("p", `{"id": "m", "prices": {"input_mtok": true}}`), head + `prices 1: input_mtok: want a number or a base with tiers`},

@@ -110,7 +110,7 @@ func TestLiteLLMRefuses(t *testing.T) {
 		{"no name", `{"": {}}`, `model "": name "": want 1 to 300 bytes of text`},
 		{"mode", `{"m": {"litellm_provider": "x", "mode": 1}}`, `model "m": mode: want a string`},
 		{"price", model("m", `"litellm_provider": "x", "input_cost_per_token": "cheap"`), `model "m": input_cost_per_token: want a number, got "cheap"`},
-		{"negative", model("m", `"litellm_provider": "x", "input_cost_per_token": -1e-06`), `model "m": input_cost_per_token: rate "-1e-06": not a decimal number`},
+		{"negative", model("m", `"litellm_provider": "x", "input_cost_per_token": -1e-06`), `model "m": input_cost_per_token: rate "-1e-06": negative`},
 		{"too small", model("m", `"litellm_provider": "x", "input_cost_per_token": 1e-30`), `model "m": input_cost_per_token: rate "1e-30": number out of range`},
 		{"limit", model("m", `"litellm_provider": "x", "max_input_tokens": -5`), `model "m": max_input_tokens: want a number of tokens, got -5`},
 		{"tier", model("m", `"litellm_provider": "x", "tiered_pricing": [{"range": [0, 1], "input_cost_per_token": "x"}]`), `model "m": tiered_pricing: above 0 tokens: input_cost_per_token: want a number`},

@@ -27,27 +27,34 @@ var Formats = []Format{FormatLiteLLM, FormatGenAI, FormatCSV, FormatOverlay}
 
 // Read reads a list of a format, or of the one that it looks like where format is "". Listings of the catalogue's own
 // JSON keep the sources that they name.
-func Read(r io.Reader, format Format, source Source) ([]pricing.Listing, error) {
+func Read(r io.Reader, format Format, source Source) (List, error) {
 	text, err := readAll(r)
 	if err != nil {
-		return nil, err
+		return List{}, err
 	}
 	if format == "" {
 		format = detect(text)
 	}
+	var l List
 	list := bytes.NewReader(text)
 	switch format {
 	case FormatLiteLLM:
-		return LiteLLM(list, source)
+		l.Listings, err = LiteLLM(list, source)
 	case FormatGenAI:
-		return GenAI(list, source)
+		l.Listings, err = GenAI(list, source)
 	case FormatCSV:
-		return CSV(list, source)
+		l, err = CSV(list, source)
 	case FormatOverlay:
-		f, err := pricefile.Parse(list)
-		return f.Listings, err
+		l.Listings, err = readOverlay(list)
+	default:
+		err = fmt.Errorf("unknown format %q: want one of %v", format, Formats)
 	}
-	return nil, fmt.Errorf("unknown format %q: want one of %v", format, Formats)
+	return l, err
+}
+
+func readOverlay(list io.Reader) ([]pricing.Listing, error) {
+	f, err := pricefile.Parse(list)
+	return f.Listings, err
 }
 
 // detect guesses a format by how the list begins.

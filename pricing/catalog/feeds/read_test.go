@@ -16,7 +16,8 @@ func TestReadKnowsAListByItsLooks(t *testing.T) {
 		{FormatOverlay, ` {"provider": "acme", "listings": [{"model": "m", "input": "1", "output": "1", "source": "s", "as_of": "2026-11"}]}`},
 	} {
 		for _, format := range []Format{"", tt.format} {
-			got, err := Read(strings.NewReader(tt.text), format, day)
+			list, err := Read(strings.NewReader(tt.text), format, day)
+			got := list.Listings
 			if err != nil || len(got) != 1 || got[0].Provider != "acme" || got[0].Model != "m" || got[0].Price.Output != 1e9 {
 				t.Errorf("%s, read as %q: %+v, %v", tt.format, format, got, err)
 			}

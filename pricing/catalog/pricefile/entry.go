@@ -76,14 +76,32 @@ func (e *entry) check() error {
 	switch {
 	case e.Provider == "":
 		return errors.New("no provider")
-	case e.Model == "" || slices.Contains(e.Aliases, ""):
-		return errors.New("a name is empty")
-	case e.Source == "" || !validDay(e.AsOf):
-		return errors.New("want a source and the day of reading as YYYY-MM or YYYY-MM-DD")
+	case e.Model == "":
+		return at("model", errors.New("a name is empty"))
+	case slices.Contains(e.Aliases, ""):
+		return at("aliases", errors.New("a name is empty"))
 	case !e.Until.IsZero() && !e.From.Before(e.Until):
-		return errors.New("until is not after from")
-	case min(e.Context, e.MaxOutput, e.CacheMinimum) < 0:
-		return errors.New("negative limit")
+		return at("until", errors.New("until is not after from"))
+	case e.Context < 0:
+		return at("context", errNegative)
+	case e.MaxOutput < 0:
+		return at("max_output", errNegative)
+	case e.CacheMinimum < 0:
+		return at("cache_minimum", errNegative)
+	}
+	return checkOrigin(e.Source, e.AsOf)
+}
+
+var errNegative = errors.New("negative limit")
+
+// checkOrigin wants to know where a price is from.
+func checkOrigin(source, asOf string) error {
+	err := errors.New("want a source and the day of reading as YYYY-MM or YYYY-MM-DD")
+	switch {
+	case source == "":
+		return at("source", err)
+	case !validDay(asOf):
+		return at("as_of", err)
 	}
 	return nil
 }
@@ -103,16 +121,16 @@ func (r *rival) parse() (*pricing.Rival, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if r.Source == "" || !validDay(r.AsOf) {
-		return nil, errors.New("rival: want a source and the day of reading as YYYY-MM or YYYY-MM-DD")
+	if err := checkOrigin(r.Source, r.AsOf); err != nil {
+		return nil, at("rival", fmt.Errorf("rival: %w", err))
 	}
 	out := pricing.Rival{Source: r.Source, AsOf: r.AsOf}
 	var err error
 	if out.Price, err = r.Price.price(); err != nil {
-		return nil, fmt.Errorf("rival: %w", err)
+		return nil, at("rival", at("price", fmt.Errorf("rival: %w", err)))
 	}
 	if out.Other, err = r.Other.price(); err != nil {
-		return nil, fmt.Errorf("rival: other: %w", err)
+		return nil, at("rival", at("other", fmt.Errorf("rival: other: %w", err)))
 	}
 	return &out, nil
 }

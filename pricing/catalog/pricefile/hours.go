@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -22,28 +23,28 @@ func readCalendars(texts map[string]calendar) (map[string][]pricing.Day, error) 
 	days := make(map[string][]pricing.Day, len(texts))
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		c := texts[name]
-		if c.Source == "" || !validDay(c.AsOf) {
-			return nil, fmt.Errorf("calendar %q: want a source and the day of reading as YYYY-MM or YYYY-MM-DD", name)
+		err := checkOrigin(c.Source, c.AsOf)
+		if err == nil {
+			days[name], err = parseDays("days", c.Days)
 		}
-		var err error
-		if days[name], err = parseDays(c.Days); err != nil {
-			return nil, fmt.Errorf("calendar %q: %w", name, err)
+		if err != nil {
+			return nil, at(name, fmt.Errorf("calendar %q: %w", name, err))
 		}
 	}
 	return days, nil
 }
 
-// parseDays reads rising days.
-func parseDays(texts []string) ([]pricing.Day, error) {
+// parseDays reads rising days, the value of a key.
+func parseDays(key string, texts []string) ([]pricing.Day, error) {
 	var days []pricing.Day
-	for _, text := range texts {
+	for i, text := range texts {
 		t, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a day", text)
+			return nil, at(key, at(i, fmt.Errorf("%q is not a day", text)))
 		}
 		day := pricing.DayOf(t)
 		if n := len(days); n > 0 && day <= days[n-1] {
-			return nil, fmt.Errorf("day %s does not follow the one before it", text)
+			return nil, at(key, at(i, fmt.Errorf("day %s does not follow the one before it", text)))
 		}
 		days = append(days, day)
 	}
@@ -67,7 +68,7 @@ func readWindows(texts []window, holidays map[string][]pricing.Day) ([]pricing.W
 	for i := range texts {
 		w, err := texts[i].parse(holidays)
 		if err != nil {
-			return nil, fmt.Errorf("window: %w", err)
+			return nil, at("windows", at(i, fmt.Errorf("window: %w", err)))
 		}
 		out = append(out, w)
 	}
@@ -76,19 +77,19 @@ func readWindows(texts []window, holidays map[string][]pricing.Day) ([]pricing.W
 
 func (w *window) parse(holidays map[string][]pricing.Day) (pricing.Window, error) {
 	var out pricing.Window
-	for _, d := range w.Days {
-		i := slices.Index(weekdays, d)
-		if i < 0 {
-			return out, fmt.Errorf("unknown day %q", d)
+	for i, d := range w.Days {
+		day := slices.Index(weekdays, d)
+		if day < 0 {
+			return out, at("days", at(i, &hinted{"one of " + strings.Join(weekdays, ", "), fmt.Errorf("unknown day %q", d)}))
 		}
-		out.Weekdays |= 1 << i
+		out.Weekdays |= 1 << day
 	}
 	var err error
 	if out.Start, err = sinceMidnight(w.Start); err != nil {
-		return out, err
+		return out, at("start", err)
 	}
 	if out.End, err = sinceMidnight(w.End); err != nil {
-		return out, err
+		return out, at("end", err)
 	}
 	if out.Weekdays == 0 || out.Start >= out.End {
 		return out, fmt.Errorf("%s-%s on %d days is empty", w.Start, w.End, len(w.Days))
@@ -98,14 +99,14 @@ func (w *window) parse(holidays map[string][]pricing.Day) (pricing.Window, error
 
 // except fills in the days on which the window is closed.
 func (w *window) except(out *pricing.Window, holidays map[string][]pricing.Day) error {
-	days, err := parseDays(w.Except)
+	days, err := parseDays("except", w.Except)
 	if err != nil {
 		return err
 	}
 	if w.Calendar != "" {
 		named, ok := holidays[w.Calendar]
 		if !ok {
-			return fmt.Errorf("unknown calendar %q", w.Calendar)
+			return at("calendar", fmt.Errorf("unknown calendar %q", w.Calendar))
 		}
 		days = append(days, named...)
 		slices.Sort(days)

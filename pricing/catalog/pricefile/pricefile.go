@@ -38,6 +38,7 @@ package pricefile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,10 @@ type document struct {
 	Listings  []entry              `json:"listings"`
 }
 
-// Parse reads one file strictly. Errors name the listing.
+// maxMistakes is how many mistakes of listings are looked for.
+const maxMistakes = 20
+
+// Parse reads one file strictly. What is wrong with the file is told as Mistakes.
 func Parse(r io.Reader) (File, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
@@ -75,31 +79,58 @@ func Parse(r io.Reader) (File, error) {
 	if len(text) > MaxSize {
 		return File{}, fmt.Errorf("more than %d bytes", MaxSize)
 	}
+	if mistakes := check(text); len(mistakes) > 0 {
+		return File{}, mistakes
+	}
 	var d document
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
-		return File{}, err
+	if err := json.Unmarshal(text, &d); err != nil {
+		return File{}, fmt.Errorf("internal error: %w", err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return File{}, errors.New("something follows the object")
-	}
-	holidays, err := readCalendars(d.Calendars)
-	if err != nil {
-		return File{}, err
-	}
-	f := File{Provider: d.Provider, Hosts: d.Hosts, Listings: make([]pricing.Listing, len(d.Listings))}
-	for i := range d.Listings {
-		e := &d.Listings[i]
-		if e.Provider == "" {
-			e.Provider = d.Provider
-		}
-		if f.Listings[i], err = e.listing(holidays); err != nil {
-			return File{}, fmt.Errorf("listing %d, model %q: %w", i+1, e.Model, err)
-		}
+	f, errs := d.file()
+	if len(errs) > 0 {
+		return File{}, mistakesOf(text, errs)
 	}
 	return f, nil
 }
+
+// file checks what the document says.
+func (d *document) file() (File, []error) {
+	holidays, err := readCalendars(d.Calendars)
+	if err != nil {
+		return File{}, []error{at("calendars", err)}
+	}
+	f := File{Provider: d.Provider, Hosts: d.Hosts, Listings: make([]pricing.Listing, len(d.Listings))}
+	var errs []error
+	for i := range d.Listings {
+		e := &d.Listings[i]
+		e.Provider = cmp.Or(e.Provider, d.Provider)
+		if f.Listings[i], err = e.listing(holidays); err != nil {
+			errs = append(errs, at("listings", at(i, fmt.Errorf("listing %d, model %q: %w", i+1, e.Model, err))))
+		}
+		if len(errs) == maxMistakes {
+			break
+		}
+	}
+	return f, errs
+}
+
+// Overlay is Parse of a file that has listings alone.
+func Overlay(r io.Reader) ([]pricing.Listing, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	f, err := Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if len(f.Hosts) > 0 {
+		return nil, mistakesOf(text, []error{at("hosts", errHosts)})
+	}
+	return f.Listings, nil
+}
+
+var errHosts = errors.New("hosts belong to the providers of a policy: an overlay has prices alone")
 
 // ReadDir reads all *.json at the root of fsys, in the order of their names. Each must be named for its provider.
 func ReadDir(fsys fs.FS) ([]File, error) {

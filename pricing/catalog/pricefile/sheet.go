@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog/internal/decimal"
@@ -71,12 +72,18 @@ func (r rates) filled() rates {
 	return r
 }
 
+// rateHint is what to write for a rate.
+const rateHint = `dollars per million tokens in quotes: "2.5"`
+
 func (r rates) parse() (pricing.Rates, error) {
 	full, out := r.filled(), pricing.Rates{}
 	for _, f := range full.all(&out) {
 		var err error
+		if *f.text == "" {
+			return pricing.Rates{}, at(f.name, &hinted{fmt.Sprintf("write %q: \"2.5\", dollars per million tokens", f.name), fmt.Errorf("%s is missing", f.name)})
+		}
 		if *f.rate, err = pricing.ParseRate(*f.text); err != nil {
-			return pricing.Rates{}, fmt.Errorf("%s: %w", f.name, err)
+			return pricing.Rates{}, at(f.name, &hinted{rateHint, fmt.Errorf("%s: %w", f.name, err)})
 		}
 	}
 	return out, nil
@@ -108,10 +115,10 @@ func (s *sheet) price() (pricing.Price, error) {
 	for i := range s.Brackets {
 		b, err := s.Brackets[i].parse(&s.rates)
 		if err != nil {
-			return pricing.Price{}, fmt.Errorf("bracket above %d tokens: %w", s.Brackets[i].Above, err)
+			return pricing.Price{}, at("brackets", at(i, fmt.Errorf("bracket above %d tokens: %w", s.Brackets[i].Above, err)))
 		}
 		if n := len(p.Brackets); b.Above <= 0 || (n > 0 && b.Above <= p.Brackets[n-1].Above) {
-			return pricing.Price{}, fmt.Errorf("bracket above %d tokens: want rising thresholds above 0", b.Above)
+			return pricing.Price{}, at("brackets", at(i, at("above", fmt.Errorf("bracket above %d tokens: want rising thresholds above 0", b.Above))))
 		}
 		p.Brackets = append(p.Brackets, b)
 	}
@@ -170,14 +177,15 @@ func readFees(texts map[string]string) (pricing.Fees, error) {
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		rate, ok := names[name]
 		if !ok {
-			return pricing.Fees{}, fmt.Errorf("fees: unknown fee %q", name)
+			hint := "one of " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+			return pricing.Fees{}, at("fees", at(name, &hinted{hint, fmt.Errorf("fees: unknown fee %q", name)}))
 		}
 		n, exact, err := decimal.Parse(texts[name], perPiece)
 		if err == nil && !exact {
 			err = fmt.Errorf("more than %d decimals", perPiece)
 		}
 		if err != nil {
-			return pricing.Fees{}, fmt.Errorf("fees: %s %q: %w", name, texts[name], err)
+			return pricing.Fees{}, at("fees", at(name, &hinted{`dollars a piece in quotes: "0.01"`, fmt.Errorf("fees: %s %q: %w", name, texts[name], err)}))
 		}
 		*rate = pricing.Rate(n)
 	}
@@ -210,7 +218,7 @@ var services = []pricing.Service{pricing.Batch, pricing.Flex, pricing.Priority, 
 func readVariants(texts map[pricing.Service]variant, standard *pricing.Price) ([]pricing.Variant, error) {
 	for _, s := range slices.Sorted(maps.Keys(texts)) {
 		if !slices.Contains(services, s) {
-			return nil, fmt.Errorf("variants: unknown class of service %q", s)
+			return nil, at("variants", at(s, fmt.Errorf("variants: unknown class of service %q: want one of %v", s, services)))
 		}
 	}
 	var out []pricing.Variant
@@ -221,7 +229,7 @@ func readVariants(texts map[pricing.Service]variant, standard *pricing.Price) ([
 		}
 		price, err := v.price(standard)
 		if err != nil {
-			return nil, fmt.Errorf("variants: %s: %w", s, err)
+			return nil, at("variants", at(s, fmt.Errorf("variants: %s: %w", s, err)))
 		}
 		out = append(out, pricing.Variant{Service: s, Price: price})
 	}
@@ -235,7 +243,7 @@ func (v *variant) price(standard *pricing.Price) (pricing.Price, error) {
 		}
 		ppm, err := parseFactor(v.Factor)
 		if err != nil {
-			return pricing.Price{}, err
+			return pricing.Price{}, at("factor", err)
 		}
 		return standard.Scaled(ppm)
 	}
@@ -252,7 +260,7 @@ func readUplifts(texts map[string]string) ([]pricing.Uplift, error) {
 			err = errors.New("a region is empty")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("uplifts: %w", err)
+			return nil, at("uplifts", at(region, fmt.Errorf("uplifts: %w", err)))
 		}
 		out = append(out, pricing.Uplift{Region: region, PPM: ppm})
 	}

@@ -1,0 +1,65 @@
+package pricefile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMistakesSayWhere pins the text that each mistake marks.
+func TestMistakesSayWhere(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a rate", "{\"provider\": \"acmé\", \"listings\": [\n  {\"model\": \"m\", \"input\": \"2,5\", \"output\": \"8\", \"source\": \"s\", \"as_of\": \"2026-11\"}]}",
+			`2:27 "2,5"`},
+		{"all listings", "{\"provider\": \"a\", \"listings\": [\n{\"model\": \"\"},\n{\"model\": \"é\", \"as_of\": \"2026\", \"source\": \"s\"}]}",
+			`2:11 ""; 3:25 "2026"`},
+		{"a bracket of a variant", one(`, "variants": {"batch": {"input": "1", "output": "2", "brackets": [{"above": 9, "input": "x", "output": "4"}]}}`), `1:201 "x"`},
+		{"a fee", one(`, "fees": {"image": "1", "web_search": "-1"}`), `1:151 "-1"`},
+		{"a rival's rate", one(`, "rival": {"price": {"input": "1", "output": "1"}, "other": {"input": "1", "output": ""}, "source": "s", "as_of": "2026-11"}`), `1:198 ""`},
+		{"what lacks something", one(`, "brackets": [{"above": 1, "input": "4"}]`), `1:127 {`},
+		{"a number for text, and a list for a number", one(`, "cache_read": 0.2, "context": [1]`), `1:128 0.2; 1:144 [`},
+		{"a fraction of a token", one(`, "context": 1.5`), `1:125 1.5`},
+		{"a moment", one(`, "from": "soon", "until": null`), `1:122 "soon"; 1:139 null`},
+		{"misspelled keys", one(`, "inptu": {"a": [1, {}]}, "Model": "m"`), `1:114 "inptu"; 1:139 "Model"`},
+		{"a key that stands twice", one(`, "note": "a", "note": "b"`), `1:127 "note"`},
+		{"a comma too many", `{"listings": [],}`, `1:17 }`},
+		{"no quotes", "{\n  listings: []}", `2:3 l`},
+		{"a file that ends early", "{\"listings\": [{\n\"model\": \"m\"\n", `2:13 `},
+		{"nothing", "", `1:1 `},
+		{"another format", "provider,model\n", `1:1 p`},
+		{"two documents", "{\"listings\": []}\n{}", `2:1 {`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse(strings.NewReader(tt.text))
+			mistakes, ok := errors.AsType[Mistakes](err)
+			if !ok {
+				t.Fatalf("%v: no Mistakes", err)
+			}
+			var got []string
+			for i := range mistakes {
+				m := &mistakes[i]
+				line := []rune(strings.Split(tt.text, "\n")[m.Line-1])
+				got = append(got, fmt.Sprintf("%d:%d %s", m.Line, m.Column, string(line[m.Column-1:min(len(line), m.Column-1+m.Width)])))
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "; ")); diff != "" {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestMistakesSayWhatToWrite(t *testing.T) {
+	_, err := Parse(strings.NewReader(one(`, "input": "-2"`)))
+	mistakes, _ := errors.AsType[Mistakes](err)
+	if want := `dollars per million tokens in quotes: "2.5"`; len(mistakes) != 1 || mistakes[0].Hint != want {
+		t.Errorf("got %+v, want the hint %s", mistakes, want)
+	}
+	_, err = Parse(strings.NewReader(`{"listing": []}`))
+	mistakes, _ = errors.AsType[Mistakes](err)
+	if diff := cmp.Diff([]string{"calendars", "hosts", "listings", "provider"}, mistakes[0].Known); diff != "" || mistakes[0].Key != "listing" {
+		t.Errorf("key %q, known (-want +got):\n%s", mistakes[0].Key, diff)
+	}
+}
