@@ -46,3 +46,29 @@ func (s *Set) Resume(c Sent) Decision {
 	d.add(served)
 	return d
 }
+
+// Names are those that the policy and its price list have for the models of a call, "" for one that neither knows, and
+// whether an own pool served it. Clients add dates of their own making to a name.
+func (s *Set) Names(c Sent) (asked, served pricing.ModelName, pooled bool) {
+	if s.places[c.Route].pool != nil {
+		for i := range s.policy.Providers { // one of them would have had it
+			if asked = s.nameOf(s.policy.Providers[i].Vendor, c.Asked, c.At); asked != "" {
+				break
+			}
+		}
+		return asked, c.Model, true
+	}
+	served = s.nameOf(c.Vendor, c.Model, c.At)
+	if c.Asked == c.Model {
+		return served, served, false
+	}
+	return s.nameOf(c.Vendor, c.Asked, c.At), served, false
+}
+
+// nameOf is the name of a model in the price list.
+func (s *Set) nameOf(vendor pricing.ProviderName, model pricing.ModelName, at time.Time) pricing.ModelName {
+	if l := s.prices.Lookup(vendor, model, at); l != nil {
+		return l.Model
+	}
+	return ""
+}

@@ -33,11 +33,10 @@ func Count(m *metrics.Metrics, set *policies.Set, e *ledger.Entry) {
 
 // measured is an entry as the metrics count it.
 func measured(set *policies.Set, e *ledger.Entry) *metrics.Call {
-	d := set.Resume(policies.Sent{Route: e.Route, Vendor: e.Provider, Asked: e.Asked, Model: e.Model, At: e.At})
-	o := d.First()
+	asked, served, pooled := set.Names(policies.Sent{Route: e.Route, Vendor: e.Provider, Asked: e.Asked, Model: e.Model, At: e.At})
 	c := &metrics.Call{
 		Provider: e.Route, Vendor: e.Provider, API: e.API, Decision: metrics.Allow, Tier: e.Tier,
-		Asked: modelOf(&d.Asked), Served: modelOf(o),
+		Asked: modelOf(asked), Served: modelOf(served),
 		Usage: e.Usage, Cost: e.Cost, Baseline: e.Baseline, Estimated: e.Estimated,
 		Stated: e.Stated, ListCost: e.ListCost,
 		Overrun: e.Overrun, Lost: e.Outcome == ledger.Lost, Took: e.Took,
@@ -45,7 +44,7 @@ func measured(set *policies.Set, e *ledger.Entry) *metrics.Call {
 	switch {
 	case e.Outcome == ledger.CacheHit:
 		c.Decision, c.Usage = metrics.Replay, pricing.Usage{}
-	case o.Kind != policies.Asked:
+	case pooled || e.Asked != e.Model:
 		c.Decision = metrics.Downgrade
 	}
 	if e.Status >= 400 {
@@ -59,17 +58,8 @@ func measured(set *policies.Set, e *ledger.Entry) *metrics.Call {
 	return c
 }
 
-// modelOf is an option's model as the metrics know it: by the name in the price list, as clients add dates of their
-// own making, or in the policy.
-func modelOf(o *policies.Option) metrics.Model {
-	switch {
-	case o.Kind == policies.Pooled:
-		return metrics.Model{Name: o.Model, Known: true}
-	case o.Listing != nil:
-		return metrics.Model{Name: o.Listing.Model, Known: true}
-	}
-	return metrics.Model{}
-}
+// modelOf is a model as the metrics know it, by its name in the policy or the price list.
+func modelOf(name pricing.ModelName) metrics.Model { return metrics.Model{Name: name, Known: name != ""} }
 
 // logDecision writes what became of a call, for who debugs a policy.
 func (x *Exchange) logDecision(r *Reply) {
