@@ -28,7 +28,7 @@ type Usage struct {
 	SearchUnits  int64 // documents ranked, in the vendor's unit
 	Images       int64 // pictures made, of models that are paid by the picture
 	Seconds      int64 // of audio, of models that are paid by the second
-	Characters   int64 // of text, of models that are paid by the character
+	Characters   int64 // of text, of models that are paid by the character; beside its tokens, if both are counted
 
 	// LongestPrompt is the longest prompt that the provider read at once, where that is less than TotalInput because
 	// its own tools made it read more than one; 0 where it is TotalInput.

@@ -35,7 +35,7 @@ func (p *requestParser) predict(root jsonscan.Token) {
 	switch model := string(r.Model); {
 	case texts == instances && hasAnyPart(model, textEmbeddingOf...):
 		r.NoOutput = true
-		r.Pieces.Characters = characters(p.body) // where the answer counts no tokens
+		r.Pieces.Characters = characters(p.body) // beside its tokens
 	case hasAnyPart(model, pictureMakers...):
 		r.NoOutput, r.OutputMedia = true, true
 		r.Pieces.Images = min(max(instances, 1)*samples, maxCount)

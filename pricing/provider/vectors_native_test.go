@@ -110,10 +110,10 @@ var geminiVectors = []vector{
 		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 42, InputImage: 258}}},
 	{name: "embeddings on Vertex", path: "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict", vendor: Google,
 		body: `{"predictions":[{"embeddings":{"statistics":{"truncated":false,"token_count":6},"values":[-0.1]}},{"embeddings":{"values":[0.2],"statistics":{"token_count":9.0,"truncated":true}}}],"metadata":{"billableCharacterCount":53}}`,
-		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 15}}},
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 15, Characters: 53}}},
 	{name: "embeddings on Vertex that count characters", path: "/v1/projects/p/locations/l/publishers/google/models/textembedding-gecko@003:predict", vendor: Google,
 		body: `{"predictions":[{"embeddings":{"values":[0.1],"statistics":null}}],"metadata":{"billableCharacterCount":53}}`,
-		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Characters: 53}}},
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 14, Characters: 53}}},
 	{name: "pictures on Vertex", path: "/v1beta/models/imagen-4.0-generate-001:predict", vendor: Google, // one was held back, one tells of the prompt
 		body: `{"predictions":[{"mimeType":"image/png","bytesBase64Encoded":"AAAA"},{"raiFilteredReason":"blocked"},{"mimeType":"image/png","gcsUri":"gs://b/1.png"},{"contentType":"Positive Prompt","safetyAttributes":{"scores":[0.1]}}]}`,
 		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Images: 2}}},
