@@ -28,7 +28,7 @@ type Usage struct {
 	SearchUnits  int64 // documents ranked, in the vendor's unit
 	Images       int64 // pictures made, of models that are paid by the picture
 	Seconds      int64 // of audio, of models that are paid by the second
-	Characters   int64 // of text, of models that are paid by the character
+	Characters   int64 // of text, of models that are paid by the character; beside its tokens, if both are counted
 
 	// LongestPrompt is the longest prompt that the provider read at once, where that is less than TotalInput because
 	// its own tools made it read more than one; 0 where it is TotalInput.
@@ -67,39 +67,37 @@ func AddCapped[T ~int64](a, b T) T {
 // names that they have in JSON and metrics. Reasoning, which follows output, is part of it.
 func (u Usage) All() iter.Seq2[string, int64] {
 	return func(yield func(kind string, tokens int64) bool) {
-		for _, k := range u.kinds() {
-			if !yield(k.name, *k.count) {
+		for i, n := range u.counts() {
+			if !yield(kinds[i], *n) {
 				return
 			}
 		}
 	}
 }
 
-// kinds points to the counts, by name.
-func (u *Usage) kinds() [18]kind {
-	return [...]kind{
-		{"input", &u.Input}, {"cache_read", &u.CacheRead}, {"cache_write_short", &u.CacheWriteShort},
-		{"cache_write_long", &u.CacheWriteLong}, {"output", &u.Output}, {"reasoning", &u.Reasoning},
-		{"input_audio", &u.InputAudio}, {"input_image", &u.InputImage}, {"cache_read_audio", &u.CacheReadAudio},
-		{"output_audio", &u.OutputAudio}, {"output_image", &u.OutputImage},
-		{"web_searches", &u.WebSearches}, {"file_searches", &u.FileSearches}, {"code_runs", &u.CodeRuns},
-		{"search_units", &u.SearchUnits}, {"images", &u.Images}, {"seconds", &u.Seconds}, {"characters", &u.Characters},
-	}
+// kinds are the names of the counts, in the order of counts.
+var kinds = [...]string{
+	"input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning",
+	"input_audio", "input_image", "cache_read_audio", "output_audio", "output_image",
+	"web_searches", "file_searches", "code_runs", "search_units", "images", "seconds", "characters",
 }
 
-// kind is one count of a usage.
-type kind struct {
-	name  string
-	count *int64
+// counts points to the counts. (With their names beside them, each usage that is looked at would escape to the heap.)
+func (u *Usage) counts() [len(kinds)]*int64 {
+	return [...]*int64{
+		&u.Input, &u.CacheRead, &u.CacheWriteShort, &u.CacheWriteLong, &u.Output, &u.Reasoning,
+		&u.InputAudio, &u.InputImage, &u.CacheReadAudio, &u.OutputAudio, &u.OutputImage,
+		&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.SearchUnits, &u.Images, &u.Seconds, &u.Characters,
+	}
 }
 
 // Plus is the usage of two calls together, each count with its like. Long-context prices of the sum go by the longer
 // of the two prompts. Counts stop at the largest int64.
 func (u Usage) Plus(other Usage) Usage {
 	longest := max(u.Prompt(), other.Prompt())
-	theirs := other.kinds()
-	for i, k := range u.kinds() {
-		*k.count = AddCapped(*k.count, *theirs[i].count)
+	theirs := other.counts()
+	for i, n := range u.counts() {
+		*n = AddCapped(*n, *theirs[i])
 	}
 	if u.LongestPrompt = longest; longest == u.TotalInput() {
 		u.LongestPrompt = 0

@@ -64,13 +64,13 @@ func TestUncachedReadsAllAtTheFullPrice(t *testing.T) {
 
 func TestPlusAddsEveryKind(t *testing.T) {
 	u := Usage{}
-	for i, k := range u.kinds() {
-		*k.count = int64(i + 1)
+	for i, n := range u.counts() {
+		*n = int64(i + 1)
 	}
 	sum := u.Plus(u)
-	for i, k := range sum.kinds() {
-		if *k.count != 2*int64(i+1) {
-			t.Errorf("%s: got %d, want twice %d", k.name, *k.count, i+1)
+	for i, n := range sum.counts() {
+		if *n != 2*int64(i+1) {
+			t.Errorf("%s: got %d, want twice %d", kinds[i], *n, i+1)
 		}
 	}
 	for _, tt := range []struct {

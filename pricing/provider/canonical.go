@@ -15,7 +15,7 @@ import (
 // strings does. Left out are the model and the stream flag, which the caller adds as they will be sent; the stream
 // options, of which the caller adds what shapes the answer: whether Facts has IncludeUsage; what names the end user or
 // the class of service, or concerns storage and prompt caches; and cache marks, up to the four that a call may have.
-// Responses calls keep what names the end user, as their answers repeat it.
+// Responses and interactions keep what names the end user, as their answers repeat it.
 //
 // An error is w's.
 func (r *Request) Canonical(w io.Writer) error {
@@ -56,7 +56,7 @@ func (r *Request) shapes(key []byte) bool {
 		"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "requestMetadata", "keep_alive":
 		return false
 	case "user", "metadata", "safety_identifier", "labels":
-		return r.API == OpenAIResponses
+		return r.API == OpenAIResponses || r.API == GeminiInteractions
 	}
 	return true
 }

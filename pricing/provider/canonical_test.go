@@ -42,6 +42,8 @@ func TestCanonicalTellsApartOnlyWhatShapesTheAnswer(t *testing.T) {
 		{"order of an unknown key's two values", chatPath, `{"model":"m","x":1,"x":2}`, `{"model":"m","x":2,"x":1}`, false},
 		{"a cap", chatPath, `{"model":"m","max_tokens":5}`, `{"model":"m"}`, false},
 		{"a response's user, which its answer repeats", responsesPath, `{"model":"m","user":"a"}`, `{"model":"m","user":"b"}`, false},
+		{"an interaction's labels, which its answer repeats", interactionsPath, `{"model":"m","input":"q","labels":{"a":"b"}}`, `{"model":"m","input":"q"}`, false},
+		{"two agents", interactionsPath, `{"agent":"a","input":"q"}`, `{"agent":"b","input":"q"}`, false},
 		{"a long text", chatPath, `{"model":"m","messages":[{"content":"` + string(bytes.Repeat([]byte("x"), 3000)) + `a"}]}`,
 			`{"model":"m","messages":[{"content":"` + string(bytes.Repeat([]byte("x"), 3000)) + `b"}]}`, false},
 	} {

@@ -171,18 +171,20 @@ func goesOn(status string) bool { return status == "in_progress" || status == "q
 // provider's tool.
 func (m *Meter) interactionStep(s *jsonscan.Scanner, o jsonscan.Token) {
 	look := *s
-	kind := ""
+	kind, queries := "", int64(0)
 	for key, ok := look.Member(o); ok; key, ok = look.Member(o) {
 		switch string(look.Text(key)) {
 		case "type":
 			kind = string(look.Text(look.Next()))
 		case "arguments":
-			m.queries += searchQueries(&look)
+			queries = searchQueries(&look)
 		}
 	}
 	switch {
 	case kind == "function_call":
 		m.tools = true
+	case kind == "google_search_call", kind == "google_maps_call":
+		m.queries += queries
 	case kind == "user_input", strings.HasSuffix(kind, "_result"):
 		return
 	}

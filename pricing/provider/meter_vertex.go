@@ -12,8 +12,8 @@ type predicted struct {
 	filtered           bool // a picture was held back, which is not charged
 }
 
-// predictObject reads an answer to a predict call: pictures, or embeddings of texts, each with its tokens. Where none are
-// counted, the characters are that the models before Gemini are paid by.
+// predictObject reads an answer to a predict call: pictures, or embeddings of texts, each with its tokens. The models
+// before Gemini are paid by the character, which are counted beside them.
 //
 // Sources, as read in November 2026: the Vertex AI model reference, "Text embeddings API" and "Generate images".
 func (m *Meter) predictObject(s *jsonscan.Scanner, o jsonscan.Token) {
@@ -36,9 +36,9 @@ func (m *Meter) predictObject(s *jsonscan.Scanner, o jsonscan.Token) {
 	case p.pictures > 0 || p.filtered:
 		m.setUsage(pricing.Usage{Images: p.pictures})
 	case p.tokens.set:
-		m.setUsage(pricing.Usage{Input: p.tokens.n})
-	case p.characters.set:
-		m.setUsage(pricing.Usage{Characters: p.characters.n})
+		m.setUsage(pricing.Usage{Input: p.tokens.n, Characters: p.characters.n})
+	case p.characters.set: // the lists have the same price by the token, of four characters
+		m.setUsage(pricing.Usage{Input: EstimateTokens(p.characters.n), Characters: p.characters.n})
 	}
 }
 

@@ -226,6 +226,7 @@ func TestCloudsTakeTheClassOfServiceInHeaders(t *testing.T) {
 		{conversePath, vertex, "flex", pricing.Standard},
 		{vertexPath, vertex, "flex", pricing.Flex},
 		{geminiPath, vertex, "PRIORITY", pricing.Priority},
+		{interactionsPath, vertex, "flex", pricing.Flex},
 		{chatPath, vertex, "flex", pricing.Standard},
 		{chatPath, tier, "flex", pricing.Standard},
 	} {

@@ -9,7 +9,7 @@ import (
 
 var (
 	interactionFields = setOf(fModel, fAgent, fInput, fSystemInstruction, fTools, fGenerationConfig, fResponseFormat,
-		fResponseModalities, fStream, fStore, fBackground, fPreviousInteractionID, fEnvironment, fServiceTier)
+		fResponseModalities, fStream, fStore, fBackground, fPriorInteractionID, fEnvironment, fServiceTier)
 	interactionConfigFields = setOf(fMaxOutputTokens, fTemperature, fTopP, fTopK, fStopSequences, fThinkingLevel,
 		fToolChoice, fSpeechConfig, fImageConfig)
 	stepFields = setOf(fType, fRole, fContent, fResult, fSignature, fData, fURI, fMIMEType)
@@ -48,7 +48,7 @@ func (p *requestParser) interaction(root jsonscan.Token) {
 			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
 				p.r.Facts |= Background
 			}
-		case fPreviousInteractionID:
+		case fPriorInteractionID:
 			p.mark(HeldState)
 		case fEnvironment: // a machine that the provider runs
 			if p.stated() {

@@ -164,7 +164,7 @@ func (r *Request) ReadHeaders(header func(name string) string) {
 		names = [...]string{"x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"}
 	}
 	for _, name := range names {
-		if name == "" || r.ModelAt.End == 0 {
+		if name == "" || r.ModelAt.End == 0 && r.API != GeminiInteractions {
 			continue
 		}
 		if s := serviceOf([]byte(header(name))); s != pricing.Standard {

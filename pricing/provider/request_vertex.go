@@ -7,9 +7,11 @@ var (
 	predictOptions  = setOf(fSampleCount)
 	instanceFields  = setOf(fContent)
 	pictureMakers   = []string{"imagen", "imagegeneration", "virtual-try-on"}
-	usualSamples    = int64(4) // of pictures, where a call does not say
 	textEmbeddingOf = []string{"text-embedding", "textembedding", "text-multilingual-embedding", "gemini-embedding"}
 )
+
+// usualSamples is how many pictures a call gets that does not say.
+const usualSamples = 4
 
 // predict reads the body of a predict call to a model of Google's: texts to be embedded, or prompts for pictures. What
 // other models make of one, as of pictures and videos to be embedded, is not bounded.
@@ -17,7 +19,7 @@ var (
 // Sources, as read in November 2026: the Vertex AI model reference, "Text embeddings API" and "Generate images".
 func (p *requestParser) predict(root jsonscan.Token) {
 	r := &p.r
-	samples, instances, texts := usualSamples, int64(0), int64(0)
+	samples, instances, texts := int64(usualSamples), int64(0), int64(0)
 	o := object{start: root, acts: &predictFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		if f == fInstances {
@@ -35,7 +37,7 @@ func (p *requestParser) predict(root jsonscan.Token) {
 	switch model := string(r.Model); {
 	case texts == instances && hasAnyPart(model, textEmbeddingOf...):
 		r.NoOutput = true
-		r.Pieces.Characters = characters(p.body) // where the answer counts no tokens
+		r.Pieces.Characters = characters(p.body) // beside its tokens
 	case hasAnyPart(model, pictureMakers...):
 		r.NoOutput, r.OutputMedia = true, true
 		r.Pieces.Images = min(max(instances, 1)*samples, maxCount)

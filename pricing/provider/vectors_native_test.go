@@ -110,10 +110,10 @@ var geminiVectors = []vector{
 		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 42, InputImage: 258}}},
 	{name: "embeddings on Vertex", path: "/v1/projects/p/locations/l/publishers/google/models/text-embedding-005:predict", vendor: Google,
 		body: `{"predictions":[{"embeddings":{"statistics":{"truncated":false,"token_count":6},"values":[-0.1]}},{"embeddings":{"values":[0.2],"statistics":{"token_count":9.0,"truncated":true}}}],"metadata":{"billableCharacterCount":53}}`,
-		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 15}}},
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 15, Characters: 53}}},
 	{name: "embeddings on Vertex that count characters", path: "/v1/projects/p/locations/l/publishers/google/models/textembedding-gecko@003:predict", vendor: Google,
 		body: `{"predictions":[{"embeddings":{"values":[0.1],"statistics":null}}],"metadata":{"billableCharacterCount":53}}`,
-		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Characters: 53}}},
+		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Input: 14, Characters: 53}}},
 	{name: "pictures on Vertex", path: "/v1beta/models/imagen-4.0-generate-001:predict", vendor: Google, // one was held back, one tells of the prompt
 		body: `{"predictions":[{"mimeType":"image/png","bytesBase64Encoded":"AAAA"},{"raiFilteredReason":"blocked"},{"mimeType":"image/png","gcsUri":"gs://b/1.png"},{"contentType":"Positive Prompt","safetyAttributes":{"scores":[0.1]}}]}`,
 		want: Reading{HasUsage: true, Complete: true, Usage: pricing.Usage{Images: 2}}},
@@ -150,8 +150,8 @@ var interactionVectors = []vector{
 		body: `{"id":"v1_b","model":"m","status":"completed","usage":{"total_tokens":197}}`,
 		want: Reading{Model: "m", Complete: true, Finish: FinishStop}},
 	{name: "an interaction that waits for a function", path: interactionsPath, vendor: Google,
-		body: `{"id":"v1_a","model":"gemini-3.8-flash","status":"requires_action","steps":[{"type":"user_input","content":[{"type":"text","text":"long question"}]},{"type":"function_call","id":"c","name":"f","arguments":{"a":1}}],"usage":{"total_input_tokens":10,"total_output_tokens":4,"total_thought_tokens":2,"total_cached_tokens":3,"total_tokens":16}}`,
-		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishTools, TextBytes: 8, Usage: pricing.Usage{Input: 7, CacheRead: 3, Output: 6, Reasoning: 2}}},
+		body: `{"id":"v1_a","model":"gemini-3.8-flash","status":"requires_action","steps":[{"type":"user_input","content":[{"type":"text","text":"long question"}]},{"type":"function_call","id":"c","name":"f","arguments":{"queries":["a"]}}],"usage":{"total_input_tokens":10,"total_output_tokens":4,"total_thought_tokens":2,"total_cached_tokens":3,"total_tokens":16}}`,
+		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishTools, TextBytes: 18, Usage: pricing.Usage{Input: 7, CacheRead: 3, Output: 6, Reasoning: 2}}},
 	{name: "an interaction that searched", path: interactionsPath, vendor: Google, // its steps repeat themselves; the usage counts
 		body: `{"model":"gemini-3.8-flash","status":"completed","usage":{"total_input_tokens":10,"total_output_tokens":4,"total_tokens":14,"grounding_tool_count":[{"type":"google_search","count":3},{"count":1,"type":"google_maps"},{"type":"retrieval","count":9}]},"steps":[{"type":"google_search_call","arguments":{"queries":["a","b","c","d","e"]}}]}`,
 		want: Reading{Model: "gemini-3.8-flash", HasUsage: true, Complete: true, Finish: FinishStop, TextBytes: 33, Usage: pricing.Usage{Input: 10, Output: 4, WebSearches: 4}}},
