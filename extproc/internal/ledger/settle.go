@@ -118,7 +118,7 @@ func (l *Ledger) countOverrun(e *Entry) {
 	l.mu.Unlock()
 	l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call came to more than was reserved",
 		slog.String("request_id", e.ID.String()), slog.String("provider", string(e.Route)), slog.String("model", string(e.Model)),
-		slog.String("scope", scopeText(e.Dims)), slog.String("cost_usd", e.Cost.String()),
+		slog.String("scope", ScopeText(e.Dims)), slog.String("cost_usd", e.Cost.String()),
 		slog.String("charged_usd", e.Charge.String()), slog.String("bound_usd", e.Bound.String()))
 }
 
