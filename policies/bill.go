@@ -152,7 +152,8 @@ func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
 
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
 // ended, the expected prompt of input tokens and length of sound, and a token for every few bytes of answer that were
-// seen, but no more than the option that served it lets the answer have. A usage that is absurd for the model counts as not stated.
+// seen. Up to twice the longest answer that the option allows, these are taken for long words within that cap; text of
+// more went beyond it. A usage that is absurd for the model counts as not stated.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
 	u = r.Usage
 	stated := r.HasUsage
@@ -166,7 +167,7 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		d.addSound(o, &u)
 		seen := provider.EstimateTokens(r.TextBytes)
 		if o.Output > 0 {
-			seen = min(seen, o.Output)
+			seen = max(min(seen, o.Output), seen/2)
 		}
 		u.Output = max(u.Output, seen)
 	}

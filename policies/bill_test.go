@@ -200,6 +200,19 @@ func TestAnAllowedUnknownModelIsChargedAtTheDearestRates(t *testing.T) {
 	}
 }
 
+// TestAnswersWithoutUsage: a cap is believed as far as words may be long.
+func TestAnswersWithoutUsage(t *testing.T) {
+	s := servedSet(t, nil)
+	r := request(t, s, chat, "", `{"model":"gpt-6-sol","max_completion_tokens":100,"messages":[{"role":"user","content":"Hi"}]}`)
+	d := s.Decide(r, NoState{}, testNow)
+	for _, tt := range []struct{ text, want int64 }{{0, 0}, {399, 100}, {404, 100}, {800, 100}, {1600, 200}, {400_000, 50_000}} {
+		u, estimated := d.Usage(d.First(), &provider.Reading{TextBytes: tt.text}, 7)
+		if u.Output != tt.want || u.Input != 7 || !estimated {
+			t.Errorf("%d bytes of text under a cap of 100: %+v, estimated %t, want %d tokens out", tt.text, u, estimated, tt.want)
+		}
+	}
+}
+
 // The expectation prices what such calls were answered with, and is never above the bound.
 func TestCallsHaveAnExpectation(t *testing.T) {
 	body := `{"model":"gpt-6-sol","max_completion_tokens":800,"messages":[]}`

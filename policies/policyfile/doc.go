@@ -52,7 +52,8 @@
 //	    soft: true                       # counts expected costs and never refuses; false
 //	    steps: {80%: STEP, 90%: [STEP, ...]} # from a part of the limit on; {100%: refuse}
 //	    fit_output: down to 256 tokens   # lowers caps on the output before a call is refused; never
-//	    stop_on_budget: true             # ends streams that have used up their reservation; false
+//	    stop_on_budget: true             # ends streams that have used up their reservation, and drops what the provider
+//	                                     # still sends and bills until the client closes; false
 //	    aborted: estimate | bound        # what a cut call counts; the most that it can have cost
 //	    on_outage: refuse | allow        # when the store of shared balances is gone; refuse
 //	prices:

@@ -93,10 +93,8 @@ func (x *Exchange) stopStream() []byte {
 // used is what the call has used so far, and whether that is an estimate.
 func (x *Exchange) used(r *provider.Reading) (u pricing.Usage, estimated bool) {
 	u, estimated = x.decision.Usage(x.served, r, x.input)
-	if estimated && x.editor != nil && x.editor.stop != nil {
-		// The estimate of an answer never passes its cap, so that a stream beyond it would not be seen. The text is counted
-		// at half of what it is estimated at: an answer of long words within its cap is not ended.
-		u.Output = max(u.Output, provider.EstimateTokens(r.TextBytes)/2)
+	if estimated && x.editor != nil && x.editor.stopped { // so no cap limits it
+		u.Output = max(u.Output, provider.EstimateTokens(r.TextBytes))
 	}
 	return u, estimated
 }

@@ -132,8 +132,8 @@ func TestAStreamThatWasEndedIsChargedForWhatWasSent(t *testing.T) {
 			if e.Outcome != ledger.Cut || e.Detail != "ended at the spend limit" || e.Estimated == tt.seen {
 				t.Fatalf("entry %+v", e)
 			}
-			// A hundred words of four letters and a space are 500 bytes: 125 tokens, of which half is sure.
-			output := int64(sent) * 125 / 2
+			// A hundred words of four letters and a space are 500 bytes: 125 tokens.
+			output := int64(sent) * 125
 			if tt.seen {
 				output = 2000
 			}
