@@ -8,6 +8,7 @@ LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 VENV         := .cache/venv/stamp
 NODE         := .cache/node/stamp
 TESTFLAGS    ?=
+BENCHED      := ./pricing/... ./policies/... ./extproc/...
 WASM_FLAGS   := -trimpath -buildvcs=false -buildmode=c-shared -ldflags="-s -w"
 
 # The end-to-end tests drive Envoy with the official SDKs in these environments.
@@ -16,7 +17,7 @@ export FAREBOX_NODE   := $(CURDIR)/.cache/node
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help build demo test check bench clean go python node servers format docs vet lint generated cross
+.PHONY: help build demo test check bench clean go python node servers format docs vet lint generated cross benches
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
@@ -34,11 +35,11 @@ test: build servers $(VENV) $(NODE) ## run all tests: unit, vectors, end to end
 	@$(GO) run ./envoy/install -oldest >/dev/null
 	$(GO) test -timeout 20m $(TESTFLAGS) ./...
 
-check: go python node servers format docs vet lint generated cross ## what CI runs: format, docs, vet, lint, builds, then all tests
+check: go python node servers format docs vet lint generated cross benches ## what CI runs: format, docs, vet, lint, builds, then all tests
 	@$(MAKE) --no-print-directory test TESTFLAGS=-shuffle=on
 
 bench: build ## measure: parts by themselves, then end to end through Envoy
-	$(GO) test -run '^$$' -bench . -benchmem ./pricing/... ./policies/... ./extproc/...
+	$(GO) test -run '^$$' -bench . -benchmem $(BENCHED)
 	@FAREBOX_ENVOY="$$($(GO) run ./envoy/install -pinned)" && export FAREBOX_ENVOY && $(GO) run ./e2e/bench
 
 clean: ## remove what was built and what was downloaded
@@ -101,3 +102,6 @@ generated:
 cross:
 	$(GO) build ./...
 	GOOS=wasip1 GOARCH=wasm $(GO) vet ./pricing/... ./policies/... ./wasm/...
+
+benches: # each once, so that none rots
+	@out=$$($(GO) test -run '^$$' -bench . -benchtime 1x $(BENCHED)) || { echo "$$out"; exit 1; }
