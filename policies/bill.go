@@ -84,7 +84,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || c.OtherModels || d.openModel && c.Listing == nil)}
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || c.OtherModels || d.Facts.OpenModel && c.Listing == nil)}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err
@@ -171,21 +171,29 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 		}
 		u.Output = max(u.Output, seen)
 	}
-	if d.longWrites {
+	if d.Facts.LongWrites {
 		u.CacheWriteLong += u.CacheWriteShort
 		u.CacheWriteShort = 0
 	}
 	return u, !stated
 }
 
+// factsOf returns what the bill needs to know of a request.
+func factsOf(call *provider.Request) BillFacts {
+	return BillFacts{
+		LongWrites: call.API.Vendor() == provider.OpenAI && call.Facts.Has(provider.LongCacheWrites),
+		OpenModel:  call.Facts.Has(provider.OtherModels), Contexts: mostContexts(call), Sound: call.Sound(),
+	}
+}
+
 // addSound adds the length of sound to a usage that was not stated, where the option's price is by it.
 func (d *Decision) addSound(o *Option, u *pricing.Usage) {
 	price, _ := o.price(o.Terms)
 	if price.Fees.Second > 0 {
-		u.Seconds = max(u.Seconds, d.sound.Seconds)
+		u.Seconds = max(u.Seconds, d.Facts.Sound.Seconds)
 	}
 	if price.Fees.Character > 0 {
-		u.Characters = max(u.Characters, d.sound.Characters)
+		u.Characters = max(u.Characters, d.Facts.Sound.Characters)
 	}
 }
 
@@ -201,8 +209,8 @@ func mostContexts(call *provider.Request) int64 {
 
 // absurd reports whether a usage is beyond anything that the option's model can read and write.
 func (d *Decision) absurd(o *Option, u *pricing.Usage) bool {
-	if o.Listing == nil || o.Listing.Limits.Context <= 0 || d.contexts == 0 {
+	if o.Listing == nil || o.Listing.Limits.Context <= 0 || d.Facts.Contexts == 0 {
 		return false
 	}
-	return max(u.TotalInput(), u.TotalOutput())/d.contexts >= o.Listing.Limits.Context
+	return max(u.TotalInput(), u.TotalOutput())/d.Facts.Contexts >= o.Listing.Limits.Context
 }

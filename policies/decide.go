@@ -16,9 +16,7 @@ const defaultCacheMinimum = 4096
 // a region whose price must be computed.
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	d := Decision{Asked: s.asked(&r, st, now)}
-	d.longWrites = r.Call.API.Vendor() == provider.OpenAI && r.Call.Facts.Has(provider.LongCacheWrites)
-	d.contexts, d.sound = mostContexts(r.Call), r.Call.Sound()
-	d.openModel = r.Call.Facts.Has(provider.OtherModels)
+	d.Facts = factsOf(r.Call)
 	c := choice{preferred: d.Asked, pool: Option{Kind: Refuse}, api: d.Asked}
 	at, most := -1, int64(0)
 	for i := range s.policy.Rules {

@@ -90,14 +90,20 @@ type Decision struct {
 
 	Asked Option // the call as the caller sent it: the baseline
 	API   Option // the call as it would be served without the pool; equal to Asked where no tier applies
-	// OpenAI counts cache writes of either lifetime alike: this says that the request asked for the long one.
-	longWrites bool
-	contexts   int64         // how many contexts of its model the call can use, 0 if nothing bounds that
-	sound      pricing.Usage // what is expected of it, for answers that do not state it
-	openModel  bool          // which model answers is known from the response alone
+	Facts BillFacts
 
 	options [maxOptions]Option
 	n       int
+}
+
+// BillFacts are what the bill of an answer depends on besides the option that served the call: all that has to be kept of
+// a request until its answer is fetched.
+type BillFacts struct {
+	// LongWrites says that the request asked for the long lifetime of cache writes, where the API counts either alike.
+	LongWrites bool          `json:"long,omitempty"`
+	OpenModel  bool          `json:"open,omitempty"` // which model answers is known from the response alone
+	Contexts   int64         `json:"ctx,omitempty"`  // how many contexts of its model the call can use, 0 if nothing bounds that
+	Sound      pricing.Usage `json:"sound,omitzero"` // what is expected of it, for answers that do not state it
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

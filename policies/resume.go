@@ -13,6 +13,7 @@ type Sent struct {
 	Asked  pricing.ModelName    // what the caller asked for
 	Model  pricing.ModelName    // what it was sent to
 	At     time.Time            // when
+	Facts  BillFacts            // of the request
 }
 
 // Resume is the decision on a call that left earlier, as far as the bill of its answer needs it. Its only option is the
@@ -42,7 +43,7 @@ func (s *Set) Resume(c Sent) Decision {
 		}
 	}
 	asked.Kind = Asked
-	d := Decision{Asked: asked, API: asked}
+	d := Decision{Asked: asked, API: asked, Facts: c.Facts}
 	d.add(served)
 	return d
 }

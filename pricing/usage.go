@@ -47,6 +47,9 @@ func (u Usage) TotalOutput() int64 {
 	return AddCapped(u.Output, AddCapped(u.OutputAudio, u.OutputImage))
 }
 
+// Total is the length of prompt and answer together. It stops at the largest int64.
+func (u Usage) Total() int64 { return AddCapped(u.TotalInput(), u.TotalOutput()) }
+
 // Prompt is the length that long-context prices switch on.
 func (u Usage) Prompt() int64 {
 	if u.LongestPrompt > 0 {

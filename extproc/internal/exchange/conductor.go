@@ -21,7 +21,7 @@ type Ledger interface {
 	Book(ledger.Reservation, time.Time) (*ledger.LimitError, error)
 	Admit(*ledger.Call, pricing.Money, time.Time) error
 	Renew(ledger.ID, time.Time)
-	Park(id ledger.ID, key string, attempts int, until time.Time) error
+	Park(ledger.ID, ledger.Parking) error
 	Parked(key string) (ledger.ID, bool)
 	Tells() bool
 	Tell(key string, answer []byte)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,19 +59,27 @@ var errUnreadable = errors.New("answer told in an unknown form")
 // reading returns what a replica saw, and the status of the response.
 func reading(text []byte) (provider.Reading, int, error) {
 	var s seen
-	if len(text) > maxAnswer || json.Unmarshal(text, &s) != nil || s.Version != answerVersion || s.Stated < 0 || s.TextBytes < 0 {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields() // a kind of usage that is not known here would be free
+	if len(text) > maxAnswer || d.Decode(&s) != nil || d.More() || !s.valid() {
 		return provider.Reading{}, 0, errUnreadable
-	}
-	for _, n := range s.Usage.All() {
-		if n < 0 {
-			return provider.Reading{}, 0, errUnreadable
-		}
 	}
 	return provider.Reading{
 		Model: s.Model, Usage: s.Usage, HasUsage: s.HasUsage, Complete: s.Complete, Failed: s.Failed, Service: s.Service,
 		HasTerms: s.HasTerms, Region: s.Region, Stated: s.Stated, HasStated: s.HasStated, OtherModels: s.OtherModels,
 		TextBytes: s.TextBytes,
 	}, s.Status, nil
+}
+
+// valid reports whether this is what tell writes: of an answer that is final and was given.
+func (s *seen) valid() bool {
+	for _, n := range s.Usage.All() {
+		if n < 0 {
+			return false
+		}
+	}
+	return s.Version == answerVersion && s.Usage.LongestPrompt >= 0 && s.Stated >= 0 && s.TextBytes >= 0 &&
+		s.Status < 400 && (s.HasUsage || s.Complete || s.Failed)
 }
 
 // Collect settles the calls whose answers were fetched through other replicas, until ctx is done.

@@ -129,6 +129,16 @@ func TestWhatSettlesNoCallOfAnotherReplica(t *testing.T) {
 		{"less than nothing", func(_ *world, on *board) {
 			on.texts["openai resp_1"] = []byte(`{"v":1,"used":true,"use":{"Output":-1}}`)
 		}},
+		{"a kind of usage that is not known here", func(_ *world, on *board) {
+			on.texts["openai resp_1"] = []byte(`{"v":1,"used":true,"use":{"Input":1,"Smells":5}}`)
+		}},
+		{"a prompt of less than nothing", func(_ *world, on *board) {
+			on.texts["openai resp_1"] = []byte(`{"v":1,"used":true,"use":{"LongestPrompt":-1}}`)
+		}},
+		{"an error that nobody tells", func(_ *world, on *board) {
+			on.texts["openai resp_1"] = []byte(`{"v":1,"status":404,"used":true,"use":{}}`)
+		}},
+		{"an answer that is not final", func(_ *world, on *board) { on.texts["openai resp_1"] = []byte(`{"v":1,"status":200,"use":{}}`) }},
 		{"a store that is away", func(b *world, on *board) {
 			on.away = true
 			b.fetched(t, "resp_1", made, good)

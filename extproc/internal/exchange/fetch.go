@@ -21,11 +21,11 @@ func (x *Exchange) park(r *provider.Reading) bool {
 	if !r.Pending || r.ID == "" || !x.reserved {
 		return false
 	}
-	attempts := 1
+	p := ledger.Parking{Key: x.parkingKey(r.ID), Attempts: 1, Facts: x.decision.Facts, Until: x.c.now().Add(parkedFor)}
 	if x.resent() {
-		attempts = x.status.Attempts
+		p.Attempts = x.status.Attempts
 	}
-	if err := x.c.ledger.Park(x.id, x.parkingKey(r.ID), attempts, x.c.now().Add(parkedFor)); err != nil {
+	if err := x.c.ledger.Park(x.id, p); err != nil {
 		x.logError("background call not parked, settled at its bound", err)
 		return false
 	}
@@ -70,10 +70,12 @@ func (x *Exchange) settleFetched() []Header {
 
 // resume makes this the exchange of a call that left earlier.
 func (x *Exchange) resume(r *ledger.Reservation) {
-	x.decision = x.snap.Set.Resume(policies.Sent{Route: r.Route, Vendor: r.Provider, Asked: r.Asked, Model: r.Model, At: r.At})
+	x.decision = x.snap.Set.Resume(policies.Sent{
+		Route: r.Route, Vendor: r.Provider, Asked: r.Asked, Model: r.Model, At: r.At, Facts: r.Facts,
+	})
 	x.decision.Rule, x.decision.Tier = r.Rule, r.Tier
 	x.served = x.decision.First()
-	x.served.Bound, x.served.Unbounded = r.Bound, r.Bound == 0
+	x.served.Bound = r.Bound
 	x.status.Attempts, x.status.Unsent = r.Attempts, false // of the call: the fetch costs nothing
 	x.payers, x.at, x.began = r.Dims, r.At, r.At
 	x.call.Endpoint, x.call.Model = x.endpoint, r.Asked

@@ -59,7 +59,9 @@ func measured(set *policies.Set, e *ledger.Entry) *metrics.Call {
 }
 
 // modelOf is a model as the metrics know it, by its name in the policy or the price list.
-func modelOf(name pricing.ModelName) metrics.Model { return metrics.Model{Name: name, Known: name != ""} }
+func modelOf(name pricing.ModelName) metrics.Model {
+	return metrics.Model{Name: name, Known: name != ""}
+}
 
 // logDecision writes what became of a call, for who debugs a policy.
 func (x *Exchange) logDecision(r *Reply) {

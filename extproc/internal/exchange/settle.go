@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"errors"
+
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -52,12 +54,7 @@ func (x *Exchange) settleAt(r provider.Reading, whole bool, otherwise ledger.Out
 		x.release(reason)
 		return []Header{{"cost_usd", pricing.Money(0).String()}}
 	}
-	e, charged, err := x.entry(r)
-	if err != nil {
-		// Only a sum beyond Money comes here: the reservation's bound, which fitted, counts.
-		x.logError("internal error: cost not computed", err)
-		e.Estimated = true
-	}
+	e, charged := x.entry(r)
 	if e.Outcome = x.outcome(r, otherwise); e.Outcome == otherwise {
 		e.Detail = detail
 	}
@@ -69,10 +66,10 @@ func (x *Exchange) settleAt(r provider.Reading, whole bool, otherwise ledger.Out
 	}
 	x.book(x.c.ledger.Settle, e)
 	if x.decision.Pool != "" {
-		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
+		x.c.pools.Observe(x.decision.Pool, e.Eligible, e.Usage.Total(), e.Settled)
 	}
 	if x.served.Kind == policies.Pooled {
-		x.c.pools.Took(x.served.Route, e.Usage.TotalInput()+e.Usage.Output, e.Settled)
+		x.c.pools.Took(x.served.Route, e.Usage.Total(), e.Settled)
 	}
 	x.store(r, whole)
 	return x.costs(&e)
@@ -104,7 +101,7 @@ func (x *Exchange) settleUnread() {
 }
 
 // entry is what the ledger is told of a call that may have been billed, and the price that it was billed at.
-func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, error) {
+func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge) {
 	e := ledger.Entry{
 		Call: ledger.Call{ID: x.id}, Settled: x.c.now(), Responded: modelLabel(r.Model),
 		Status: x.status.Code, Attempts: x.status.Attempts, Took: x.c.now().Sub(x.began),
@@ -114,8 +111,10 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 	}
 	charged := x.snap.Set.Charged(x.served, &r, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, charged)
-	if err != nil {
-		return e, charged, err
+	if err != nil { // a sum beyond Money: what was reserved, which fitted, is the most that can be told
+		x.logError("internal error: cost not computed", err)
+		most := max(x.served.Bound, x.expected)
+		bill = policies.Bill{Cost: most, ListCost: most, Baseline: most, Estimated: true}
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	e.Estimated = e.Estimated || bill.Estimated
@@ -127,13 +126,10 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge, err
 	if x.served.Kind != policies.Pooled {
 		e.Charge = e.Cost
 	}
-	if x.decision.Pool != "" {
-		e.Eligible, err = x.decision.API.Cost(e.Usage)
+	if err := x.imagine(&e); err != nil { // which changes nothing about the bill
+		x.logError("internal error: alternatives not computed", err)
 	}
-	if err == nil {
-		err = x.imagine(&e)
-	}
-	return e, charged, err
+	return e, charged
 }
 
 // addAttempts charges what the proxy sent again as often as it did, each time as an estimate: a provider may have
@@ -149,20 +145,22 @@ func (x *Exchange) addAttempts(e *ledger.Entry) {
 	e.Estimated = true
 }
 
-// imagine adds what an enforcing policy would have made of the usage of an observed call.
+// imagine adds what the usage would have cost elsewhere: at the API instead of a pool, and of an observed call as an
+// enforcing policy would have had it.
 func (x *Exchange) imagine(e *ledger.Entry) error {
+	var atAPI, enforced error
+	if x.decision.Pool != "" {
+		e.Eligible, atAPI = x.decision.API.Cost(e.Usage)
+	}
 	e.Would, e.WouldModel = x.would.kind, modelLabel(x.would.model)
-	o := x.would.option
-	if o == nil {
-		return nil
-	}
-	if o.Kind == policies.Asked {
+	switch o := x.would.option; {
+	case o == nil:
+	case o.Kind == policies.Asked:
 		e.WouldCost = e.Cost // at the price of the model that answered
-		return nil
+	default:
+		e.WouldCost, enforced = o.Cost(e.Usage)
 	}
-	var err error
-	e.WouldCost, err = o.Cost(e.Usage)
-	return err
+	return errors.Join(atAPI, enforced)
 }
 
 func (x *Exchange) outcome(r provider.Reading, otherwise ledger.Outcome) ledger.Outcome {
@@ -178,6 +176,9 @@ func (x *Exchange) outcome(r provider.Reading, otherwise ledger.Outcome) ledger.
 // unknownModel is the source of a price that the policy sets for models that nobody listed.
 const unknownModel = "unknown_model"
 
+// poolPrice is the source of a price that follows from what a pool's GPUs cost.
+const poolPrice = "gpu"
+
 // statedPrice is the source of a charge that the response states.
 const statedPrice = "stated"
 
@@ -185,7 +186,7 @@ const statedPrice = "stated"
 func source(o *policies.Option, c *policies.Charge) string {
 	switch {
 	case o.Kind == policies.Pooled:
-		return "gpu"
+		return poolPrice
 	case c.Stated != nil:
 		return statedPrice
 	case c.Listing != nil:

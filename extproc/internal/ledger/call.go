@@ -78,5 +78,6 @@ type Reservation struct {
 	// nobody settles it; 0 stands for Bound.
 	Estimate pricing.Money `json:"est,omitempty"`
 	// Attempts is how often a call was sent before it was parked: each may be billed. 0 where that is not known.
-	Attempts int `json:"tries,omitempty"`
+	Attempts int                `json:"tries,omitempty"`
+	Facts    policies.BillFacts `json:"facts,omitzero"` // of a parked call, for its bill
 }

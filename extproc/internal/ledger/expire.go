@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/farebox-mesh/farebox/policies"
 )
 
 // maxExpired is how many calls that nobody renewed in time are remembered, about a kilobyte each. Those beyond count at
@@ -47,21 +49,29 @@ func (p *parked) appendJSON(b []byte) ([]byte, error) {
 	return append(b, text...), err
 }
 
-// Park keeps a reservation open until a moment, across restarts, under the name by which the answer will be fetched,
-// and returns nil when that is in the journal. Attempts is how often the call was sent. Errors wrap ErrInvalid (the call is not open, or the key is in use) or
-// ErrJournal; the reservation stays as it was. Who owns the reservation does nothing else to it meanwhile.
-func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
+// Parking is what is known of a call whose answer will be fetched.
+type Parking struct {
+	Key      string // that the answer will be known by
+	Attempts int    // how often the call was sent
+	Facts    policies.BillFacts
+	Until    time.Time // when it is given up
+}
+
+// Park keeps a reservation open, across restarts, and returns nil when that is in the journal. Errors wrap ErrInvalid
+// (the call is not open, or the key is in use) or ErrJournal; the reservation stays as it was. Who owns the reservation
+// does nothing else to it meanwhile.
+func (l *Ledger) Park(id ID, c Parking) error {
 	l.mu.Lock()
 	o := l.open[id]
-	other, taken := l.parked[key]
-	if o == nil || o.settling || key == "" || (taken && other != id) {
+	other, taken := l.parked[c.Key]
+	if o == nil || o.settling || c.Key == "" || (taken && other != id) {
 		l.mu.Unlock()
-		return fmt.Errorf("%w: call %s cannot be parked under %q", ErrInvalid, id, key)
+		return fmt.Errorf("%w: call %s cannot be parked under %q", ErrInvalid, id, c.Key)
 	}
 	o.settling = true // nobody else writes a record of it meanwhile
 	l.mu.Unlock()
-	p := parked{Reservation: o.Reservation, Key: key, Until: until.Round(0).UTC()}
-	p.Attempts = attempts
+	p := parked{Reservation: o.Reservation, Key: c.Key, Until: c.Until.Round(0).UTC()}
+	p.Attempts, p.Facts = c.Attempts, c.Facts
 	frame, err := encodeRecord(kindParked, &p)
 	if err == nil {
 		err = l.journal.reserve(id, frame)
@@ -70,8 +80,8 @@ func (l *Ledger) Park(id ID, key string, attempts int, until time.Time) error {
 	defer l.mu.Unlock()
 	o.settling = false
 	if err == nil {
-		o.Attempts, o.key, o.until = attempts, key, l.parkedUntil(p.Until, p.At)
-		l.parked[key] = id
+		o.Reservation, o.key, o.until = p.Reservation, c.Key, l.parkedUntil(p.Until, p.At)
+		l.parked[c.Key] = id
 	}
 	return err
 }
@@ -171,6 +181,7 @@ func (l *Ledger) adjust(was expired, e Entry) error {
 	e.Cost -= was.entry.Cost
 	e.Baseline -= was.entry.Baseline
 	e.Charge -= was.entry.Charge
+	e.Extra -= was.entry.Extra
 	e.Counted -= was.entry.Counted
 	e.Bound = 0
 	if l.options.OnSettle != nil {

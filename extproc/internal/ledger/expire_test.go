@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -81,11 +82,12 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 	r.Asked = "gpt-6-sol"
 	reserved(t, l, r)
 	until := noon.Add(24 * time.Hour)
-	must(t, l.Park(r.ID, "resp_1", 1, until))
+	facts := policies.BillFacts{LongWrites: true, Contexts: 16}
+	must(t, l.Park(r.ID, Parking{Key: "resp_1", Attempts: 1, Facts: facts, Until: until}))
 	l.Renew(r.ID, noon.Add(72*time.Hour)) // its time is that of the answer
 	reserved(t, l, hold(10*cent))
 	for name, err := range map[string]error{
-		"a key in use": l.Park(reserved(t, l, hold(cent)), "resp_1", 1, until), "no call": l.Park(NewID(noon), "resp_2", 1, until), "no key": l.Park(r.ID, "", 1, until),
+		"a key in use": l.Park(reserved(t, l, hold(cent)), Parking{Key: "resp_1", Until: until}), "no call": l.Park(NewID(noon), Parking{Key: "resp_2", Until: until}), "no key": l.Park(r.ID, Parking{Until: until}),
 	} {
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("park with %s: got %v, want ErrInvalid", name, err)
@@ -98,7 +100,7 @@ func TestAParkedReservationOutlivesItsProcess(t *testing.T) {
 		t.Fatalf("got %s, %t, want %s", id, ok, r.ID)
 	}
 	got, ok := again.Reservation(id)
-	if want := (Reservation{Call: got.Call, Bound: 30 * cent, Charge: 30 * cent, Attempts: 1}); !ok || !cmp.Equal(want, got) || got.Asked != "gpt-6-sol" {
+	if want := (Reservation{Call: got.Call, Bound: 30 * cent, Charge: 30 * cent, Attempts: 1, Facts: facts}); !ok || !cmp.Equal(want, got) || got.Asked != "gpt-6-sol" {
 		t.Errorf("got %+v, %t", got, ok)
 	}
 	again.expire(noon.Add(23 * time.Hour))
@@ -113,7 +115,7 @@ func TestAnAnswerThatNobodyFetchesIsSettledAtItsBound(t *testing.T) {
 	dir := t.TempDir()
 	l := openAt(t, dir, quiet, company(100*cent))
 	id := reserved(t, l, hold(30*cent))
-	must(t, l.Park(id, "resp_1", 1, noon.Add(time.Hour)))
+	must(t, l.Park(id, Parking{Key: "resp_1", Attempts: 1, Until: noon.Add(time.Hour)}))
 	late := quiet
 	late.Now = func() time.Time { return noon.Add(time.Hour) }
 	checkState(t, openAt(t, copyDir(t, dir), late, company(100*cent)), "company: 30 + 0, 70 left")

@@ -326,7 +326,7 @@ func (r *run) park() {
 		return
 	}
 	call.parked, call.until = "resp_"+call.ID.String(), r.now.Add(time.Duration(r.rand.IntN(30))*time.Hour)
-	must(r.t, r.l.Park(call.ID, call.parked, 1, call.until))
+	must(r.t, r.l.Park(call.ID, Parking{Key: call.parked, Attempts: 1, Until: call.until}))
 	if id, ok := r.l.Parked(call.parked); !ok || id != call.ID {
 		r.t.Fatalf("claim %q: got %s, %t, want %s", call.parked, id, ok, call.ID)
 	}
