@@ -68,6 +68,8 @@ type Ledger struct {
 	shared  *shared // nil without Options.Shared
 	told    told
 
+	overruns sparse // those that are logged
+
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
 
