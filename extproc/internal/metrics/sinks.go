@@ -21,8 +21,8 @@ type Sinks struct {
 func NewSinks(state func() []SinkState) *Sinks {
 	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, []string{"sink"}, nil) }
 	return &Sinks{
-		state:   state,
-		behind:  desc("farebox_sink_behind_records", "Journal records, two for most calls, that a database does not have yet. "+
+		state: state,
+		behind: desc("farebox_sink_behind_records", "Journal records, two for most calls, that a database does not have yet. "+
 			"The journal keeps them. Absent until the database has been reached since the process started."),
 		failing: desc("farebox_sink_failing", "Whether a database cannot be written at the moment."),
 		refused: desc("farebox_sink_refused_total", "Entries that a database would not take. They are in refused.jsonl in the state folder."),
