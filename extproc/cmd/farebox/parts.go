@@ -131,7 +131,9 @@ func (p *parts) leases() metrics.SharedState {
 func (p *parts) sinks() []metrics.SinkState {
 	var states []metrics.SinkState
 	for _, s := range p.ledger.Sinks() {
-		states = append(states, metrics.SinkState{Name: s.Name, Behind: s.Behind, Refused: s.Refused, Failing: s.Err != nil})
+		states = append(states, metrics.SinkState{
+			Name: s.Name, Known: s.Known, Behind: s.Behind, Refused: s.Refused, Failing: s.Err != nil,
+		})
 	}
 	return states
 }

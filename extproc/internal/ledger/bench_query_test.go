@@ -37,7 +37,7 @@ func synthetic(i, n int) Numbered {
 	e.Model = pricing.ModelName(fmt.Sprintf("model %d", i%8))
 	e.Tier = policies.TierName(fmt.Sprintf("tier %d", i%5))
 	e.Usage.Input = int64(i % 4000)
-	return Numbered{&e, Position{1, int64(i), int64(i) + 1}}
+	return Numbered{&e, Position{Segment: 1, Offset: int64(i), Seq: int64(i) + 1}}
 }
 
 // bigStore fills a database with benchEntries and returns how long an entry took.

@@ -69,7 +69,10 @@
 // The journal feeds SQLite in the folder, from which balances are rebuilt, and the sinks of Options, each at its own
 // pace. A sink has its entries from memory while it keeps up; after a restart, or when too many wait, from the
 // segments; and what those have no more, as when it is new, from SQLite. The transaction that adds entries moves the
-// sink's position in the journal past their records, and an entry counts once by its id.
+// sink's position in the journal past their records, and an entry counts once by its id. With the position a sink may
+// keep the last entry that it was given. When the ledger is opened and SQLite has another one there, a copy of the
+// folder has fed the sink under the same replica id, and the sink gets everything again that SQLite and the segments
+// have.
 //
 // SQLite has entries and totals. Totals add up entries per day (UTC), scope and label in the transaction that adds
 // them; balances and reports read totals for whole days and entries for the rest. SetKeep lets old entries go in small

@@ -30,6 +30,10 @@ type feed struct {
 	// nil for the sink that never needs it.
 	backfill func(ctx context.Context, after, before int64, limit int) ([]Numbered, error)
 
+	// lastUpTo returns the last entry with a number up to seq that the folder's own database has, the zero ID for none.
+	// It is nil for the sink that is that database.
+	lastUpTo func(ctx context.Context, seq int64) (ID, error)
+
 	resumed  bool // pos is what the sink says
 	known    bool // it has been once
 	retainAt time.Time
@@ -38,6 +42,7 @@ type feed struct {
 
 	mu       sync.Mutex    // guards what follows
 	pos      Position      // what the sink has
+	placed   bool          // it has said so ever; pos is the start of the journal otherwise
 	err      error         // of the last step
 	refused  int64         // entries that it would not take
 	attempts int64         // steps that ended
@@ -118,6 +123,10 @@ func (f *feed) step(ctx context.Context) (Position, error) {
 		return f.resume(ctx)
 	}
 	entries, next, err := f.pending(ctx)
+	next.Last = f.pos.Last
+	if n := len(entries); n > 0 {
+		next.Last = entries[n-1].ID
+	}
 	if err == nil && next == f.pos {
 		err = fmt.Errorf("journal %q ends before its last record", segmentName(f.reader.number))
 	}
@@ -132,21 +141,39 @@ func (f *feed) step(ctx context.Context) (Position, error) {
 	return next, nil
 }
 
-// resume asks the sink where it stands. One that knows more of the journal than there was when this process began
-// has seen a state folder that is gone, of which this one is an earlier copy: it gets all that there is once more, and
+// resume asks the sink where it stands. A place that is not of this journal was left by another one with the same
+// replica id, of which this folder is an earlier or a diverged copy: the sink gets all that there is once more, and
 // skips what it knows.
 func (f *feed) resume(ctx context.Context) (Position, error) {
 	pos, err := f.sink.Resume(ctx, f.replica)
 	if err != nil {
 		return f.pos, err
 	}
-	if !f.known && pos.Seq > f.first {
-		f.logger.LogAttrs(ctx, slog.LevelWarn, "state folder was put back to an earlier state: feeding all of its journal",
-			slog.String("sink", f.sink.Name()))
-		pos = Position{}
+	if !f.known {
+		ours, err := f.ours(ctx, pos)
+		if err != nil {
+			return f.pos, err
+		}
+		if !ours {
+			f.logger.LogAttrs(ctx, slog.LevelWarn, "ledger database was fed from another copy of the state folder: feeding all of this one again",
+				slog.String("sink", f.sink.Name()), slog.Int64("seq", pos.Seq), slog.String("last_entry", pos.Last.String()))
+			pos = Position{}
+		}
 	}
 	f.resumed, f.known = true, true
 	return pos, nil
+}
+
+// ours reports whether a position that an earlier process left is one of this journal: not after its end, and after the
+// entry that the folder's own database has there, which has all that earlier processes wrote. Where that has forgotten
+// everything up to there, nothing can be missed. Without Last, as before it was kept, the position is believed: the
+// one upgrade would feed millions of entries again, for a mix-up that hardly anybody has.
+func (f *feed) ours(ctx context.Context, pos Position) (bool, error) {
+	if pos.Seq > f.first || pos.Last == (ID{}) || f.lastUpTo == nil {
+		return pos.Seq <= f.first, nil
+	}
+	last, err := f.lastUpTo(ctx, pos.Seq)
+	return last == pos.Last || last == ID{}, err
 }
 
 // pending returns what follows the sink's position: from memory, from the files, or from where old entries are.
@@ -188,7 +215,9 @@ func (f *feed) apply(ctx context.Context, entries []Numbered, next Position) err
 		return err
 	}
 	for i := range entries {
-		err := f.sink.Apply(ctx, entries[i:i+1], entries[i].After)
+		after := entries[i].After
+		after.Last = entries[i].ID
+		err := f.sink.Apply(ctx, entries[i:i+1], after)
 		if errors.Is(err, ErrRefused) {
 			err = f.keepEntry(entries[i], err)
 		}
@@ -227,6 +256,7 @@ func (f *feed) ended(next Position, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pos, f.err = next, err
+	f.placed = f.placed || f.resumed
 	f.attempts++
 	close(f.changed)
 	f.changed = make(chan struct{})
@@ -265,7 +295,7 @@ func (f *feed) state() SinkState {
 	end := f.journal.end()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return SinkState{Name: f.sink.Name(), Behind: max(0, end.Seq-f.pos.Seq), Refused: f.refused, Err: f.err}
+	return SinkState{Name: f.sink.Name(), Known: f.placed, Behind: max(0, end.Seq-f.pos.Seq), Refused: f.refused, Err: f.err}
 }
 
 // lastFault returns why the last step went wrong, nil if it did not.

@@ -290,7 +290,9 @@ func (j *journal) end() Position {
 	return j.endLocked()
 }
 
-func (j *journal) endLocked() Position { return Position{j.number, j.size, j.seq} }
+func (j *journal) endLocked() Position {
+	return Position{Segment: j.number, Offset: j.size, Seq: j.seq}
+}
 
 // lastFault returns why the last write went wrong, nil if it did not.
 func (j *journal) lastFault() error {

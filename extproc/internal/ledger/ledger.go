@@ -68,6 +68,8 @@ type Ledger struct {
 	shared  *shared // nil without Options.Shared
 	told    told
 
+	overruns sparse // those that are logged
+
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts
 
@@ -168,7 +170,7 @@ func (l *Ledger) openFiles(dir string) error {
 	l.sink = newFeed(l.store, replica, l.journal, l.options.Logger)
 	for _, s := range l.options.Sinks {
 		f := newFeed(s, replica, l.journal, l.options.Logger)
-		f.backfill = l.store.older
+		f.backfill, f.lastUpTo = l.store.older, l.store.lastUpTo
 		l.others = append(l.others, f)
 	}
 	if err := l.restore(); err != nil {
@@ -285,8 +287,11 @@ func (l *Ledger) drainOthers() {
 	defer stop()
 	for _, f := range l.others {
 		if err := f.drain(ctx); err != nil {
-			l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "ledger database not up to date", slog.String("sink", f.sink.Name()),
-				slog.Int64("behind", f.state().Behind), slog.Any("err", err))
+			attrs := []slog.Attr{slog.String("sink", f.sink.Name()), slog.Any("err", err)}
+			if s := f.state(); s.Known {
+				attrs = append(attrs, slog.Int64("records_behind", s.Behind))
+			}
+			l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "ledger database not up to date", attrs...)
 		}
 	}
 }

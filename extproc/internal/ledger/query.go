@@ -194,3 +194,15 @@ func (st *store) older(ctx context.Context, after, before int64, limit int) ([]N
 	}
 	return entries, nil
 }
+
+// lastUpTo returns the last entry with a number up to seq, the zero ID for none.
+func (st *store) lastUpTo(ctx context.Context, seq int64) (ID, error) {
+	entries, err := st.entries(ctx, " WHERE e.seq <= ? ORDER BY e.seq DESC LIMIT 1", seq)
+	if err != nil {
+		return ID{}, fmt.Errorf("read last entry of the database: %w", err)
+	}
+	if len(entries) == 0 {
+		return ID{}, nil
+	}
+	return entries[0].ID, nil
+}

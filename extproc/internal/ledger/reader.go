@@ -65,7 +65,7 @@ func (r *reader) decode(frame []byte, at Position) (*Entry, error) {
 
 // here is the position after what was read last. Sequence numbers never go back.
 func (r *reader) here(before Position) Position {
-	return Position{r.number, r.segment.offset, max(before.Seq, r.segment.seq)}
+	return Position{Segment: r.number, Offset: r.segment.offset, Seq: max(before.Seq, r.segment.seq)}
 }
 
 // damage says where reading went wrong.

@@ -108,7 +108,8 @@ func (l *Ledger) settled(e *Entry) {
 	}
 }
 
-// countOverrun counts a call that came to more than was reserved, and warns of it.
+// countOverrun counts a call that came to more than was reserved, and warns of it now and then: a provider can have
+// all calls do so.
 func (l *Ledger) countOverrun(e *Entry) {
 	if !e.Overrun {
 		return
@@ -116,7 +117,12 @@ func (l *Ledger) countOverrun(e *Entry) {
 	l.mu.Lock()
 	l.stats.Overruns++
 	l.mu.Unlock()
+	others, ok := l.overruns.pass(l.options.Now(), overrunEvery)
+	if !ok {
+		return
+	}
 	l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn, "call came to more than was reserved",
+		slog.Int64("not_logged", others),
 		slog.String("request_id", e.ID.String()), slog.String("provider", string(e.Route)), slog.String("model", string(e.Model)),
 		slog.String("scope", ScopeText(e.Dims)), slog.String("cost_usd", e.Cost.String()),
 		slog.String("charged_usd", e.Charge.String()), slog.String("bound_usd", e.Bound.String()))

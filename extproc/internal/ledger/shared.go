@@ -34,6 +34,7 @@ type sharing interface {
 	Lease(a lease.Account, limits ...lease.Limit) *lease.Lease
 	Assert(l *lease.Lease, used pricing.Money, limits []lease.Limit)
 	Standing(l *lease.Lease, ask bool) lease.Standing
+	Forget(l *lease.Lease)
 }
 
 // shared is the ledger's side of balances that replicas share. Hard budgets are held on leases; soft ones, which
@@ -174,9 +175,9 @@ func (l *Ledger) holdShared(r Reservation, now time.Time) (*open, *LimitError, e
 		case err == nil:
 			return l.holdTaken(r, demands)
 		case !errors.Is(err, lease.ErrWindow):
-			return nil, l.limitError(err, meters, &r), nil
+			return nil, l.limitError(err, demands, meters, &r), nil
 		case try == windowTries:
-			return nil, l.limitError(&lease.UnavailableError{}, meters, &r), nil
+			return nil, l.limitError(&lease.UnavailableError{}, demands, meters, &r), nil
 		}
 	}
 }
@@ -205,8 +206,9 @@ func (l *Ledger) holdTaken(r Reservation, demands []lease.Demand) (*open, *Limit
 	return o, nil, err
 }
 
-// limitError says which budget of which meter a lease refused.
-func (l *Ledger) limitError(err error, meters []*meter, r *Reservation) *LimitError {
+// limitError says which budget of which meter a lease refused. Of scopes of which nobody has anything it leaves nothing
+// behind: whoever calls may name as many as they like. There are no demands before balances are shared.
+func (l *Ledger) limitError(err error, demands []lease.Demand, meters []*meter, r *Reservation) *LimitError {
 	var refused *lease.RefusedError
 	var out *lease.UnavailableError
 	index, left := 0, pricing.Money(0)
@@ -219,8 +221,8 @@ func (l *Ledger) limitError(err error, meters []*meter, r *Reservation) *LimitEr
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := meters[index]
-	b := l.books.seen(m, &r.Call, r.At) // so that people see who was refused
-	l.books.look(m, b, false)
+	b := l.books.refused(m, index, demands, r)
+	l.books.forgetUnused(demands, meters, r)
 	tightest := m.tightest(b, r.At)
 	e := &LimitError{
 		Budget: tightest.Name, Scope: m.scope(&r.Call), Limit: b.limitOf(&tightest.Budget, r.At), Need: r.Charge, Left: left,
@@ -376,6 +378,37 @@ func (k *books) lease(now time.Time) {
 					k.shared.Assert(g.lease, g.spent+g.reserved, m.leases)
 				}
 			}
+		}
+	}
+}
+
+// refused returns the balance of the meter that refused a call, for people to see who was refused: nil for a scope of which,
+// as far as the store has told, nobody has anything.
+func (k *books) refused(m *meter, index int, demands []lease.Demand, r *Reservation) *balance {
+	b, _ := m.find(&r.Call, r.At, false)
+	if b == nil && len(m.per) > 0 {
+		if demands == nil {
+			return nil
+		}
+		if s := k.shared.Standing(demands[index].Lease, false); s.All == 0 && !raised(s.Raises) {
+			return nil
+		}
+	}
+	b = k.seen(m, &r.Call, r.At)
+	k.look(m, b, false)
+	return b
+}
+
+// raised reports whether anything was topped up.
+func raised(raises []lease.Raise) bool {
+	return slices.ContainsFunc(raises, func(r lease.Raise) bool { return r.Amount > 0 })
+}
+
+// forgetUnused gives up the leases of a refused call that no balance keeps.
+func (k *books) forgetUnused(demands []lease.Demand, meters []*meter, r *Reservation) {
+	for i := range demands {
+		if b, _ := meters[i].find(&r.Call, r.At, false); b == nil {
+			k.shared.Forget(demands[i].Lease)
 		}
 	}
 }

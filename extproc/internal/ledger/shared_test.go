@@ -181,6 +181,56 @@ func TestATopUpReachesOtherReplicas(t *testing.T) {
 	}
 }
 
+// Whoever calls may name as many scopes as they like.
+func TestRefusedCallsOfNewScopesLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t)
+	budgets := []policies.Budget{
+		{Name: "each", Per: []policies.DimensionName{"team"}, Limit: cent, Window: policies.Hour, Zone: time.UTC},
+		{Name: "roll", Per: []policies.DimensionName{"team"}, Limit: 100 * cent, Window: policies.Rolling, Length: time.Hour, Zone: time.UTC},
+	}
+	a, b := openShared(t, t.TempDir(), s.URL(), budgets...), openShared(t, t.TempDir(), s.URL(), budgets...)
+	var callers sync.WaitGroup
+	for i := range 8 {
+		callers.Go(func() {
+			for n := range 60 { // each team twice, at about the same time
+				team := Dim{Name: "team", Value: strconv.Itoa(i/2*60 + n), Verified: true}
+				if _, err := reserveNow(a, 2*cent, team); !errors.Is(err, ErrExhausted) {
+					t.Errorf("got %v, want a refusal", err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	known := func() (n int) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		for _, m := range a.books.meters {
+			for _, balances := range m.windows {
+				n += len(balances)
+			}
+		}
+		return n
+	}
+	if n, leases := known(), a.shared.holder.Stats().Leases; n != 0 || leases != 0 {
+		t.Errorf("got %d balances and %d leases, want none", n, leases)
+	}
+	// One of whose scope somebody has something is shown, and served when there is enough.
+	team := Dim{Name: "team", Value: "7", Verified: true}
+	id, err := reserveNow(b, cent, team)
+	must(t, err)
+	must(t, b.Settle(paid(id, cent/2)))
+	if _, err := reserveNow(a, 2*cent, team); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if rows := a.Balances(time.Now()); len(rows) != 1 || rows[0].Scope[0] != team {
+		t.Errorf("got %+v, want the team that was refused", rows)
+	}
+	if got := admits(t, cent/4, a); got != 4 {
+		t.Errorf("%d calls of a quarter of a cent admitted without a team, want 4", got)
+	}
+}
+
 func TestARollingBudgetIsShared(t *testing.T) {
 	t.Parallel()
 	s := startRedis(t)

@@ -13,6 +13,10 @@ var ErrRefused = errors.New("refused by the database")
 // Position is a place in the journal: after the record with that sequence number. The zero Position is its start.
 type Position struct {
 	Segment, Offset, Seq int64
+
+	// Last is the entry that a sink was given last, the zero ID if that is not known: it tells this journal from another
+	// one that has as many records. Only positions of sinks have it, and a sink may leave it out.
+	Last ID
 }
 
 // Numbered is an entry with the position after its record. Nobody may change it.
@@ -49,7 +53,8 @@ type Sink interface {
 // SinkState is how one sink stands.
 type SinkState struct {
 	Name    string
-	Behind  int64 // journal records that it does not have yet
+	Known   bool  // it has said where it stands, which takes a connection
+	Behind  int64 // journal records that it does not have yet, two for most calls; if not Known, those since the journal began
 	Refused int64 // entries that it would not take since the process started; they are in the file of Refusals
 	Err     error // of the last try, nil if it went well
 }

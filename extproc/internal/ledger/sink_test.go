@@ -112,6 +112,26 @@ func TestASinkThatIsDownKeepsItsSegmentsAndNobodyElseFromTheirs(t *testing.T) {
 	checkState(t, again, "company: 60 + 0, 940 left")
 }
 
+func TestHowFarASinkIsBehindIsKnownOnceItWasReached(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	m.down = errors.New("down")
+	l := openAt(t, dir, withSink(m), company(1000*cent))
+	spend(t, l, 3)
+	if err := l.others[0].drain(t.Context()); err == nil || l.Sinks()[1].Known || !l.Sinks()[0].Known {
+		t.Errorf("got %v and %+v, want only the folder's own known", err, l.Sinks())
+	}
+	m.set(func() { m.down = nil })
+	m.drained(t, l)
+	m.set(func() { m.down = errors.New("down") })
+	spend(t, l, 4)
+	if err := l.others[0].drain(t.Context()); err == nil {
+		t.Error("drain: got nil, want the sink's error")
+	}
+	if s := l.Sinks()[1]; !s.Known || s.Behind != 8 {
+		t.Errorf("got %+v, want 8 records behind", s)
+	}
+}
+
 func TestAnEntryThatASinkRefusesBlocksNoOther(t *testing.T) {
 	m, dir := newMemory(), t.TempDir()
 	l := openAt(t, dir, withSink(m), company(1000*cent))

@@ -37,6 +37,8 @@ type Lease struct {
 	dirty   bool          // the store may think otherwise
 	touched bool          // used since the last beat
 	listed  bool          // in book.active
+	gone    bool          // dropped; what it was is another lease now, or none
+	waits   int           // how often calls that wait demand it
 	used1   int64         // beat in which it was used last
 	checked int64         // beat in which it was claimed last
 	given   int64         // beat in which the rest was given back last
@@ -102,6 +104,7 @@ type book struct {
 	leases      map[leaseKey]*Lease
 	all         []*Lease // the same, oldest first
 	active      []*Lease // those that a beat has to look at
+	dropped     bool     // some of them are gone
 	waiting     []*call  // for the store, in the order in which they came
 	asked       []*call  // of these, those that the operation under way asks for
 }
@@ -120,6 +123,24 @@ func (b *book) lease(a Account, limits ...Limit) *Lease {
 		b.all = append(b.all, l)
 	}
 	return l
+}
+
+// drop forgets a lease that nothing was granted or taken on, unless the store may think otherwise or calls wait for it.
+func (b *book) drop(l *Lease) {
+	if l.gone || l.used != 0 || l.granted != 0 || l.dirty || l.waits > 0 {
+		return
+	}
+	l.gone, b.dropped = true, true
+	delete(b.leases, keyOf(&l.account))
+}
+
+// renew replaces the leases of demands that were dropped since they were found.
+func (b *book) renew(demands []Demand) {
+	for i := range demands {
+		if d := &demands[i]; d.Lease.gone {
+			d.Lease = b.lease(d.Lease.account, d.Lease.limits...)
+		}
+	}
 }
 
 // list has the next beat look at a lease.
@@ -182,18 +203,19 @@ func (l *Lease) claim() Claim { return Claim{Account: l.account, Limits: l.limit
 func (b *book) startBeat(now time.Time) {
 	b.beat++
 	b.active = slices.DeleteFunc(b.active, func(l *Lease) bool {
-		l.listed = now.Before(l.account.Expires) && (l.free() > 0 || l.dirty || l.touched)
+		l.listed = !l.gone && now.Before(l.account.Expires) && (l.free() > 0 || l.dirty || l.touched)
 		return !l.listed
 	})
-	if b.beat%64 != 1 {
+	if b.beat%64 != 1 && !b.dropped {
 		return
 	}
+	b.dropped = false
 	b.all = slices.DeleteFunc(b.all, func(l *Lease) bool {
-		gone := !now.Before(l.account.Expires)
-		if gone {
+		over := !l.gone && !now.Before(l.account.Expires)
+		if over {
 			delete(b.leases, keyOf(&l.account))
 		}
-		return gone
+		return over || l.gone
 	})
 }
 

@@ -64,17 +64,19 @@ for i = 2, #KEYS do
   claims[#claims + 1] = c
 end
 
+-- The key lasts as long as an amount in it counts. A statement of nothing is kept for late operations alone, so that
+-- who names ever new scopes and is refused leaves no more than a minute of them.
 local function note(c, amount)
   redis.call('HSET', c.key, c.field, amount .. ':' .. c.expires .. stamp)
+  local last = grace + (tonumber(amount) > 0 and tonumber(c.expires) or now)
+  if now + redis.call('PTTL', c.key) < last then
+    redis.call('PEXPIREAT', c.key, string.format('%.0f', last))
+  end
 end
 
 for _, c in ipairs(claims) do
   if tonumber(c.expires) > now then
     note(c, c.have)
-    local last = tonumber(c.expires) + grace
-    if now + redis.call('PTTL', c.key) < last then
-      redis.call('PEXPIREAT', c.key, string.format('%.0f', last))
-    end
   end
 end
 

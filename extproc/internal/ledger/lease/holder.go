@@ -79,6 +79,7 @@ type Stats struct {
 	Refusals int64         // of them, those that asked for more than was left
 	Down     bool          // the store cannot be reached, or hands nothing out
 	Spare    pricing.Money // granted and not used, all leases together
+	Leases   int           // accounts that are kept in mind
 }
 
 // NewHolder returns the holder of a replica. It asks the store for nothing before Open: windows follow the store's
@@ -116,6 +117,14 @@ func (h *Holder) Lease(a Account, limits ...Limit) *Lease {
 	return h.book.lease(a, limits...)
 }
 
+// Forget drops a lease that nothing was granted or taken on, and that nobody keeps. Calls that have just found it and
+// demand it get another one.
+func (h *Holder) Forget(l *Lease) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.book.drop(l)
+}
+
 // Assert says what this replica has spent and reserved on an account by its journal. The store learns it with the
 // next beat.
 func (h *Holder) Assert(l *Lease, used pricing.Money, limits []Limit) {
@@ -151,6 +160,7 @@ func (h *Holder) Stats() Stats {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	s.Leases = len(h.book.leases)
 	for _, l := range h.book.active {
 		s.Spare += max(0, l.free())
 	}
@@ -159,9 +169,10 @@ func (h *Holder) Stats() Stats {
 
 // Take reserves amount on every demand or on none, from the leases if they cover it, else with a round trip. It
 // returns nil when the amount is held, a *RefusedError, an *UnavailableError, or ErrWindow: the accounts must be
-// found again for the time that Now says.
+// found again for the time that Now says. Demands on leases that were forgotten are put on new ones, in place.
 func (h *Holder) Take(ctx context.Context, demands []Demand, amount pricing.Money) error {
 	h.mu.Lock()
+	h.book.renew(demands)
 	short := h.book.reserve(demands, amount)
 	if short < 0 {
 		h.mu.Unlock()

@@ -220,6 +220,45 @@ func testKeysGoWithTheirWindows(t *testing.T, program string) {
 	}
 }
 
+func TestAKeyOfNothingGoesSoon(t *testing.T) { redistest.Each(t, testAKeyOfNothingGoesSoon) }
+
+func testAKeyOfNothingGoesSoon(t *testing.T, program string) {
+	s := redistest.Start(t, program)
+	r := openRedis(t, s, RedisOptions{Name: "keys", Recovery: time.Millisecond})
+	a, c := hourOf("x"), s.Client(t)
+	sequence := int64(0)
+	ask := func(limit, need pricing.Money) (Status, int64) {
+		t.Helper()
+		sequence++
+		reply, err := r.Do(t.Context(), Op{
+			Replica: "a", Incarnation: 1, Sequence: sequence, Claims: []Claim{{Account: a, Limits: upTo(limit), Exact: true}}, Asks: []Ask{{{0, need}}},
+		})
+		must(t, err)
+		at, err := c.Do(t.Context(), "pexpiretime", "{farebox:keys}:x").Int64()
+		must(t, err)
+		if reply.Status != Done {
+			return reply.Status, at
+		}
+		return reply.Results[0].Status, at
+	}
+	eventually(t, "a refusal", func() error {
+		if got, _ := ask(5, 6); got != Refused {
+			return fmt.Errorf("got %q", got)
+		}
+		return nil
+	})
+	if _, at := ask(5, 6); at <= 0 || at > time.Now().Add(time.Minute+time.Second).UnixMilli() {
+		t.Errorf("after a refusal the key expires at %d, want a minute from now", at)
+	}
+	want := a.Expires.Add(time.Minute).UnixMilli()
+	if got, at := ask(5, 4); got != Done || at != want {
+		t.Errorf("after a grant: got %q and a key that expires at %d, want %d", got, at, want)
+	}
+	if got, at := ask(5, 6); got != Refused || at != want {
+		t.Errorf("after a refusal: got %q and a key that expires at %d, want %d", got, at, want)
+	}
+}
+
 func TestAGrantIsNotUsedUntilReplicasOfTheServerHaveIt(t *testing.T) {
 	redistest.Each(t, testAGrantIsNotUsedUntilReplicasOfTheServerHaveIt)
 }

@@ -133,6 +133,9 @@ func (r *simReplica) harvest() {
 			r.call(w.call)
 		default:
 			r.refused++
+			for _, d := range w.wait.demands {
+				r.book.drop(d.Lease) // which does nothing to those in use
+			}
 		}
 	}
 }

@@ -32,11 +32,17 @@ type call struct {
 func (b *book) wait(demands []Demand, amount pricing.Money) *call {
 	c := &call{demands: demands, amount: amount, since: b.sequence, done: make(chan struct{})}
 	b.waiting = append(b.waiting, c)
+	for i := range demands {
+		demands[i].Lease.waits++
+	}
 	return c
 }
 
 func (c *call) decide(err error) {
 	c.over, c.err = true, err
+	for i := range c.demands {
+		c.demands[i].Lease.waits--
+	}
 	close(c.done)
 }
 

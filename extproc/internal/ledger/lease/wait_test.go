@@ -206,3 +206,29 @@ func TestCallsUnderOtherLimitsAskApart(t *testing.T) {
 		t.Errorf("got %v and %v, want both held: the limit was raised", before.err, after.err)
 	}
 }
+
+func TestAForgottenLeaseIsFoundAgain(t *testing.T) {
+	s := newModelStore()
+	h := s.open(t, "a")
+	found := func() []Demand { return []Demand{{Lease: h.Lease(s.hour("x")), Limits: upTo(10)}} }
+	refused, found1, found2 := found(), found(), found()
+	if err := h.Take(t.Context(), refused, 11); !errors.Is(err, ErrExhausted) {
+		t.Fatalf("got %v, want a refusal", err)
+	}
+	h.Forget(refused[0].Lease)
+	if n := h.Stats().Leases; n != 0 {
+		t.Errorf("got %d leases, want none", n)
+	}
+	must(t, h.Take(t.Context(), found1, 6))
+	if err := h.Take(t.Context(), found2, 5); !errors.Is(err, ErrExhausted) {
+		t.Errorf("got %v, want a refusal: 6 of 10 are taken", err)
+	}
+	if found1[0].Lease != found2[0].Lease {
+		t.Error("two calls of one account have two leases")
+	}
+	h.Forget(found1[0].Lease) // in use
+	must(t, h.Take(t.Context(), found(), 4))
+	if got := s.granted("x"); got != 10 {
+		t.Errorf("granted %d, want 10", got)
+	}
+}

@@ -253,8 +253,9 @@ func addAll(ctx context.Context, tx pgx.Tx, replica int32, entries []ledger.Numb
 
 // move moves the replica's position, if it is where this sink left it.
 func (s *Sink) move(ctx context.Context, tx pgx.Tx, next ledger.Position) error {
-	tag, err := tx.Exec(ctx, "UPDATE farebox.replicas SET segment = $1, place = $2, seq = $3, fed = now() WHERE number = $4 AND seq = $5",
-		next.Segment, next.Offset, next.Seq, s.number, s.pos.Seq)
+	tag, err := tx.Exec(ctx, "UPDATE farebox.replicas SET segment = $1, place = $2, seq = $3, last = $4, fed = now() "+
+		"WHERE number = $5 AND seq = $6 AND last = $7",
+		next.Segment, next.Offset, next.Seq, [16]byte(next.Last), s.number, s.pos.Seq, [16]byte(s.pos.Last))
 	if err == nil && tag.RowsAffected() == 0 {
 		s.twin = true
 		return ErrTwin

@@ -16,10 +16,11 @@ func TestEveryOlderVersionIsBroughtUpToDate(t *testing.T) {
 	for version := range len(steps) {
 		url := newDatabase(t)
 		conn := connectTo(t, url)
-		must(t, migrateTo(t.Context(), conn, version))
 		if version > 0 {
+			must(t, migrateTo(t.Context(), conn, 1))
 			fillVersionOne(t, url)
 		}
+		must(t, migrateTo(t.Context(), conn, version))
 		must(t, migrate(t.Context(), conn))
 		if got, err := schemaVersion(t.Context(), conn); err != nil || got != len(steps) {
 			t.Errorf("from %d: got version %d, %v, want %d", version, got, err, len(steps))

@@ -10,8 +10,9 @@
 // rest again.
 //
 // Replicas may start together: migrations, new partitions and retention take turns by an advisory lock. A replica is
-// the file "replica" in a state folder; two processes with copies of one folder are told from the positions, and the
-// one that comes second reports it and feeds nothing.
+// the file "replica" in a state folder; two processes with copies of one folder are told from the positions and the
+// last entry at each, and the one that comes second reports it and feeds nothing. Once the copy has an id of its own,
+// each feeds what the database lacks of its folder.
 //
 // The connection needs a session of its own: behind PgBouncer, session pooling.
 package postgres
@@ -36,7 +37,7 @@ const (
 
 // ErrTwin says that another process feeds the database as this replica.
 var ErrTwin = errors.New("another process feeds the journal of the same replica: one state folder is a copy of the other; " +
-	`stop farebox and remove the file "replica" from the copy`)
+	`stop both, remove the file "replica" from the copy, and start them again: what is missing is fed then`)
 
 // Sink implements ledger.Sink. New is the only way to get one.
 type Sink struct {
@@ -89,11 +90,23 @@ func (s *Sink) Resume(ctx context.Context, replica ledger.ID) (ledger.Position, 
 	if err != nil {
 		return pos, fmt.Errorf("postgres: read position: %w", err)
 	}
-	if s.twin = s.twin || pos.Seq > max(s.pos.Seq, s.tried.Seq); s.twin {
+	if s.twin = s.twin || s.moved(pos); s.twin {
 		return pos, ErrTwin
 	}
 	s.pos, s.tried = pos, pos
 	return pos, nil
+}
+
+// moved reports whether a position is none that this sink has left: further than the last Apply was to lead, or as far
+// with another entry. One that is not so far is what a fail-over has set back.
+func (s *Sink) moved(pos ledger.Position) bool {
+	switch pos.Seq {
+	case s.pos.Seq:
+		return pos.Last != s.pos.Last && pos.Last != s.tried.Last
+	case s.tried.Seq:
+		return pos.Last != s.tried.Last
+	}
+	return pos.Seq > max(s.pos.Seq, s.tried.Seq)
 }
 
 // connect opens a connection and prepares it.
@@ -140,8 +153,8 @@ func (s *Sink) position(ctx context.Context, replica ledger.ID) (ledger.Position
 		return pos, err
 	}
 	var number int32
-	err := s.conn.QueryRow(ctx, "SELECT number, segment, place, seq FROM farebox.replicas WHERE id = $1", [16]byte(replica)).
-		Scan(&number, &pos.Segment, &pos.Offset, &pos.Seq)
+	err := s.conn.QueryRow(ctx, "SELECT number, segment, place, seq, last FROM farebox.replicas WHERE id = $1", [16]byte(replica)).
+		Scan(&number, &pos.Segment, &pos.Offset, &pos.Seq, (*[16]byte)(&pos.Last))
 	if err == nil && s.number == 0 {
 		s.pos, s.number = pos, number
 	}

@@ -246,6 +246,74 @@ func TestAFolderThatWasPutBackIsFedAgain(t *testing.T) {
 	checkBooks(t, url, 45)
 }
 
+// A copy of a folder has fed the database meanwhile, and the original has more records than the copy left there.
+func TestADivergedCopyHidesNothingOfTheOriginal(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		copy, more int // calls of the copy, and of the original
+	}{{"behind the original", 5, 30}, {"as far as the original", 7, 7}, {"before it", 30, 5}} {
+		t.Run(c.name, func(t *testing.T) {
+			url, dir := newDatabase(t), t.TempDir()
+			r := openReplica(t, dir, url)
+			r.spend(10, noon)
+			r.caughtUp()
+			must(t, r.Close())
+			twinDir := copyDir(t, dir)
+			twin := openReplica(t, twinDir, url)
+			twin.spend(c.copy, noon)
+			twin.caughtUp()
+			must(t, twin.Close())
+			alone, err := ledger.Open(dir, ledger.Options{Now: func() time.Time { return noon }, FlushInterval: time.Millisecond})
+			must(t, err)
+			(&replica{alone, t}).spend(c.more, noon)
+			must(t, alone.Close())
+
+			r = openReplica(t, dir, url)
+			r.spend(1, noon)
+			r.caughtUp()
+			checkBooks(t, url, int64(10+c.copy+c.more+1))
+			must(t, os.Remove(filepath.Join(twinDir, "replica")))
+			twin = openReplica(t, twinDir, url)
+			twin.spend(1, noon)
+			twin.caughtUp()
+			checkBooks(t, url, int64(10+c.copy+c.more+2))
+		})
+	}
+}
+
+func TestAFolderThatGoesOnIsNotFedAgain(t *testing.T) {
+	url, dir := newDatabase(t), t.TempDir()
+	r := openReplica(t, dir, url)
+	r.spend(10, noon)
+	r.caughtUp()
+	must(t, r.Close())
+	execute(t, url, "DELETE FROM farebox.entries")
+	execute(t, url, "DELETE FROM farebox.totals")
+	again := openReplica(t, dir, url)
+	again.spend(5, noon)
+	again.caughtUp()
+	checkBooks(t, url, 5)
+	must(t, again.Close())
+	// What was fed before the last entry was kept is believed.
+	execute(t, url, "UPDATE farebox.replicas SET last = DEFAULT")
+	again = openReplica(t, dir, url)
+	again.spend(2, noon)
+	again.caughtUp()
+	checkBooks(t, url, 7)
+}
+
+func TestAPositionThatThisSinkHasNotLeftIsATwins(t *testing.T) {
+	at := func(seq int64, last byte) ledger.Position { return ledger.Position{Seq: seq, Last: ledger.ID{last}} }
+	s := &Sink{pos: at(10, 1), tried: at(14, 2)}
+	for pos, want := range map[ledger.Position]bool{
+		at(10, 1): false, at(14, 2): false, at(3, 9): false, at(14, 9): true, at(10, 9): true, at(15, 2): true,
+	} {
+		if got := s.moved(pos); got != want {
+			t.Errorf("%+v: got %v, want %v", pos, got, want)
+		}
+	}
+}
+
 func TestTwoProcessesWithOneReplicaAreTold(t *testing.T) {
 	url := newDatabase(t)
 	dir := t.TempDir()
