@@ -23,9 +23,9 @@ type Ledger interface {
 	Renew(ledger.ID, time.Time)
 	Park(ledger.ID, ledger.Parking) error
 	Parked(key string) (ledger.ID, bool)
-	Tells() bool
-	Tell(key string, answer []byte)
-	Find(context.Context) map[ledger.ID][]byte
+	SharesAnswers() bool
+	ShareAnswer(key string, answer []byte)
+	SharedAnswers(context.Context) map[ledger.ID][]byte
 	Reservation(ledger.ID) (ledger.Reservation, bool)
 	Left(*policies.Budget, *ledger.Call, time.Time) (left, limit pricing.Money, covered bool)
 	Expect(route policies.RouteName, model pricing.ModelName, dims []ledger.Dim) int64

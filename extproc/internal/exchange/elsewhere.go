@@ -41,15 +41,15 @@ type seen struct {
 	TextBytes   int64             `json:"text,omitempty"`
 }
 
-// tell tells other replicas of an answer whose call is not parked here.
-func (x *Exchange) tell(r *provider.Reading) {
+// shareAnswer tells other replicas of an answer whose call is not parked here.
+func (x *Exchange) shareAnswer(r *provider.Reading) {
 	text, err := json.Marshal(&seen{
 		Version: answerVersion, Status: x.status.Code, Model: modelLabel(r.Model), Usage: r.Usage, HasUsage: r.HasUsage,
 		Complete: r.Complete, Failed: r.Failed, Service: r.Service, HasTerms: r.HasTerms, Region: r.Region,
 		Stated: r.Stated, HasStated: r.HasStated, OtherModels: r.OtherModels, TextBytes: r.TextBytes,
 	})
 	if err == nil && len(text) <= maxAnswer {
-		x.c.ledger.Tell(x.parked, text)
+		x.c.ledger.ShareAnswer(x.parked, text)
 	}
 }
 
@@ -71,7 +71,7 @@ func reading(text []byte) (provider.Reading, int, error) {
 	}, s.Status, nil
 }
 
-// valid reports whether this is what tell writes: of an answer that is final and was given.
+// valid reports whether this is what shareAnswer writes: of an answer that is final and was given.
 func (s *seen) valid() bool {
 	for _, n := range s.Usage.All() {
 		if n < 0 {
@@ -84,7 +84,7 @@ func (s *seen) valid() bool {
 
 // Collect settles the calls whose answers were fetched through other replicas, until ctx is done.
 func (c *Conductor) Collect(ctx context.Context) {
-	if !c.ledger.Tells() {
+	if !c.ledger.SharesAnswers() {
 		return
 	}
 	ticker := time.NewTicker(findEvery)
@@ -102,7 +102,7 @@ func (c *Conductor) Collect(ctx context.Context) {
 
 // collect settles what other replicas saw.
 func (c *Conductor) collect(ctx context.Context, unreadable map[ledger.ID]bool) {
-	found := c.ledger.Find(ctx)
+	found := c.ledger.SharedAnswers(ctx)
 	for id, text := range found {
 		if err := c.settleSeen(id, text); err != nil && !unreadable[id] {
 			unreadable[id] = true

@@ -24,7 +24,7 @@ type board struct {
 	away  bool
 }
 
-func (b *board) Leave(_ context.Context, answers []lease.Answer, _ time.Duration) error {
+func (b *board) Put(_ context.Context, answers []lease.Answer, _ time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
@@ -36,7 +36,7 @@ func (b *board) Leave(_ context.Context, answers []lease.Answer, _ time.Duration
 	return nil
 }
 
-func (b *board) Find(_ context.Context, keys []string) ([][]byte, error) {
+func (b *board) Get(_ context.Context, keys []string) ([][]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
@@ -179,7 +179,7 @@ func TestWhatIsSeenOfAnAnswerIsTold(t *testing.T) {
 	}
 	x := b.Begin()
 	x.parked, x.status.Code = "openai resp_1", 200
-	x.tell(&want)
+	x.shareAnswer(&want)
 	b.reopen(t, noon)
 	got, status, err := reading(on.texts["openai resp_1"])
 	must(t, err)
@@ -189,7 +189,7 @@ func TestWhatIsSeenOfAnAnswerIsTold(t *testing.T) {
 	long := want
 	long.Region = strings.Repeat("x", maxAnswer)
 	x.parked = "openai resp_2"
-	x.tell(&long)
+	x.shareAnswer(&long)
 	b.reopen(t, noon)
 	if text := on.texts["openai resp_2"]; text != nil {
 		t.Errorf("told %d bytes, want none above %d", len(text), maxAnswer)

@@ -38,7 +38,7 @@ func (x *Exchange) park(r *provider.Reading) bool {
 func (x *Exchange) fetch() Reply {
 	x.parked = x.parkingKey(x.endpoint.Fetch)
 	id, here := x.c.ledger.Parked(x.parked)
-	if !here && (!x.c.ledger.Tells() || x.mustBePriced()) {
+	if !here && (!x.c.ledger.SharesAnswers() || x.mustBePriced()) {
 		return x.uncovered("path")
 	}
 	reply := x.pass("fetched")
@@ -57,7 +57,7 @@ func (x *Exchange) settleFetched() []Header {
 		return nil
 	}
 	if x.id == (ledger.ID{}) {
-		x.tell(&r)
+		x.shareAnswer(&r)
 		return nil
 	}
 	reservation, open := x.c.ledger.Reservation(x.id)

@@ -130,3 +130,32 @@ func TestEveryCallIsMeasuredOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestTheBillOfAFetchedAnswerIsThatOfItsRequest: OpenAI states cache writes of either lifetime alike.
+func TestTheBillOfAFetchedAnswerIsThatOfItsRequest(t *testing.T) {
+	const written = `{"id":"resp_1","object":"response","status":"completed","model":"gpt-6.1-terra","usage":{"input_tokens":1000,"input_tokens_details":{"cached_tokens":0,"cache_write_tokens":900},"output_tokens":100,"total_tokens":1100},"output":[]}`
+	request := func(more string) call {
+		return call{path: "/v1/responses", host: "api.openai.com", body: `{"model":"gpt-6.1-terra","prompt_cache_retention":"24h","max_output_tokens":100,"input":"Hi"` + more + `}`}
+	}
+	w := newWorld(t, limited)
+	w.answer(t, request(""), written)
+	w.send(t, request(`,"background":true`))
+	x, _ := w.send(t, request(`,"background":true`))
+	x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+	_, err := x.ResponseBody([]byte(queued), true)
+	must(t, err)
+	w.reopen(t, noon) // what is kept outlives the process
+	w.fetched(t, "resp_1", written, good)
+	var direct, fetched *ledger.Entry
+	for _, e := range w.entries(t) {
+		switch {
+		case e.Outcome == ledger.OK && direct == nil:
+			direct = &e
+		case e.Outcome == ledger.OK:
+			fetched = &e
+		}
+	}
+	if direct == nil || fetched == nil || direct.Usage.CacheWriteLong != 900 || direct.Usage != fetched.Usage || direct.Cost != fetched.Cost {
+		t.Errorf("at once %+v, fetched %+v, want the same cost", direct, fetched)
+	}
+}

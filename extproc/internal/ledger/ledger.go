@@ -66,7 +66,7 @@ type Ledger struct {
 	sink    *feed   // of store
 	others  []*feed // of Options.Sinks
 	shared  *shared // nil without Options.Shared
-	told    told
+	answers answers
 
 	overruns sparse // those that are logged
 
@@ -131,8 +131,8 @@ func Open(dir string, o Options) (*Ledger, error) {
 	if l.shared != nil {
 		l.wait.Go(func() { l.keepShared(ctx) })
 	}
-	if l.Tells() {
-		l.wait.Go(func() { l.keepTelling(ctx) })
+	if l.SharesAnswers() {
+		l.wait.Go(func() { l.keepPuttingAnswers(ctx) })
 	}
 	for _, f := range l.feeds() {
 		l.wait.Go(func() { f.run(ctx, l.options.FlushInterval, l.keepFrom, l.options.Now) })
@@ -264,7 +264,7 @@ func (l *Ledger) Close() error {
 	l.stop()
 	l.wait.Wait()
 	l.retryQueue()
-	l.tellLast()
+	l.putLastAnswers()
 	l.unshare()
 	err := l.sink.drain(context.Background())
 	l.drainOthers()

@@ -181,13 +181,15 @@ func (l *Ledger) applyLocked(e *Entry, seq int64) {
 // enqueue keeps an entry until the journal takes it. The reservation stays in the balances meanwhile.
 func (l *Ledger) enqueue(u unwritten) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if len(l.queue) < maxQueue {
 		l.queue = append(l.queue, u)
-		return
+	} else {
+		l.stats.Dropped++
+		l.applyLocked(&u.entry, math.MaxInt64)
 	}
-	l.stats.Dropped++
-	l.applyLocked(&u.entry, math.MaxInt64)
+	events := l.books.takeEvents()
+	l.mu.Unlock()
+	l.tell(events)
 }
 
 // retryQueue writes the entries that wait, until the journal refuses again.
@@ -207,6 +209,8 @@ func (l *Ledger) retryQueue() {
 		l.mu.Lock()
 		l.queue = l.queue[1:]
 		l.applyLocked(&u.entry, seq)
+		events := l.books.takeEvents()
 		l.mu.Unlock()
+		l.tell(events)
 	}
 }

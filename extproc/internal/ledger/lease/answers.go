@@ -17,33 +17,33 @@ type Answer struct {
 // Answers is where replicas leave for each other what they saw of answers that were fetched through them. Its methods
 // are safe for concurrent use.
 type Answers interface {
-	// Leave keeps answers for a while, instead of what is there under their keys. An error says that some may be missing.
-	Leave(ctx context.Context, answers []Answer, keep time.Duration) error
-	// Find returns the text that is kept under each of the keys, nil where there is none.
-	Find(ctx context.Context, keys []string) ([][]byte, error)
+	// Put keeps answers for a while; what is there under a key stays. An error says that some may be missing.
+	Put(ctx context.Context, answers []Answer, keep time.Duration) error
+	// Get returns the text that is kept under each of the keys, nil where there is none.
+	Get(ctx context.Context, keys []string) ([][]byte, error)
 }
 
-// Leave implements Answers.
-func (r *Redis) Leave(ctx context.Context, answers []Answer, keep time.Duration) error {
+// Put implements Answers.
+func (r *Redis) Put(ctx context.Context, answers []Answer, keep time.Duration) error {
 	pipe := r.client.Pipeline()
 	for i := range answers {
-		pipe.Set(ctx, r.answer(answers[i].Key), answers[i].Text, keep)
+		pipe.SetNX(ctx, r.answer(answers[i].Key), answers[i].Text, keep)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("leave answers: %w", err)
+		return fmt.Errorf("put answers: %w", err)
 	}
 	return nil
 }
 
-// Find implements Answers.
-func (r *Redis) Find(ctx context.Context, keys []string) ([][]byte, error) {
+// Get implements Answers.
+func (r *Redis) Get(ctx context.Context, keys []string) ([][]byte, error) {
 	names := make([]string, len(keys))
 	for i := range keys {
 		names[i] = r.answer(keys[i])
 	}
 	values, err := r.client.MGet(ctx, names...).Result()
 	if err != nil {
-		return nil, fmt.Errorf("find answers: %w", err)
+		return nil, fmt.Errorf("get answers: %w", err)
 	}
 	texts := make([][]byte, len(keys))
 	for i := range min(len(values), len(texts)) {

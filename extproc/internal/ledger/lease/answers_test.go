@@ -20,13 +20,13 @@ func testAnswersAreKeptForAWhile(t *testing.T, program string) {
 	here, there, other := store("one"), store("one"), store("other")
 	answers := []Answer{{"openai resp_1", []byte("first")}, {"openai resp_2", []byte("\x00second")}}
 	for range 2 {
-		if err := here.Leave(ctx, answers, time.Hour); err != nil {
+		if err := here.Put(ctx, answers, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
 	keys := []string{"openai resp_2", "openai resp_3", "openai resp_1"}
 	for r, want := range map[*Redis][][]byte{there: {[]byte("\x00second"), nil, []byte("first")}, other: {nil, nil, nil}} {
-		got, err := r.Find(ctx, keys)
+		got, err := r.Get(ctx, keys)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,10 +38,10 @@ func testAnswersAreKeptForAWhile(t *testing.T, program string) {
 		t.Errorf("kept for %s, want an hour", left)
 	}
 	s.Kill()
-	if _, err := there.Find(ctx, keys); err == nil {
-		t.Error("find without a server: no error")
+	if _, err := there.Get(ctx, keys); err == nil {
+		t.Error("get without a server: no error")
 	}
-	if err := here.Leave(ctx, answers, time.Hour); err == nil {
-		t.Error("leave without a server: no error")
+	if err := here.Put(ctx, answers, time.Hour); err == nil {
+		t.Error("put without a server: no error")
 	}
 }
