@@ -18,7 +18,7 @@ const (
 // events, an AWS event stream or gzip around any of these, so an API error or a plain answer to a request for a stream
 // needs no hint. Other encodings and formats give a Reading without usage.
 //
-// Events are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
+// Events and the elements of Gemini's array are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
 // read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and
 // 200 times its size. No response makes a Meter fail.
 //
@@ -79,6 +79,7 @@ const (
 	formUnknown form = iota // nothing but white space yet
 	formJSON
 	formObjects // JSON objects, each read as it ends
+	formArray   // one array of them, as Gemini streams
 	formEvents
 	formFrames // an AWS event stream
 	formGzip
@@ -105,6 +106,8 @@ func (m *Meter) Write(p []byte) {
 		m.events.feed(p, m.event)
 	case formObjects:
 		m.objects.feed(p, m.line)
+	case formArray:
+		m.objects.feed(p, m.element)
 	case formFrames:
 		m.frames.feed(p, m.frame)
 	case formJSON:
@@ -126,6 +129,9 @@ func (m *Meter) Close() Reading {
 		m.events.flush(m.event)
 	case formObjects:
 		m.objects.flush(m.line)
+	case formArray:
+		m.objects.flush(m.element)
+		m.ended = m.objects.closed()
 	case formJSON:
 		m.readJSON()
 	case formGzip:
@@ -202,7 +208,7 @@ func plausible(u *pricing.Usage) bool {
 func (m *Meter) complete() bool {
 	if m.stream && m.api == GeminiGenerate {
 		// Its streams have no end marker; the array form has at least a bracket.
-		return m.closed && m.endings.all() && (m.ended || m.form != formJSON)
+		return m.closed && m.endings.all() && (m.ended || m.form != formArray)
 	}
 	return m.ended && !m.pending
 }
@@ -231,8 +237,12 @@ func (m *Meter) sniff(p []byte) []byte {
 	switch p[0] {
 	case '{', '[':
 		m.form = formJSON
-		if m.api == OllamaChat || m.api == OllamaGenerate || m.api == CohereChat {
+		switch {
+		case m.api == OllamaChat, m.api == OllamaGenerate, m.api == CohereChat:
 			m.form = formObjects
+		case m.api == GeminiGenerate && p[0] == '[':
+			m.form, m.stream = formArray, true
+			return p[1:]
 		}
 	case ':', 'd', 'e', 'i', 'r': // a comment, or the fields data, event, id and retry
 		m.form, m.stream = formEvents, true

@@ -262,13 +262,11 @@ func TestMeterRoundsCounts(t *testing.T) {
 func TestMeterFindsTheUsageOfALongBody(t *testing.T) {
 	text := strings.Repeat(`\"usage\":{\"prompt_tokens\":1} \\\"usage\\\" `, 20_000)
 	for _, tt := range []struct {
-		file  string
-		api   API
-		final bool
+		file string
+		api  API
 	}{
-		{"chat.json", OpenAIChat, true}, {"responses.json", OpenAIResponses, true},
-		{"anthropic.json", AnthropicMessages, true}, {"gemini.json", GeminiGenerate, true},
-		{"gemini_array.json", GeminiGenerate, false}, // its finish reason was passed over
+		{"chat.json", OpenAIChat}, {"responses.json", OpenAIResponses},
+		{"anthropic.json", AnthropicMessages}, {"gemini.json", GeminiGenerate},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			want := measure(tt.api, body(t, tt.file))
@@ -284,11 +282,54 @@ func TestMeterFindsTheUsageOfALongBody(t *testing.T) {
 					t.Errorf("in pieces of %d: keeps %d and %d bytes", size, len(m.body), cap(m.tail))
 				}
 				got := m.Close()
-				if got.Complete || got.Usage != want.Usage || got.HasUsage != tt.final {
-					t.Errorf("in pieces of %d: got %+v, want the usage %+v, final %t, not complete", size, got, want.Usage, tt.final)
+				if got.Complete || got.Usage != want.Usage || !got.HasUsage {
+					t.Errorf("in pieces of %d: got %+v, want the usage %+v and not complete", size, got, want.Usage)
 				}
 			}
 		})
+	}
+}
+
+// TestMeterReadsGeminisArrayAsItComes cuts the array at every byte: the elements before the cut have been read.
+func TestMeterReadsGeminisArrayAsItComes(t *testing.T) {
+	elements := []string{
+		` [{"candidates":[{"content":{"parts":[{"text":"]}\"[{"}]},"index":0}],"modelVersion":"m"}`,
+		"\n,\r\n" + `{"candidates":[{"content":{"parts":[{"text":"12345"}]},"index":0}]}`,
+		`,{"candidates":[{"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4}}`,
+	}
+	whole := strings.Join(elements, "") + "\n]"
+	first := len(elements[0])
+	texts := map[int]int64{first: 5, first + len(elements[1]): 10}
+	for i := range whole {
+		m := NewMeter(Endpoint{API: GeminiGenerate}, "")
+		m.Write([]byte(whole[:i]))
+		want := int64(0)
+		for at, text := range texts {
+			if i >= at {
+				want = max(want, text)
+			}
+		}
+		if got := m.Reading(); got.TextBytes != want || got.Complete {
+			t.Fatalf("after %d bytes: got %+v, want %d bytes of text and not complete", i, got, want)
+		}
+		m.Write([]byte(whole[i:]))
+		if got := m.Close(); got.TextBytes != 10 || !got.HasUsage || !got.Complete || got.Usage != (pricing.Usage{Input: 3, Output: 4}) {
+			t.Fatalf("split at byte %d: got %+v", i, got)
+		}
+	}
+}
+
+func TestMeterKnowsWhetherGeminisArrayIsWhole(t *testing.T) {
+	const last = `{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3}}`
+	for text, whole := range map[string]bool{
+		"[" + last + "]": true, "[" + last + " , " + last + "]\r\n": true, "[{\"a\":[{}]}," + last + "]": true,
+		"[" + last: false, "[" + last + ",": false, "[" + last + ",]": false, "[," + last + "]": false,
+		"[" + last + last + "]": false, "[" + last + "]]": false, "[" + last + "]" + last: false, "[" + last + `,1]`: false,
+		"[" + last + `,"a"]`: false, "[{a}," + last + "]": false, "[" + last + "}": false, "]" + last + "]": false,
+	} {
+		if got := measure(GeminiGenerate, []byte(text)); got.Complete != whole {
+			t.Errorf("%s: complete %t, want %t", text, got.Complete, whole)
+		}
 	}
 }
 
