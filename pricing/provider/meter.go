@@ -43,26 +43,27 @@ type Meter struct {
 
 // statement is what a response has said so far.
 type statement struct {
-	id      string
-	model   pricing.ModelName
-	service pricing.Service
-	tiered  bool // service was stated
-	region  string
-	cost    charge
-	usage   pricing.Usage // what was stated last, normalised
-	stated  bool          // there was a usage
-	half    bool          // it leaves the prompt out
-	final   bool          // nothing can follow it
-	ended   bool          // the API's end marker was seen, or a JSON body was whole
-	failed  bool
-	pending bool // the provider goes on in the background
-	tools   bool // a call of a client's tool was seen
-	refused bool // a refusal was seen in place of text
-	claude  bool // an invoked model answered in Anthropic's format
-	whole   bool // what is being read repeats what was counted
-	stream  bool
-	text    int64
-	endings endings
+	id       string
+	model    pricing.ModelName
+	service  pricing.Service
+	tiered   bool // service was stated
+	region   string
+	cost     charge
+	usage    pricing.Usage // what was stated last, normalised
+	stated   bool          // there was a usage
+	half     bool          // it leaves the prompt out
+	negative bool          // it cannot be: a count that is charged for is below zero
+	final    bool          // nothing can follow it
+	ended    bool          // the API's end marker was seen, or a JSON body was whole
+	failed   bool
+	pending  bool // the provider goes on in the background
+	tools    bool // a call of a client's tool was seen
+	refused  bool // a refusal was seen in place of text
+	claude   bool // an invoked model answered in Anthropic's format
+	whole    bool // what is being read repeats what was counted
+	stream   bool
+	text     int64
+	endings  endings
 
 	said        tally // of usage objects that are read over each other
 	headers     tally // of Bedrock's response headers
@@ -159,6 +160,9 @@ func (m *Meter) Reading() Reading {
 		TextBytes: m.text,
 		Stream:    m.stream,
 	}
+	if m.negative {
+		r.Usage, r.HasUsage = pricing.Usage{}, false
+	}
 	r.OtherModels = m.serverTools.paints() || m.said.advisers.besides(m.model)
 	m.readHeaders(&r)
 	m.serverTools.into(&r.Usage)
@@ -183,7 +187,9 @@ func (m *Meter) readHeaders(r *Reading) {
 	if m.api != BedrockInvoke || m.stated || m.stream || !m.headers.states(ofPrompt) {
 		return
 	}
-	r.Usage, r.HasUsage = m.headers.bedrockUsage(), m.closed
+	if !m.headers.negativeApart() {
+		r.Usage, r.HasUsage = m.headers.bedrockUsage(), m.closed
+	}
 }
 
 // settled reports whether the usage that was stated last is the one that the provider charges for.

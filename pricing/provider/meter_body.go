@@ -210,9 +210,9 @@ func (m *Meter) setError(s *jsonscan.Scanner) {
 	}
 }
 
-// setUsage takes a usage that was read to its end.
-func (m *Meter) setUsage(u pricing.Usage) {
-	m.usage, m.stated = u, true
+// setUsage takes a usage that was read to its end. One with a negative count that is charged for states nothing.
+func (m *Meter) setUsage(u pricing.Usage, negative bool) {
+	m.usage, m.stated, m.negative = u, true, negative
 }
 
 // countText reads a value and, if it is a string, counts the bytes that it means.

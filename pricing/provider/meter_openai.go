@@ -115,7 +115,7 @@ func (m *Meter) reasoningApart(t *tally, prompt, answer int64) bool {
 // setOpenAI takes a usage object of OpenAI's kind, if it says anything.
 func (m *Meter) setOpenAI(t *tally) {
 	if t.statesOpenAI() {
-		m.setUsage(m.openAIUsage(t))
+		m.setUsage(m.openAIUsage(t), t.negative())
 	}
 	if c := t.charge(); c.set {
 		m.cost = c
@@ -184,7 +184,7 @@ func (m *Meter) llamaUsage(s *jsonscan.Scanner, t jsonscan.Token) {
 	inner := jsonscan.New(s.Text(t))
 	timed := readTally(&inner, llamaTimings)
 	if timed.states(ofPrompt, ofAnswer) {
-		m.setUsage(pricing.Usage{Input: timed.of(ofPrompt), CacheRead: timed.of(ofCacheRead), Output: timed.of(ofAnswer)})
+		m.setUsage(pricing.Usage{Input: timed.of(ofPrompt), CacheRead: timed.of(ofCacheRead), Output: timed.of(ofAnswer)}, timed.negative(ofCacheRead))
 		m.final = true
 	}
 }
