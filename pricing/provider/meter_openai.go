@@ -142,6 +142,10 @@ func (m *Meter) chatObject(s *jsonscan.Scanner, o jsonscan.Token) {
 			groq = s.Skip()
 		case "timings":
 			timings = s.Skip()
+		case "amazon-bedrock-invocationMetrics":
+			if m.api == BedrockInvoke {
+				m.bedrockEnd(s)
+			}
 		case "provider_metadata", "providerMetadata":
 			if t := readTally(s, vercelMetadata); t.cost.set {
 				m.cost = t.cost
@@ -210,7 +214,10 @@ func (m *Meter) chatChoice(s *jsonscan.Scanner, o jsonscan.Token) {
 			m.chatMessage(s)
 		case "text": // of a text completion
 			m.countText(s)
-		case "finish_reason":
+		case "finish_reason", "stop_reason":
+			if string(s.Text(key)) == "stop_reason" && m.api != BedrockInvoke {
+				continue // vLLM's, the words that it stopped at
+			}
 			if t := s.Next(); t.Kind == jsonscan.String && len(s.Text(t)) > 0 {
 				reason, ended = chatFinish(s.Text(t)), true
 			}
