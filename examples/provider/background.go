@@ -9,10 +9,10 @@ import (
 // progressCalls is how often an answer in the background is asked for before it is complete.
 const progressCalls = 1
 
-// A job is a stored response, which may be made in the background.
+// A job is a stored response or interaction, which may be made in the background.
 type job struct {
 	call       *call
-	reply      *responsesReply
+	reply      *responsesReply // nil for an interaction
 	background bool
 	asked      int // how often
 	cancelled  bool

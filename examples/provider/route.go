@@ -57,6 +57,9 @@ func (s *server) routeVendors(r *http.Request) (vendor, handler) {
 			return anthropic, s.listModels
 		}
 	}
+	if strings.HasPrefix(path, "/v1beta/interactions") {
+		return google, s.interactions
+	}
 	// Google's SDKs ask for v1 since their third major version, and for v1beta before.
 	if strings.HasPrefix(path, "/v1beta/") || strings.HasPrefix(path, "/v1/models/") && strings.Contains(path, ":") {
 		return google, s.gemini

@@ -34,18 +34,19 @@ type config struct {
 
 // A server is one vendor, or one pool. It is safe for concurrent use.
 type server struct {
-	cfg      config
-	models   map[string]*model
-	list     []*model
-	count    *counter
-	clock    clock
-	cache    *promptCache
-	invoice  invoice
-	faults   faultScript
-	requests requestLog
-	stored   responseStore
-	jobs     jobStore
-	number   atomic.Uint64 // of requests so far
+	cfg        config
+	models     map[string]*model
+	list       []*model
+	count      *counter
+	clock      clock
+	cache      *promptCache
+	invoice    invoice
+	faults     faultScript
+	requests   requestLog
+	stored     responseStore
+	jobs       jobStore
+	interacted jobStore
+	number     atomic.Uint64 // of requests so far
 }
 
 func newServer(cfg config) (*server, error) {
@@ -201,5 +202,6 @@ func (s *server) reset() {
 	s.requests.reset()
 	s.stored.reset()
 	s.jobs.reset()
+	s.interacted.reset()
 	s.number.Store(0)
 }

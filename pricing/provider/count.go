@@ -12,12 +12,18 @@ const maxCount = 1_000_000_000_000
 
 // count is a number of tokens as a response stated it, if it did.
 type count struct {
-	n   int64
-	set bool
+	n        int64
+	set      bool
+	negative bool // it was, and n is 0
+}
+
+// plus returns the sum of two counts, of which the other one was stated.
+func (c count) plus(other count) count {
+	return count{n: min(c.n+other.n, maxCount), set: true, negative: c.negative || other.negative}
 }
 
 // read takes the next value. A number may be a float or, as proxies encode int64, a string; what is negative
-// counts as 0. Null and everything else leave the count as it was.
+// counts as 0, and is noted. Null and everything else leave the count as it was.
 func (c *count) read(s *jsonscan.Scanner) {
 	t := s.Next()
 	raw := s.Text(t)
@@ -30,11 +36,11 @@ func (c *count) read(s *jsonscan.Scanner) {
 // parse is read for the bytes of a number.
 func (c *count) parse(raw []byte) {
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		*c = count{min(max(n, 0), maxCount), true}
+		*c = count{n: min(max(n, 0), maxCount), set: true, negative: n < 0}
 		return
 	}
 	if f, err := strconv.ParseFloat(string(raw), 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
-		*c = count{int64(math.Round(min(max(f, 0), maxCount))), true}
+		*c = count{n: int64(math.Round(min(max(f, 0), maxCount))), set: true, negative: f < 0}
 	}
 }
 

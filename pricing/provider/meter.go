@@ -18,7 +18,7 @@ const (
 // events, an AWS event stream or gzip around any of these, so an API error or a plain answer to a request for a stream
 // needs no hint. Other encodings and formats give a Reading without usage.
 //
-// Events are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
+// Events and the elements of Gemini's array are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
 // read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and
 // 200 times its size. No response makes a Meter fail.
 //
@@ -43,26 +43,27 @@ type Meter struct {
 
 // statement is what a response has said so far.
 type statement struct {
-	id      string
-	model   pricing.ModelName
-	service pricing.Service
-	tiered  bool // service was stated
-	region  string
-	cost    charge
-	usage   pricing.Usage // what was stated last, normalised
-	stated  bool          // there was a usage
-	half    bool          // it leaves the prompt out
-	final   bool          // nothing can follow it
-	ended   bool          // the API's end marker was seen, or a JSON body was whole
-	failed  bool
-	pending bool // the provider goes on in the background
-	tools   bool // a call of a client's tool was seen
-	refused bool // a refusal was seen in place of text
-	claude  bool // an invoked model answered in Anthropic's format
-	whole   bool // what is being read repeats what was counted
-	stream  bool
-	text    int64
-	endings endings
+	id       string
+	model    pricing.ModelName
+	service  pricing.Service
+	tiered   bool // service was stated
+	region   string
+	cost     charge
+	usage    pricing.Usage // what was stated last, normalised
+	stated   bool          // there was a usage
+	half     bool          // it leaves the prompt out
+	negative bool          // it cannot be: a count that is charged for is below zero
+	final    bool          // nothing can follow it
+	ended    bool          // the API's end marker was seen, or a JSON body was whole
+	failed   bool
+	pending  bool // the provider goes on in the background
+	tools    bool // a call of a client's tool was seen
+	refused  bool // a refusal was seen in place of text
+	claude   bool // an invoked model answered in Anthropic's format
+	whole    bool // what is being read repeats what was counted
+	stream   bool
+	text     int64
+	endings  endings
 
 	said        tally // of usage objects that are read over each other
 	headers     tally // of Bedrock's response headers
@@ -79,6 +80,7 @@ const (
 	formUnknown form = iota // nothing but white space yet
 	formJSON
 	formObjects // JSON objects, each read as it ends
+	formArray   // one array of them, as Gemini streams
 	formEvents
 	formFrames // an AWS event stream
 	formGzip
@@ -105,6 +107,8 @@ func (m *Meter) Write(p []byte) {
 		m.events.feed(p, m.event)
 	case formObjects:
 		m.objects.feed(p, m.line)
+	case formArray:
+		m.objects.feed(p, m.element)
 	case formFrames:
 		m.frames.feed(p, m.frame)
 	case formJSON:
@@ -126,6 +130,9 @@ func (m *Meter) Close() Reading {
 		m.events.flush(m.event)
 	case formObjects:
 		m.objects.flush(m.line)
+	case formArray:
+		m.objects.flush(m.element)
+		m.ended = m.objects.closed()
 	case formJSON:
 		m.readJSON()
 	case formGzip:
@@ -153,6 +160,9 @@ func (m *Meter) Reading() Reading {
 		TextBytes: m.text,
 		Stream:    m.stream,
 	}
+	if m.negative {
+		r.Usage, r.HasUsage = pricing.Usage{}, false
+	}
 	r.OtherModels = m.serverTools.paints() || m.said.advisers.besides(m.model)
 	m.readHeaders(&r)
 	m.serverTools.into(&r.Usage)
@@ -177,7 +187,9 @@ func (m *Meter) readHeaders(r *Reading) {
 	if m.api != BedrockInvoke || m.stated || m.stream || !m.headers.states(ofPrompt) {
 		return
 	}
-	r.Usage, r.HasUsage = m.headers.bedrockUsage(), m.closed
+	if !m.headers.negativeApart() {
+		r.Usage, r.HasUsage = m.headers.bedrockUsage(), m.closed
+	}
 }
 
 // settled reports whether the usage that was stated last is the one that the provider charges for.
@@ -202,7 +214,7 @@ func plausible(u *pricing.Usage) bool {
 func (m *Meter) complete() bool {
 	if m.stream && m.api == GeminiGenerate {
 		// Its streams have no end marker; the array form has at least a bracket.
-		return m.closed && m.endings.all() && (m.ended || m.form != formJSON)
+		return m.closed && m.endings.all() && (m.ended || m.form != formArray)
 	}
 	return m.ended && !m.pending
 }
@@ -231,8 +243,12 @@ func (m *Meter) sniff(p []byte) []byte {
 	switch p[0] {
 	case '{', '[':
 		m.form = formJSON
-		if m.api == OllamaChat || m.api == OllamaGenerate || m.api == CohereChat {
+		switch {
+		case m.api == OllamaChat, m.api == OllamaGenerate, m.api == CohereChat:
 			m.form = formObjects
+		case m.api == GeminiGenerate && p[0] == '[':
+			m.form, m.stream = formArray, true
+			return p[1:]
 		}
 	case ':', 'd', 'e', 'i', 'r': // a comment, or the fields data, event, id and retry
 		m.form, m.stream = formEvents, true

@@ -54,7 +54,7 @@ func (t *tally) geography(s *jsonscan.Scanner) {
 // what the top level leaves out, which is the work of compacting the context and of an adviser.
 // Source: https://platform.claude.com/docs/en/build-with-claude/compaction, "Understanding usage".
 func (t *tally) iterations(s *jsonscan.Scanner) {
-	longest := int64(0)
+	longest, negative := int64(0), false
 	var extra pricing.Usage
 	var advisers advisers
 	list := s.Next()
@@ -64,6 +64,7 @@ func (t *tally) iterations(s *jsonscan.Scanner) {
 		var one tally
 		one.read(s, o, anthropicCounts)
 		u := one.anthropicUsage()
+		negative = negative || one.negativeApart()
 		longest = max(longest, u.TotalInput())
 		if kind == "compaction" || kind == "advisor_message" {
 			extra = extra.Plus(u)
@@ -73,7 +74,7 @@ func (t *tally) iterations(s *jsonscan.Scanner) {
 		}
 	}
 	if list.Kind == jsonscan.Array {
-		t.n[ofLongestPrompt] = count{longest, longest > 0}
+		t.n[ofLongestPrompt] = count{n: longest, set: longest > 0, negative: negative}
 		t.extra, t.advisers = extra, advisers
 	}
 }
@@ -155,7 +156,7 @@ func (m *Meter) anthropicUsage(s *jsonscan.Scanner, o jsonscan.Token) bool {
 		return false
 	}
 	m.said = t
-	m.setUsage(t.anthropicUsage())
+	m.setUsage(t.anthropicUsage(), t.negativeApart())
 	if m.service, m.tiered = t.service, t.tiered || t.fast; t.fast {
 		m.service = pricing.Fast
 	}

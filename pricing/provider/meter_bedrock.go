@@ -54,7 +54,7 @@ func (t *tally) cacheDetails(s *jsonscan.Scanner) {
 			}
 		}
 		if to := &t.n[ofLongWrite]; long {
-			*to = count{min(to.n+n.n, maxCount), true}
+			*to = to.plus(n)
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (t *tally) bedrockUsage() pricing.Usage {
 // setBedrock takes counts of Bedrock's own, if there are any.
 func (m *Meter) setBedrock(t *tally) {
 	if t.states(ofPrompt, ofAnswer) {
-		m.setUsage(t.bedrockUsage())
+		m.setUsage(t.bedrockUsage(), t.negativeApart())
 		m.final = true
 	}
 }
@@ -194,7 +194,7 @@ func (m *Meter) bedrockEnd(s *jsonscan.Scanner) {
 	if !t.states(ofPrompt, ofAnswer) {
 		return
 	}
-	if !m.stated || !m.final {
+	if !m.stated || m.negative || !m.final {
 		m.setBedrock(&t)
 	}
 	m.ended = true
@@ -300,7 +300,7 @@ func (m *Meter) foundationObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		}
 	}
 	if m.said.states(ofPrompt) && s.Err() == nil {
-		m.setUsage(m.said.bedrockUsage())
+		m.setUsage(m.said.bedrockUsage(), m.said.negativeApart())
 	}
 }
 

@@ -31,25 +31,17 @@ func (m *Meter) keepJSON(p []byte) {
 // readJSON reads the kept body for what it has, whole or not.
 func (m *Meter) readJSON() {
 	s := jsonscan.New(m.body)
-	root := s.Next()
-	if root.Kind == jsonscan.Array {
-		m.stream = m.api == GeminiGenerate
-		for o, ok := s.Element(root); ok; o, ok = s.Element(root) {
-			m.object(&s, o)
-		}
-	} else {
-		m.object(&s, root)
-	}
+	m.object(&s, s.Next())
 	m.ended = s.Finish() == nil
 	if !m.ended && !m.stated {
-		m.readTail(root.Kind == jsonscan.Array)
+		m.readTail()
 	}
 }
 
 // readTail looks for the usage at the end of a body that is too long to keep, or not valid throughout. The end
 // of an object from the key on is an object again once a brace is put before it, and it is valid only if the key
 // stood at the top level and in no string.
-func (m *Meter) readTail(array bool) {
+func (m *Meter) readTail() {
 	const maxTries = 32 // as many as a hostile body can make cost a few milliseconds
 	key := []byte(usageKey(m.api))
 	tail := m.tail
@@ -57,9 +49,6 @@ func (m *Meter) readTail(array bool) {
 		tail = m.body[max(0, len(m.body)-maxTail):]
 	}
 	tail = bytes.TrimRight(tail, " \t\r\n")
-	if array {
-		tail = bytes.TrimSuffix(tail, []byte{']'})
-	}
 	text, at := m.text, len(tail)
 	for range maxTries {
 		if at = bytes.LastIndex(tail[:at], key); at < 0 {
@@ -107,6 +96,13 @@ func (m *Meter) event(e event) {
 func (m *Meter) line(data []byte) {
 	if m.readEvent(data, nil) && !m.stream {
 		m.ended = true
+	}
+}
+
+// element reads one of Gemini's array. What follows one that is not valid is read all the same: the usage may.
+func (m *Meter) element(data []byte) {
+	if !m.readEvent(data, nil) {
+		m.objects.broken = true
 	}
 }
 
@@ -214,9 +210,9 @@ func (m *Meter) setError(s *jsonscan.Scanner) {
 	}
 }
 
-// setUsage takes a usage that was read to its end.
-func (m *Meter) setUsage(u pricing.Usage) {
-	m.usage, m.stated = u, true
+// setUsage takes a usage that was read to its end. One with a negative count that is charged for states nothing.
+func (m *Meter) setUsage(u pricing.Usage, negative bool) {
+	m.usage, m.stated, m.negative = u, true, negative
 }
 
 // countText reads a value and, if it is a string, counts the bytes that it means.

@@ -30,7 +30,7 @@ func (m *Meter) setCohere(t *tally) {
 	default:
 		return
 	}
-	m.setUsage(u)
+	m.setUsage(u, t.negative())
 }
 
 // cohereObject reads an answer of any of Cohere's APIs, or an event of one. delta says that o is what an event adds.

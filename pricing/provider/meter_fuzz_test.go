@@ -128,7 +128,7 @@ func FuzzTally(f *testing.F) {
 		var c tally
 		for i, n := range []*int64{&read, &write, &audio, &image, &cachedAudio, &outAudio} {
 			*n = min(max(*n, 0), maxCount)
-			c.n[[]tallied{ofCacheRead, ofCacheWrite, ofInputAudio, ofInputImage, ofCachedAudio, ofOutputAudio}[i]] = count{*n, true}
+			c.n[[]tallied{ofCacheRead, ofCacheWrite, ofInputAudio, ofInputImage, ofCachedAudio, ofOutputAudio}[i]] = count{n: *n, set: true}
 		}
 		prompt, answer = min(max(prompt, 0), maxCount), min(max(answer, 0), maxCount)
 		var u pricing.Usage

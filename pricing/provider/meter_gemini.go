@@ -133,9 +133,9 @@ func (t *tally) modes(s *jsonscan.Scanner, audio, image tallied) {
 		mode, n := readMode(s, o)
 		switch string(mode) {
 		case "AUDIO", "audio":
-			sounds = count{min(sounds.n+n.n, maxCount), true}
+			sounds = sounds.plus(n)
 		case "IMAGE", "image":
-			images = count{min(images.n+n.n, maxCount), true}
+			images = images.plus(n)
 		}
 	}
 	if list.Kind == jsonscan.Array {
@@ -170,7 +170,7 @@ func (m *Meter) readGemini(s *jsonscan.Scanner) bool {
 		t.fillFrom(&m.said)
 	}
 	m.said = t
-	m.setUsage(t.geminiUsage(m.api == GeminiEmbed))
+	m.setUsage(t.geminiUsage(m.api == GeminiEmbed), t.negative(ofReasoning))
 	return true
 }
 

@@ -43,7 +43,7 @@ func (t *tally) grounding(s *jsonscan.Scanner) {
 			}
 		}
 		if k := string(kind); k == "google_search" || k == "google_maps" {
-			sum = count{min(sum.n+n.n, maxCount), true}
+			sum = sum.plus(n)
 		}
 	}
 	if sum.set {
@@ -62,7 +62,7 @@ func (m *Meter) interactionUsage(s *jsonscan.Scanner) bool {
 	u := t.geminiUsage(false)
 	u.WebSearches = t.of(ofWebSearches)
 	m.said = t
-	m.setUsage(u)
+	m.setUsage(u, t.negative(ofReasoning))
 	return true
 }
 

@@ -90,14 +90,14 @@ func (m *Meter) setMedia(t *tally, duration count, pictures int64) {
 		case m.api == OpenAIImages && !t.states(ofOutputImage, ofOutputText):
 			t.n[ofOutputImage] = *answer
 		}
-		m.setUsage(m.openAIUsage(t))
+		m.setUsage(m.openAIUsage(t), t.negative())
 	case t.states(ofSeconds):
-		m.setUsage(pricing.Usage{Seconds: t.of(ofSeconds)})
+		m.setUsage(pricing.Usage{Seconds: t.of(ofSeconds)}, t.negative())
 	case m.api == OpenAITranscription && duration.set:
-		m.setUsage(pricing.Usage{Seconds: duration.n})
+		m.setUsage(pricing.Usage{Seconds: duration.n}, duration.negative)
 	case m.api == OpenAIImages && pictures > 0:
 		m.pictures += pictures
-		m.setUsage(pricing.Usage{Images: m.pictures})
+		m.setUsage(pricing.Usage{Images: m.pictures}, false)
 	}
 }
 
@@ -120,6 +120,6 @@ func (m *Meter) embedObject(s *jsonscan.Scanner, o jsonscan.Token) {
 		}
 	}
 	if prompt.set && s.Err() == nil {
-		m.setUsage(pricing.Usage{Input: prompt.n})
+		m.setUsage(pricing.Usage{Input: prompt.n}, prompt.negative)
 	}
 }

@@ -34,7 +34,7 @@ func (m *Meter) ollamaObject(s *jsonscan.Scanner, o jsonscan.Token) {
 	}
 	m.goesOn(!done)
 	if done && (prompt.set || answer.set) && s.Err() == nil {
-		m.setUsage(pricing.Usage{Input: prompt.n, Output: answer.n})
+		m.setUsage(pricing.Usage{Input: prompt.n, Output: answer.n}, prompt.negative || answer.negative)
 	}
 }
 
@@ -104,12 +104,12 @@ func (m *Meter) tgiDetails(s *jsonscan.Scanner, o jsonscan.Token) {
 		case "prefill":
 			list := s.Next()
 			for _, ok := s.Element(list); ok; _, ok = s.Element(list) {
-				t.n[ofPrompt] = count{t.of(ofPrompt) + 1, true}
+				t.n[ofPrompt] = t.n[ofPrompt].plus(count{n: 1})
 			}
 		}
 	}
 	if t.states(ofPrompt, ofAnswer) && s.Err() == nil {
-		m.setUsage(pricing.Usage{Input: t.of(ofPrompt), Output: t.of(ofAnswer)})
+		m.setUsage(pricing.Usage{Input: t.of(ofPrompt), Output: t.of(ofAnswer)}, t.negative())
 		m.half = !t.states(ofPrompt)
 	}
 }

@@ -115,7 +115,7 @@ func (m *Meter) reasoningApart(t *tally, prompt, answer int64) bool {
 // setOpenAI takes a usage object of OpenAI's kind, if it says anything.
 func (m *Meter) setOpenAI(t *tally) {
 	if t.statesOpenAI() {
-		m.setUsage(m.openAIUsage(t))
+		m.setUsage(m.openAIUsage(t), t.negative())
 	}
 	if c := t.charge(); c.set {
 		m.cost = c
@@ -142,6 +142,10 @@ func (m *Meter) chatObject(s *jsonscan.Scanner, o jsonscan.Token) {
 			groq = s.Skip()
 		case "timings":
 			timings = s.Skip()
+		case "amazon-bedrock-invocationMetrics":
+			if m.api == BedrockInvoke {
+				m.bedrockEnd(s)
+			}
 		case "provider_metadata", "providerMetadata":
 			if t := readTally(s, vercelMetadata); t.cost.set {
 				m.cost = t.cost
@@ -184,7 +188,7 @@ func (m *Meter) llamaUsage(s *jsonscan.Scanner, t jsonscan.Token) {
 	inner := jsonscan.New(s.Text(t))
 	timed := readTally(&inner, llamaTimings)
 	if timed.states(ofPrompt, ofAnswer) {
-		m.setUsage(pricing.Usage{Input: timed.of(ofPrompt), CacheRead: timed.of(ofCacheRead), Output: timed.of(ofAnswer)})
+		m.setUsage(pricing.Usage{Input: timed.of(ofPrompt), CacheRead: timed.of(ofCacheRead), Output: timed.of(ofAnswer)}, timed.negative(ofCacheRead))
 		m.final = true
 	}
 }
@@ -210,7 +214,10 @@ func (m *Meter) chatChoice(s *jsonscan.Scanner, o jsonscan.Token) {
 			m.chatMessage(s)
 		case "text": // of a text completion
 			m.countText(s)
-		case "finish_reason":
+		case "finish_reason", "stop_reason":
+			if string(s.Text(key)) == "stop_reason" && m.api != BedrockInvoke {
+				continue // vLLM's, the words that it stopped at
+			}
 			if t := s.Next(); t.Kind == jsonscan.String && len(s.Text(t)) > 0 {
 				reason, ended = chatFinish(s.Text(t)), true
 			}

@@ -250,10 +250,78 @@ func TestMeterBelievesNoUsageBeyondAnyCall(t *testing.T) {
 	}
 }
 
+// TestMeterBelievesNoNegativeCount replaces a count of each API by one below zero: the usage is not stated, unless the
+// count is only a part of one that is.
+func TestMeterBelievesNoNegativeCount(t *testing.T) {
+	const claude, gemini, openai, converse = "/v1/messages", "/v1beta/models/m:generateContent", "/v1/chat/completions", "/model/m/converse"
+	const chatUsage = `{"choices":[{"index":0,"message":{"content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":7`
+	const claudeUsage = `{"type":"message","content":[],"stop_reason":"end_turn","usage":{"input_tokens":12,"output_tokens":7`
+	for _, tt := range []struct {
+		name, path, body string
+		counts           []string // as they stand in the body
+		parts            []string
+	}{
+		{"chat", openai, chatUsage + `,"total_tokens":19,"num_search_queries":2,"prompt_tokens_details":{"cached_tokens":3,"audio_tokens":6},"completion_tokens_details":{"reasoning_tokens":4}}}`,
+			[]string{"12", "7", "2"}, []string{"19", "3", "6", "4"}},
+		{"a stream of chat", openai, "data: " + chatUsage + "}}\n\ndata: [DONE]\n\n", []string{"12", "7"}, nil},
+		{"DeepSeek", openai, `{"usage":{"prompt_cache_hit_tokens":12,"prompt_cache_miss_tokens":3,"completion_tokens":7}}`, []string{"12", "3", "7"}, nil},
+		{"llama.cpp", openai, `{"choices":[{"index":0,"finish_reason":"stop"}],"timings":{"prompt_n":12,"cache_n":3,"predicted_n":7}}`, []string{"12", "3", "7"}, nil},
+		{"embeddings", "/v1/embeddings", `{"usage":{"total_tokens":19}}`, []string{"19"}, nil},
+		{"responses", "/v1/responses", `{"object":"response","status":"completed","usage":{"input_tokens":12,"output_tokens":7}}`, []string{"12", "7"}, nil},
+		{"transcription", "/v1/audio/transcriptions", `{"text":"a","usage":{"type":"duration","seconds":12}}`, []string{"12"}, nil},
+		{"messages", claude, claudeUsage + `,"cache_read_input_tokens":3,"cache_creation_input_tokens":4,"output_tokens_details":{"thinking_tokens":6}}}`,
+			[]string{"12", "7", "3", "4"}, []string{"6"}},
+		{"an iteration of messages", claude, claudeUsage + `,"iterations":[{"type":"compaction","input_tokens":3,"output_tokens":4}]}}`, []string{"12", "3", "4"}, nil},
+		{"Gemini", gemini, `{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":12,"cachedContentTokenCount":6,"candidatesTokenCount":7,"thoughtsTokenCount":3,"toolUsePromptTokenCount":4}}`,
+			[]string{"12", "7", "3", "4"}, []string{"6"}},
+		{"an interaction", "/v1beta/interactions", `{"id":"i","status":"completed","usage":{"total_input_tokens":12,"total_output_tokens":7,"total_thought_tokens":3}}`,
+			[]string{"12", "7", "3"}, nil},
+		{"Converse", converse, `{"stopReason":"end_turn","usage":{"inputTokens":12,"outputTokens":7,"cacheReadInputTokens":3,"cacheWriteInputTokens":4}}`,
+			[]string{"12", "7", "3", "4"}, nil},
+		{"Llama on Bedrock", "/model/m/invoke", `{"generation":"a","prompt_token_count":12,"generation_token_count":7,"stop_reason":"stop"}`, []string{"12", "7"}, nil},
+		{"Cohere", "/v2/chat", `{"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":12,"output_tokens":7},"tokens":{"input_tokens":13}}}`, []string{"12", "7"}, nil},
+		{"Ollama", "/api/chat", `{"done":true,"done_reason":"stop","prompt_eval_count":12,"eval_count":7}`, []string{"12", "7"}, nil},
+		{"embeddings of Ollama", "/api/embed", `{"prompt_eval_count":12}`, []string{"12"}, nil},
+		{"TGI", "/generate", `{"generated_text":"a","details":{"finish_reason":"length","generated_tokens":7,"input_length":12}}`, []string{"12", "7"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			read := func(body string) Reading {
+				m := NewMeter(ParsePath(tt.path), "")
+				m.Write([]byte(body))
+				return m.Close()
+			}
+			if got := read(tt.body); !got.HasUsage || got.Usage == (pricing.Usage{}) {
+				t.Fatalf("as it is: got %+v, want its usage", got)
+			}
+			for i, n := range append(slices.Clone(tt.counts), tt.parts...) {
+				body := strings.Replace(tt.body, ":"+n, ":-"+n, 1)
+				got, want := read(body), i >= len(tt.counts)
+				if body == tt.body || got.HasUsage != want || !want && got.Usage != (pricing.Usage{}) {
+					t.Errorf("with -%s: got %+v, want it stated: %t", n, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestMeterBelievesTheCountThatFollowsANegativeOne: in a stream the last value of a count holds, whatever it is.
+func TestMeterBelievesTheCountThatFollowsANegativeOne(t *testing.T) {
+	stream := func(first, last string) []byte {
+		return []byte(named(`{"type":"message_start","message":{"type":"message","usage":{"input_tokens":12,"output_tokens":`+first+`}}}`,
+			`{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":`+last+`}}`, `{"type":"message_stop"}`))
+	}
+	if got := measure(AnthropicMessages, stream("-1", "7")); !got.HasUsage || got.Usage != (pricing.Usage{Input: 12, Output: 7}) {
+		t.Errorf("a negative count and another one: got %+v", got)
+	}
+	if got := measure(AnthropicMessages, stream("7", "-1")); got.HasUsage || got.Usage != (pricing.Usage{}) {
+		t.Errorf("a count and a negative one: got %+v", got)
+	}
+}
+
 func TestMeterRoundsCounts(t *testing.T) {
-	b := `{"usage":{"prompt_tokens":1e3,"completion_tokens":-7,"prompt_tokens_details":{"cached_tokens":2.5}}}`
+	b := `{"usage":{"prompt_tokens":1e3,"completion_tokens":7.4,"prompt_tokens_details":{"cached_tokens":2.5}}}`
 	got := measure(OpenAIChat, []byte(b)).Usage
-	want := pricing.Usage{Input: 997, CacheRead: 3}
+	want := pricing.Usage{Input: 997, CacheRead: 3, Output: 7}
 	if got != want {
 		t.Errorf("usage of %s: got %+v, want %+v", b, got, want)
 	}
@@ -262,13 +330,11 @@ func TestMeterRoundsCounts(t *testing.T) {
 func TestMeterFindsTheUsageOfALongBody(t *testing.T) {
 	text := strings.Repeat(`\"usage\":{\"prompt_tokens\":1} \\\"usage\\\" `, 20_000)
 	for _, tt := range []struct {
-		file  string
-		api   API
-		final bool
+		file string
+		api  API
 	}{
-		{"chat.json", OpenAIChat, true}, {"responses.json", OpenAIResponses, true},
-		{"anthropic.json", AnthropicMessages, true}, {"gemini.json", GeminiGenerate, true},
-		{"gemini_array.json", GeminiGenerate, false}, // its finish reason was passed over
+		{"chat.json", OpenAIChat}, {"responses.json", OpenAIResponses},
+		{"anthropic.json", AnthropicMessages}, {"gemini.json", GeminiGenerate},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			want := measure(tt.api, body(t, tt.file))
@@ -284,11 +350,54 @@ func TestMeterFindsTheUsageOfALongBody(t *testing.T) {
 					t.Errorf("in pieces of %d: keeps %d and %d bytes", size, len(m.body), cap(m.tail))
 				}
 				got := m.Close()
-				if got.Complete || got.Usage != want.Usage || got.HasUsage != tt.final {
-					t.Errorf("in pieces of %d: got %+v, want the usage %+v, final %t, not complete", size, got, want.Usage, tt.final)
+				if got.Complete || got.Usage != want.Usage || !got.HasUsage {
+					t.Errorf("in pieces of %d: got %+v, want the usage %+v and not complete", size, got, want.Usage)
 				}
 			}
 		})
+	}
+}
+
+// TestMeterReadsGeminisArrayAsItComes cuts the array at every byte: the elements before the cut have been read.
+func TestMeterReadsGeminisArrayAsItComes(t *testing.T) {
+	elements := []string{
+		` [{"candidates":[{"content":{"parts":[{"text":"]}\"[{"}]},"index":0}],"modelVersion":"m"}`,
+		"\n,\r\n" + `{"candidates":[{"content":{"parts":[{"text":"12345"}]},"index":0}]}`,
+		`,{"candidates":[{"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4}}`,
+	}
+	whole := strings.Join(elements, "") + "\n]"
+	first := len(elements[0])
+	texts := map[int]int64{first: 5, first + len(elements[1]): 10}
+	for i := range whole {
+		m := NewMeter(Endpoint{API: GeminiGenerate}, "")
+		m.Write([]byte(whole[:i]))
+		want := int64(0)
+		for at, text := range texts {
+			if i >= at {
+				want = max(want, text)
+			}
+		}
+		if got := m.Reading(); got.TextBytes != want || got.Complete {
+			t.Fatalf("after %d bytes: got %+v, want %d bytes of text and not complete", i, got, want)
+		}
+		m.Write([]byte(whole[i:]))
+		if got := m.Close(); got.TextBytes != 10 || !got.HasUsage || !got.Complete || got.Usage != (pricing.Usage{Input: 3, Output: 4}) {
+			t.Fatalf("split at byte %d: got %+v", i, got)
+		}
+	}
+}
+
+func TestMeterKnowsWhetherGeminisArrayIsWhole(t *testing.T) {
+	const last = `{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":3}}`
+	for text, whole := range map[string]bool{
+		"[" + last + "]": true, "[" + last + " , " + last + "]\r\n": true, "[{\"a\":[{}]}," + last + "]": true,
+		"[" + last: false, "[" + last + ",": false, "[" + last + ",]": false, "[," + last + "]": false,
+		"[" + last + last + "]": false, "[" + last + "]]": false, "[" + last + "]" + last: false, "[" + last + `,1]`: false,
+		"[" + last + `,"a"]`: false, "[{a}," + last + "]": false, "[" + last + "}": false, "]" + last + "]": false,
+	} {
+		if got := measure(GeminiGenerate, []byte(text)); got.Complete != whole {
+			t.Errorf("%s: complete %t, want %t", text, got.Complete, whole)
+		}
 	}
 }
 

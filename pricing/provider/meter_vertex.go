@@ -34,11 +34,11 @@ func (m *Meter) predictObject(s *jsonscan.Scanner, o jsonscan.Token) {
 	switch {
 	case s.Err() != nil:
 	case p.pictures > 0 || p.filtered:
-		m.setUsage(pricing.Usage{Images: p.pictures})
+		m.setUsage(pricing.Usage{Images: p.pictures}, false)
 	case p.tokens.set:
-		m.setUsage(pricing.Usage{Input: p.tokens.n, Characters: p.characters.n})
+		m.setUsage(pricing.Usage{Input: p.tokens.n, Characters: p.characters.n}, p.tokens.negative || p.characters.negative)
 	case p.characters.set: // the lists have the same price by the token, of four characters
-		m.setUsage(pricing.Usage{Input: EstimateTokens(p.characters.n), Characters: p.characters.n})
+		m.setUsage(pricing.Usage{Input: EstimateTokens(p.characters.n), Characters: p.characters.n}, p.tokens.negative || p.characters.negative)
 	}
 }
 
@@ -70,7 +70,7 @@ func (p *predicted) embeddings(s *jsonscan.Scanner) {
 		}
 		var tokens count
 		if tokens.member(s, "token_count"); tokens.set {
-			p.tokens = count{min(p.tokens.n+tokens.n, maxCount), true}
+			p.tokens = p.tokens.plus(tokens)
 		}
 	}
 }

@@ -28,7 +28,7 @@ var formFields = [...]string{"model", "stream", "prompt", "n", "size", "quality"
 // brackets; a transfer encoding; parts within parts; names with escapes. Other fields are passed over.
 func ParseForm(ep Endpoint, path, contentType string, body []byte) (Request, error) {
 	p := formParser{form: newFormReader(contentType, body)}
-	p.r = Request{Endpoint: ep, Choices: 1, Rounds: 1, Messages: 1, Form: true, body: body, path: path}
+	p.r = Request{Endpoint: ep, Choices: 1, Messages: 1, Form: true, body: body, path: path}
 	p.r.OpenSeconds = ep.API == OpenAITranscription // until a file says how long it is
 	for part, ok := p.form.next(); ok && p.err == nil; part, ok = p.form.next() {
 		p.part(&part)

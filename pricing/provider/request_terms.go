@@ -95,11 +95,9 @@ func (p *requestParser) finishTools() {
 	if u.bounded {
 		most, searches = u.most, u.most
 	} else if u.endless {
-		r.Rounds = 0
 		r.OpenPieces = r.OpenPieces || u.search || u.files || u.code
 		return
 	}
-	r.Rounds = most + 1
 	if u.search {
 		r.Pieces.WebSearches = searches
 	}

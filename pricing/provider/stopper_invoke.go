@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/base64"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -8,7 +9,8 @@ import (
 )
 
 // invokeEnding ends a stream of Bedrock's InvokeModel, whose chunks hold, in Base64, what the model answers in its own
-// format: that of Anthropic, Amazon's Nova and Titan, Llama, Mistral's texts or Cohere. Others have no end.
+// format: that of Anthropic, Amazon's Nova and Titan, Llama, Mistral or Cohere, or of chat completions. Others have no
+// end.
 type invokeEnding struct {
 	reader frameReader
 	data   []byte
@@ -89,6 +91,8 @@ func chunkFormatOf(data []byte) chunkFormat {
 			return &foundationChunks{end: mistralEnd}
 		case "event_type", "is_finished":
 			return &cohereChunks{}
+		case "choices":
+			return &choiceChunks{}
 		}
 	}
 	return nil
@@ -193,6 +197,71 @@ func titanEnd(dst []byte, u *pricing.Usage) []byte {
 
 func mistralEnd(dst []byte, _ *pricing.Usage) []byte {
 	return append(dst, `{"outputs":[{"text":"","stop_reason":"length"}],`...)
+}
+
+// choiceChunks are those of models that answer as chat completions do: Mistral's larger ones, which put a message and a
+// stop_reason into each choice, and OpenAI's, which put a delta and a finish_reason there.
+// Source: "Mistral AI chat completion" of the Amazon Bedrock user guide, which shows a whole answer and no chunk: the end
+// takes the names that the chunks had.
+type choiceChunks struct {
+	piece, reason string // "message" or "delta", "stop_reason" or "finish_reason"; "" before a choice had one
+	choices       openParts
+	chosen, over  bool
+}
+
+func (c *choiceChunks) seeChunk(data []byte) {
+	s := jsonscan.New(data)
+	root := s.Next()
+	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
+		switch string(s.Text(key)) {
+		case "amazon-bedrock-invocationMetrics":
+			c.over = true
+		case "choices":
+			list := s.Next()
+			for choice, ok := s.Element(list); ok; choice, ok = s.Element(list) {
+				c.choice(&s, choice)
+			}
+		}
+	}
+}
+
+func (c *choiceChunks) choice(s *jsonscan.Scanner, choice jsonscan.Token) {
+	index, done := int64(0), false
+	for key, ok := s.Member(choice); ok; key, ok = s.Member(choice) {
+		switch name := string(s.Text(key)); name {
+		case "index":
+			index, _ = s.Int(s.Next())
+		case "message", "delta":
+			c.piece = name
+		case "stop_reason", "finish_reason":
+			if c.reason == "" || name == "finish_reason" { // both of those that are run by vLLM
+				c.reason = name
+			}
+			done = s.Next().Kind == jsonscan.String || done
+		}
+	}
+	c.chosen = true
+	c.choices.begin(index)
+	if done {
+		c.choices.end(index)
+	}
+}
+
+// endChunks ends what is open, in one chunk with the metrics.
+func (c *choiceChunks) endChunks(u *pricing.Usage, emit func([]byte)) bool {
+	if c.over || !c.chosen {
+		return false
+	}
+	chunk := []byte(`{"choices":[`)
+	for i, index := range c.choices {
+		if i > 0 {
+			chunk = append(chunk, ',')
+		}
+		chunk = appendCount(chunk, `{"index":`, index)
+		chunk = append(chunk, `,"`+cmp.Or(c.piece, "message")+`":{"role":"assistant","content":""},"`+cmp.Or(c.reason, "stop_reason")+`":"length"}`...)
+	}
+	emit(append(appendMetrics(append(chunk, `],`...), u), '}'))
+	return true
 }
 
 // appendMetrics appends what the last chunk of any model counts.

@@ -142,7 +142,9 @@ func (t *tally) read(s *jsonscan.Scanner, o jsonscan.Token, names table) {
 		case r.most:
 			earlier := t.n[r.to]
 			t.n[r.to].read(s)
-			t.n[r.to].n = max(t.n[r.to].n, earlier.n)
+			if earlier.n > t.n[r.to].n {
+				t.n[r.to] = earlier
+			}
 		default:
 			t.n[r.to].read(s)
 		}
@@ -170,6 +172,31 @@ func (t *tally) states(which ...tallied) bool {
 		}
 	}
 	return false
+}
+
+// charged are the counts that are charged for in whichever format states them. Others are parts of these in some.
+var charged = [...]tallied{ofPrompt, ofToolPrompt, ofAnswer, ofBilledPrompt, ofBilledAnswer, ofCitations, ofCacheHit, ofCacheMiss,
+	ofWebSearches, ofMoreSearches, ofFileSearches, ofMoreFileSearches, ofCodeRuns, ofSearchUnits, ofSeconds, ofLongestPrompt}
+
+// negative reports whether a count that is charged for was stated below zero, so that the whole says nothing. others are
+// charged for beside those in the format at hand. A negative part of a count is none: all of it has the full price.
+func (t *tally) negative(others ...tallied) bool {
+	for _, f := range charged {
+		if t.n[f].negative {
+			return true
+		}
+	}
+	for _, f := range others {
+		if t.n[f].negative {
+			return true
+		}
+	}
+	return t.n[ofTotal].negative && !t.states(ofPrompt, ofAnswer)
+}
+
+// negativeApart is negative for a prompt that excludes the cache.
+func (t *tally) negativeApart() bool {
+	return t.negative(ofCacheRead, ofCacheWrite, ofShortWrite, ofLongWrite)
 }
 
 // fillFrom takes from an earlier object the counts that this one leaves out.
