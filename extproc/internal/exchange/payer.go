@@ -42,8 +42,9 @@ func Account(header func(name string) string, path string) string {
 	}
 	for _, name := range [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"} {
 		key := strings.TrimSpace(header(name))
-		if scheme, rest, ok := strings.Cut(key, " "); ok && name == "authorization" {
-			key = strings.ToLower(scheme) + " " + strings.TrimSpace(rest)
+		if words := strings.Fields(key); len(words) > 1 && name == "authorization" {
+			words[0] = strings.ToLower(words[0])
+			key = strings.Join(words, " ")
 		}
 		add(key)
 	}

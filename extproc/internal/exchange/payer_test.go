@@ -77,6 +77,7 @@ func TestAnAccountIsOneKey(t *testing.T) {
 	}{
 		{"nothing", nil, "/v1/messages", false, false},
 		{"the scheme in other letters", map[string]string{"authorization": "bearer  sk-1 "}, "/", true, false},
+		{"a tab behind the scheme", map[string]string{"authorization": "Bearer\tsk-1"}, "/", true, false},
 		{"another key", map[string]string{"authorization": "Bearer sk-2"}, "/", false, true},
 		{"two keys in one header", map[string]string{"authorization": "Bearer sk-1, Bearer junk"}, "/", false, false},
 		{"a comma and no key", map[string]string{"x-api-key": "sk-1,"}, "/", false, false},
