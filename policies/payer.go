@@ -14,8 +14,8 @@ type Signals interface {
 	Account() string           // a hash of the key that the caller sent, "" if it sent none, or several
 }
 
-// maxValue is the longest value of a dimension in bytes.
-const maxValue = 512
+// MaxValue is the longest value of a dimension, in bytes.
+const MaxValue = 512
 
 // Payers reads who pays, in the policy's order of dimensions, and then those that every call has as far as a budget
 // looks at them. The first verified source with a value wins, wherever it stands, as no label that a caller sets may
@@ -92,7 +92,7 @@ func (s Source) read(from Signals) string {
 	case FromMTLS:
 		v = spiffePart(from.PeerURI(), s.Key)
 	}
-	if len(v) > maxValue || !utf8.ValidString(v) {
+	if len(v) > MaxValue || !utf8.ValidString(v) {
 		return ""
 	}
 	return v

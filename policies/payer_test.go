@@ -45,11 +45,11 @@ func TestPayersPreferVerifiedSources(t *testing.T) {
 		},
 		{"a workload", []Source{workload}, false, signals{peer: "spiffe://cluster.local/ns/prod/sa/checkout"}, Value{Value: "checkout", Verified: true}},
 		{"a certificate of another kind", []Source{workload}, false, signals{peer: "https://cluster.local/ns/prod/sa/checkout"}, Value{}},
-		{"too long", []Source{claim}, false, signals{claims: map[string]string{"team": strings.Repeat("x", maxValue+1)}}, Value{}},
+		{"too long", []Source{claim}, false, signals{claims: map[string]string{"team": strings.Repeat("x", MaxValue+1)}}, Value{}},
 		{"no UTF-8", []Source{claim}, false, signals{claims: map[string]string{"team": "\xff"}}, Value{}},
 		{
 			"a claim that is too long, and a label", []Source{claim, header}, false,
-			signals{both.headers, map[string]string{"team": strings.Repeat("x", maxValue+1)}, ""}, Value{Value: "forged"},
+			signals{both.headers, map[string]string{"team": strings.Repeat("x", MaxValue+1)}, ""}, Value{Value: "forged"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

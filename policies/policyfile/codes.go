@@ -45,14 +45,15 @@ const (
 	UnreadablePrices   Code = "unreadable-prices"
 	BadPrices          Code = "bad-prices"
 
-	UnpricedModel    Code = "unpriced-model"
-	UnpricedProvider Code = "unpriced-provider"
-	CallerCredential Code = "caller-credential"
+	UnpricedModel       Code = "unpriced-model"
+	UnpricedProvider    Code = "unpriced-provider"
+	CallerCredential    Code = "caller-credential"
+	ContradictingPrices Code = "contradicting-prices"
 )
 
 // warning reports whether a policy with such a problem is still usable.
 func (c Code) warning() bool {
-	return c == UnpricedModel || c == UnpricedProvider || c == CallerCredential
+	return c == UnpricedModel || c == UnpricedProvider || c == CallerCredential || c == ContradictingPrices
 }
 
 //go:embed CODES.md

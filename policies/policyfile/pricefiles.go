@@ -65,6 +65,8 @@ func (p *parser) overlay(n *yaml.Node, path string) {
 	listings, err := catalog.LoadOverlay(bytes.NewReader(text))
 	if err != nil {
 		p.within = append(p.within, pricesProblems(place, string(text), err)...)
+	} else if doubts := pricefile.Contradictions(text, listings); len(doubts) > 0 {
+		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, doubts)...)
 	}
 	p.overlays = append(p.overlays, listings)
 }
@@ -75,12 +77,17 @@ func pricesProblems(place, text string, err error) Problems {
 	if !ok {
 		return Problems{{File: place, Code: BadPrices, Message: err.Error()}}
 	}
+	return mistakesIn(place, text, BadPrices, mistakes)
+}
+
+// mistakesIn are mistakes of a price file as problems with a code.
+func mistakesIn(place, text string, code Code, mistakes pricefile.Mistakes) Problems {
 	lines := strings.Split(text, "\n")
 	out := make(Problems, len(mistakes))
 	for i := range mistakes {
 		m := &mistakes[i]
 		out[i] = Problem{
-			File: place, Line: m.Line, Column: m.Column, Width: m.Width, Code: BadPrices, Message: m.Message, Hint: m.Hint,
+			File: place, Line: m.Line, Column: m.Column, Width: m.Width, Code: code, Message: m.Message, Hint: m.Hint,
 			Source: strings.TrimSuffix(lines[m.Line-1], "\r"),
 		}
 		if m.Key != "" {
@@ -98,7 +105,7 @@ func (p *parser) listed(vendor pricing.ProviderName) bool {
 
 // unread reports whether there are price files of unknown content.
 func (p *parser) unread() bool {
-	return len(p.policy.Overlays) > len(p.overlays) || len(p.within) > 0
+	return len(p.policy.Overlays) > len(p.overlays) || p.within.Err() != nil
 }
 
 // priced reports whether a vendor's model has or had a price, or may have one.

@@ -161,8 +161,12 @@ func (p *requestParser) invalid(err error) {
 	p.fail("", CodeInvalidJSON, message)
 }
 
-// mistyped refuses the value of the current field.
+// mistyped refuses the value of the current field. One that cannot be read has no type: what ails the body is told then.
 func (p *requestParser) mistyped(want string) {
+	if err := p.s.Err(); err != nil {
+		p.invalid(err)
+		return
+	}
 	name := string(p.s.Text(p.key))
 	p.fail(name, CodeInvalidType, `"`+name+`" must be `+want)
 }

@@ -240,6 +240,8 @@ func TestParseRequestRefusesWhatProvidersReadDifferently(t *testing.T) {
 		{"a cut body", chatPath, `{"model":"a","messages":[{"role":"us`, "", provider.CodeInvalidJSON},
 		{"two values", chatPath, `{"model":"a"}{"model":"b"}`, "", provider.CodeInvalidJSON},
 		{"invalid UTF-8", chatPath, "{\"model\":\"a\",\"x\":\"\xff\"}", "", provider.CodeInvalidJSON},
+		{"a model that is no UTF-8", chatPath, "{\"model\":\"a\xff\"}", "", provider.CodeInvalidJSON},
+		{"a cut model", chatPath, `{"model":"gp`, "", provider.CodeInvalidJSON},
 		{"too deep", chatPath, `{"model":"a","x":` + deep + `}`, "", provider.CodeInvalidJSON},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

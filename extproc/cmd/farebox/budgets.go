@@ -37,8 +37,8 @@ type budgetsFlags struct {
 	admin, state, policy, budget string
 	json                         bool
 
-	amount, reason, token, who, until string
-	scope                             list
+	amount, reason, token, who, until, key string
+	scope                                  list
 }
 
 func (b *budgetsFlags) define(f *flag.FlagSet) {
@@ -50,6 +50,7 @@ func (b *budgetsFlags) define(f *flag.FlagSet) {
 	f.StringVar(&b.amount, "amount", "", "topup: `AMOUNT` to raise the limit by until the window ends, in dollars")
 	f.Var(&b.scope, "scope", "topup: `NAME=VALUE` of a dimension that the budget counts by; may be repeated")
 	f.StringVar(&b.until, "until", "", "topup: `TIME` when it ends, in RFC 3339, if before the window does")
+	f.StringVar(&b.key, "key", "", "topup: `TEXT` that names it, at most 128 characters: sent again with the same key it counts once")
 	f.StringVar(&b.reason, "reason", "", "topup: `TEXT` for the ledger")
 	f.StringVar(&b.who, "who", "", "topup: `NAME` for the ledger (default $USER)")
 	f.StringVar(&b.token, "token", "", "topup: `FILE`, or file:PATH, with the token of farebox serve --admin-token")
@@ -227,6 +228,9 @@ func (b *budgetsFlags) topUp(ctx context.Context, e env) error {
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
+	if b.key != "" {
+		request.Header.Set(admin.KeyHeader, b.key)
+	}
 	var done admin.TopUp
 	if err := call(request, &done); err != nil {
 		return err
@@ -245,13 +249,19 @@ func (b *budgetsFlags) order(now time.Time) (*admin.Order, error) {
 		return nil, fmt.Errorf("amount %q: %w", b.amount, err)
 	}
 	if amount <= 0 {
-		return nil, fmt.Errorf("amount %q: a top-up is more than nothing, such as 50", b.amount)
+		return nil, fmt.Errorf("amount %q: amount must be above 0", b.amount)
+	}
+	if b.key != "" && !admin.CheckKey(b.key) {
+		return nil, fmt.Errorf("key %q: want at most 128 visible ASCII characters", b.key)
 	}
 	o := &admin.Order{Amount: admin.Dollars(amount), Who: cmp.Or(b.who, os.Getenv("USER")), Reason: b.reason}
 	for _, s := range b.scope {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {
 			return nil, fmt.Errorf("scope %q: want NAME=VALUE", s)
+		}
+		if err := ledger.CheckValue(value); err != nil {
+			return nil, fmt.Errorf("scope %s: %w", name, err)
 		}
 		if o.Scope == nil {
 			o.Scope = map[policies.DimensionName]string{}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -105,6 +107,67 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 	if status, out = farebox(t, "budgets", "--admin", "http://"+s.admin, "--budget", "every team"); status != statusOK ||
 		!strings.Contains(out, "team=search  550.00") {
 		t.Errorf("after a restart: exit status %d, budgets:\n%s", status, out)
+	}
+}
+
+func TestATopUpThatIsNoneSaysWhy(t *testing.T) {
+	dir := shortDir(t)
+	token := filepath.Join(dir, "token")
+	check(t, os.WriteFile(filepath.Join(dir, "p.yaml"), []byte(teamPolicy), 0o600))
+	check(t, os.WriteFile(token, []byte("correct horse battery\n"), 0o600))
+	s := startServiceIn(t, dir)
+	post := func(key, amount, scope string) (int, string) {
+		t.Helper()
+		body := `{"amount_usd": "` + amount + `", "scope": {` + scope + `}, "reason": "launch"}`
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.admin+"/api/budgets/every%20team/topup", strings.NewReader(body))
+		check(t, err)
+		r.Header.Set("Authorization", "Bearer correct horse battery")
+		r.Header.Set("Content-Type", "application/json")
+		if key != "" {
+			r.Header.Set(admin.KeyHeader, key)
+		}
+		answer, err := http.DefaultClient.Do(r)
+		check(t, err)
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		check(t, err)
+		return answer.StatusCode, string(text)
+	}
+	for _, tt := range []struct {
+		key, amount, scope string
+		status             int
+		says               string
+	}{
+		{"", "0", `"team": "a"`, 400, "amount must be above 0"},
+		{"", "-5", `"team": "a"`, 400, "amount must be above 0"},
+		{"", "5", `"team": ""`, 400, "scope team: the value is empty"},
+		{"", "5", `"team": "` + strings.Repeat("x", 513) + `"`, 400, "no call has one of more than 512"},
+		{"", "5", `"team": "a\u0000"`, 400, "control character"},
+		{"", "5", "\"team\": \"\xff\"", 400, "no valid UTF-8"},
+		{"", "5", `"user": "a"`, 400, `does not count by \"user\"`},
+		{"ticket 7", "5", `"team": "a"`, 200, "5.000000000"},
+		{"ticket 7", "5", `"team": "a"`, 200, "5.000000000"},
+		{"ticket 7", "6", `"team": "a"`, 409, "key is taken"},
+	} {
+		if status, text := post(tt.key, tt.amount, tt.scope); status != tt.status || !strings.Contains(text, tt.says) {
+			t.Errorf("%s for %s: status %d, want %d with %q in %s", tt.amount, tt.scope, status, tt.status, tt.says, text)
+		}
+	}
+	for want, args := range map[string][]string{
+		"amount must be above 0":         {"--amount", "0", "--scope", "team=a"},
+		"scope team: the value is empty": {"--amount", "5", "--scope", "team="},
+		"no valid UTF-8":                 {"--amount", "5", "--scope", "team=\xff"},
+		"every team topped up by 5.00":   {"--amount", "5", "--scope", "team=a", "--key", "ticket 8", "--who", "ada"},
+		"key is taken":                   {"--amount", "5", "--scope", "team=a", "--key", "ticket 7", "--who", "ada"},
+		"at most 128":                    {"--amount", "5", "--scope", "team=a", "--key", "\n"},
+	} {
+		args = append([]string{"budgets", "topup", "every team", "--admin", "http://" + s.admin, "--reason", "launch", "--token", token}, args...)
+		if _, out := farebox(t, args...); !strings.Contains(out, want) {
+			t.Errorf("%q: want %q in %s", args, want, out)
+		}
+	}
+	if status, out := farebox(t, "budgets", "--admin", "http://"+s.admin); status != statusOK || !strings.Contains(out, "team=a  510.00") {
+		t.Errorf("exit status %d, want two top-ups: %s", status, out)
 	}
 }
 

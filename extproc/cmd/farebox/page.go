@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
+	"github.com/farebox-mesh/farebox/policies"
 )
 
 // page is the admin port.
@@ -53,12 +55,17 @@ func (p *parts) shown() admin.Policy {
 	return policy
 }
 
+// refusesInOutage reports whether a budget of the policy refuses calls while the store of shared budgets is away.
+func refusesInOutage(p *policies.Policy) bool {
+	return slices.ContainsFunc(p.Budgets, func(b policies.Budget) bool { return !b.Soft && !b.OpenOnOutage })
+}
+
 // readiness says why calls cannot be served as promised, nil if they can.
 func (p *parts) readiness() error {
 	if !p.ready.Load() {
 		return errors.New("shutting down")
 	}
-	if s, ok := p.ledger.Shared(); ok && !p.granted.Load() {
+	if s, ok := p.ledger.Shared(); ok && !p.granted.Load() && refusesInOutage(p.policy.Load().set.Policy()) {
 		if s.Down || s.Trips == 0 {
 			return errors.New("shared budgets hand nothing out yet: Redis cannot be reached, or is new")
 		}

@@ -39,7 +39,7 @@ type parts struct {
 
 // open reads the policy and opens everything that it needs.
 func open(ctx context.Context, s serveFlags, m *metrics.Metrics, registry *prometheus.Registry, logger *slog.Logger, e env) (*parts, error) {
-	l, err := readPolicy(s.policy, e.stderr)
+	l, err := await(ctx, func() (loaded, error) { return readPolicy(s.policy, e.stderr) })
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,9 @@ func (p *parts) openStores(ctx context.Context, s serveFlags, set *policies.Set)
 // apply reads the credentials of a policy and tells the stores of it, before calls are decided by it. If it fails,
 // what they knew of the old policy is still in force.
 func (p *parts) apply(ctx context.Context, set *policies.Set) (*upstream.Credentials, error) {
-	credentials, err := upstream.LoadCredentials(set.Policy(), p.logger)
+	credentials, err := await(ctx, func() (*upstream.Credentials, error) {
+		return upstream.LoadCredentials(set.Policy(), p.logger)
+	})
 	if err != nil {
 		return nil, err
 	}

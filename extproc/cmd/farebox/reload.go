@@ -48,7 +48,10 @@ func (p *parts) watch(ctx context.Context) {
 			forced = true
 		case <-ticker.C:
 		}
-		from, err := reader.read()
+		from, err := await(ctx, reader.read)
+		if ctx.Err() != nil {
+			return
+		}
 		if w.changed(from, err, forced) {
 			p.reload(ctx, from, err)
 		}
@@ -104,6 +107,9 @@ func (p *parts) reload(ctx context.Context, from sources, err error) {
 	var credentials *upstream.Credentials
 	if err == nil {
 		credentials, err = p.apply(ctx, l.set)
+	}
+	if ctx.Err() != nil {
+		return // it ends, and what it did not wait for is no mistake of the policy
 	}
 	old := p.policy.Load()
 	p.metrics.Reloaded(err == nil, p.now())

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/farebox-mesh/farebox/policies/policyfile"
@@ -50,7 +49,7 @@ type sourceReader struct {
 // read reads the policy, and the price files that it names. A price file that is not there is told as the problem of
 // the policy that it is, with all others that it has.
 func (r *sourceReader) read() (sources, error) {
-	text, err := os.ReadFile(r.file)
+	text, err := readFile(r.file, maxPolicy)
 	if err != nil {
 		return sources{}, fmt.Errorf("read policy: %w", err)
 	}
@@ -60,7 +59,7 @@ func (r *sourceReader) read() (sources, error) {
 	s, complete := sources{text: text}, true
 	for _, path := range r.paths {
 		p := priceSource{path: path}
-		p.text, p.err = os.ReadFile(policyfile.PricePath(r.file, path))
+		p.text, p.err = readFile(policyfile.PricePath(r.file, path), maxPrices)
 		s.prices = append(s.prices, p)
 		complete = complete && p.err == nil
 	}

@@ -49,7 +49,7 @@ func checkScope(b *policies.Budget, scope []ledger.Dim) error {
 	return &scopeError{b.Name, per, missing}
 }
 
-// A scopeError says what an order leaves out of a budget's dimensions. It is a ledger.ErrInvalid.
+// A scopeError says what an order leaves out of a budget's dimensions. It is a ledger.ErrBadOrder.
 type scopeError struct {
 	budget       policies.BudgetName
 	per, missing []string
@@ -61,7 +61,7 @@ func (e *scopeError) Error() string {
 		e.budget, strings.Join(e.per, ", "), name, name, ledger.None)
 }
 
-func (e *scopeError) Unwrap() error { return ledger.ErrInvalid }
+func (e *scopeError) Unwrap() error { return ledger.ErrBadOrder }
 
 func budgetNames(budgets []policies.Budget) []string {
 	names := make([]string, len(budgets))

@@ -8,7 +8,7 @@
 //	GET /healthz      200 while the process answers
 //	GET /readyz       200 when it can serve calls, else 503 and the reason
 //
-//	POST /api/budgets/{name}/topup  raises a limit until the window ends
+//	POST /api/budgets/{name}/topup  raises a limit until the window ends; with an Idempotency-Key once, however often it is sent
 //
 // To read, nobody is asked who they are, so the port belongs on loopback. A top-up needs JSON and the bearer token of
 // Config.Token; without one it is off. Nothing else can be changed. A handler that

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
@@ -158,16 +160,21 @@ func (h *handler) serveTopUp(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, err)
 		return
 	}
+	key, err := keyOf(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
 	order := ledger.TopUp{
 		Budget: policies.BudgetName(r.PathValue("name")), Scope: scopeOf(o.Scope), Amount: pricing.Money(o.Amount), Until: o.Until,
-		Who: o.Who, Reason: o.Reason,
+		Who: o.Who, Reason: o.Reason, Key: key,
 	}
 	t, err := h.Ledger.TopUp(order, h.Now())
 	if err != nil {
 		refuse(w, statusOf(err), err)
 		return
 	}
-	h.Logger.LogAttrs(r.Context(), slog.LevelInfo, "budget topped up", slog.String("budget", string(t.Budget)), slog.String("scope", scopeWords(t.Scope)),
+	h.Logger.LogAttrs(r.Context(), slog.LevelInfo, "budget topped up", slog.String("id", t.ID.String()), slog.String("budget", string(t.Budget)), slog.String("scope", scopeWords(t.Scope)),
 		slog.String("amount_usd", t.Amount.String()), slog.String("who", t.Who), slog.String("reason", t.Reason))
 	answer := TopUp{Amount: Dollars(t.Amount), From: t.From, Until: t.Until, Who: t.Who, Reason: t.Reason, Zone: t.Until.Location().String()}
 	for _, d := range t.Scope {
@@ -208,7 +215,16 @@ func readOrder(r *http.Request, o *Order) (int, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return http.StatusUnsupportedMediaType, errors.New("content-type must be application/json")
 	}
-	in := json.NewDecoder(io.LimitReader(r.Body, maxOrder))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxOrder+1))
+	switch {
+	case err != nil:
+		return http.StatusBadRequest, fmt.Errorf("read order: %w", err)
+	case len(body) > maxOrder:
+		return http.StatusRequestEntityTooLarge, fmt.Errorf("read order: more than %d bytes", maxOrder)
+	case !utf8.Valid(body): // which the decoder would mend
+		return http.StatusBadRequest, errors.New("read order: no valid UTF-8")
+	}
+	in := json.NewDecoder(bytes.NewReader(body))
 	in.DisallowUnknownFields()
 	if err := in.Decode(o); err != nil {
 		return http.StatusBadRequest, fmt.Errorf("read order: %w", err)
@@ -226,6 +242,30 @@ func readOrder(r *http.Request, o *Order) (int, error) {
 	return 0, nil
 }
 
+// KeyHeader names an order, so that one that is sent again counts once.
+const KeyHeader = "Idempotency-Key"
+
+// maxKey is the longest name of an order, in bytes.
+const maxKey = 128
+
+// keyOf returns the name of an order, "" for none.
+func keyOf(r *http.Request) (string, error) {
+	values := r.Header.Values(KeyHeader)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if key := strings.TrimSpace(values[0]); len(values) == 1 && CheckKey(key) {
+		return key, nil
+	}
+	return "", fmt.Errorf("%s must be one value of 1 to %d visible ASCII characters", KeyHeader, maxKey)
+}
+
+// CheckKey reports whether a text can name an order: up to 128 visible ASCII characters and spaces.
+func CheckKey(key string) bool {
+	invisible := func(c rune) bool { return c < ' ' || c > '~' }
+	return key != "" && len(key) <= maxKey && !strings.ContainsFunc(key, invisible)
+}
+
 // scopeOf returns the values that were given, in the order of names.
 func scopeOf(values map[policies.DimensionName]string) []ledger.Dim {
 	var scope []ledger.Dim
@@ -240,8 +280,10 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ledger.ErrNoBudget):
 		return http.StatusNotFound
-	case errors.Is(err, ledger.ErrInvalid):
+	case errors.Is(err, ledger.ErrBadOrder):
 		return http.StatusBadRequest
+	case errors.Is(err, ledger.ErrTaken):
+		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable
 }

@@ -23,7 +23,9 @@ func (b *book) TopUp(t ledger.TopUp, now time.Time) (ledger.TopUp, error) {
 	case t.Budget != "every team":
 		return t, fmt.Errorf("%w: %q", ledger.ErrNoBudget, t.Budget)
 	case t.Amount > 100*pricing.Dollar:
-		return t, ledger.ErrInvalid
+		return t, ledger.ErrBadOrder
+	case t.Key == "taken":
+		return t, ledger.ErrTaken
 	case t.Amount == 99*pricing.Dollar:
 		return t, ledger.ErrJournal
 	}
@@ -125,6 +127,7 @@ func TestATopUpNeedsTheTokenAndJSON(t *testing.T) {
 	const order = `{"amount_usd": "50", "scope": {"team": "search", "user": "(none)"}, "reason": "launch"}`
 	for _, tt := range []struct {
 		name, budget, token, kind, body string
+		key                             string
 		off                             bool
 		want                            int
 		says                            string
@@ -140,6 +143,11 @@ func TestATopUpNeedsTheTokenAndJSON(t *testing.T) {
 		{name: "two orders", body: order + order, want: 400, says: "follows"},
 		{name: "no reason", body: `{"amount_usd": "50"}`, want: 400, says: "reason"},
 		{name: "too much", body: `{"amount_usd": "101", "reason": "x"}`, want: 400},
+		{name: "no UTF-8", body: "{\"amount_usd\": \"50\", \"scope\": {\"team\": \"\xff\"}, \"reason\": \"x\"}", want: 400, says: "UTF-8"},
+		{name: "longer than orders are", body: `{"amount_usd": "50", "reason": "` + strings.Repeat("x", maxOrder) + `"}`, want: 413, says: "more than"},
+		{name: "key of another order", key: "taken", want: 409},
+		{name: "long key", key: strings.Repeat("x", 129), want: 400, says: "Idempotency-Key"},
+		{name: "strange key", key: "é", want: 400, says: "Idempotency-Key"},
 		{name: "journal not written", body: `{"amount_usd": "99", "reason": "x"}`, want: 503},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,6 +171,9 @@ func TestATopUpNeedsTheTokenAndJSON(t *testing.T) {
 			}
 			if tt.token != "" {
 				r.Header.Set("Authorization", strings.TrimPrefix(tt.token, "-"))
+			}
+			if tt.key != "" {
+				r.Header.Set("Idempotency-Key", tt.key)
 			}
 			w := httptest.NewRecorder()
 			New(c).ServeHTTP(w, r)

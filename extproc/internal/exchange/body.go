@@ -159,7 +159,7 @@ func (x *Exchange) refused(err error) Reply {
 	var limit *ledger.LimitError
 	switch {
 	case errors.As(err, &limit) && limit.Outage:
-		if x.c.outageIsNews(x.c.now()) {
+		if x.c.outage.isNews(x.c.now()) {
 			x.logError("shared balances out of reach", err)
 		}
 		message := fmt.Sprintf("the gateway cannot reach the balance of budget %q at the moment and lets nothing pass it; try again later", limit.Budget)
@@ -171,7 +171,7 @@ func (x *Exchange) refused(err error) Reply {
 	case refusal == policies.RefuseStep:
 		return x.refusedByStep()
 	case err != nil:
-		x.logError("reservation not recorded", err)
+		x.logUnwritten("reservation not recorded", err)
 		return x.end(x.refuse(provider.Unavailable, "the gateway cannot record this call and lets none out unrecorded; try again later", "", "farebox_journal"), "journal")
 	case refusal == policies.RefuseUnknownModel:
 		message := fmt.Sprintf("no price is known for model %q, and this gateway refuses unknown models; ask the platform team to add it to the price list", x.call.Model)

@@ -92,7 +92,8 @@ type Conductor struct {
 	// inflating has a place for each compressed body that is decoded at the moment: small bodies grow to megabytes.
 	inflating chan struct{}
 	snapshot  atomic.Pointer[Snapshot]
-	outage    atomic.Int64 // when an outage of shared balances was logged last, Unix nanoseconds; 0 for never
+	outage    seldom // an outage of shared balances is logged
+	unwritten seldom // a journal that cannot be written is logged
 }
 
 // maxInflating is how many compressed bodies are decoded at a time.
@@ -111,17 +112,21 @@ func NewConductor(p Parts, s *Snapshot) *Conductor {
 // Publish puts another policy in force for the exchanges that begin from now on.
 func (c *Conductor) Publish(s *Snapshot) { c.snapshot.Store(s) }
 
-// tellOutage is how often the log says that calls are refused in an outage of shared balances.
-const tellOutage = 10 * time.Second
+// tellEvery is how often the log says what keeps calls from being served, which is the same for all of them.
+const tellEvery = 10 * time.Second
 
-// outageIsNews reports whether the log is to say at this moment that shared balances are out of reach: not for every
-// call that is refused.
-func (c *Conductor) outageIsNews(now time.Time) bool {
-	last := c.outage.Load()
-	if age := now.Sub(time.Unix(0, last)); last != 0 && age >= 0 && age < tellOutage {
+// seldom keeps what is true for every call out of the log for most of them. Its methods may run together.
+type seldom struct {
+	last atomic.Int64 // when it was logged, Unix nanoseconds; 0 for never
+}
+
+// isNews reports whether the log is to say it at this moment.
+func (s *seldom) isNews(now time.Time) bool {
+	last := s.last.Load()
+	if age := now.Sub(time.Unix(0, last)); last != 0 && age >= 0 && age < tellEvery {
 		return false
 	}
-	return c.outage.CompareAndSwap(last, now.UnixNano())
+	return s.last.CompareAndSwap(last, now.UnixNano())
 }
 
 // reportMisfit warns once of a proxy that is not configured as expected.

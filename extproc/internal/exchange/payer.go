@@ -28,21 +28,23 @@ func (s signals) Claim(name string) string {
 func (s signals) PeerURI() string { return s.in.PeerURI }
 
 // Account implements policies.Signals.
-func (s signals) Account() string { return Account(s.in.header, s.in.Path) }
+func (s signals) Account() string { return Account(s.in.joined, s.in.Path) }
 
 // Account names the key that a request carries by a hash of it, so that a ledger holds no keys: "" where it carries
 // none. A request with several keys has no account either, as only the provider knows which of them it looks at, and
-// whoever may choose the other could be somebody else on every call.
+// whoever may choose the other could be somebody else on every call. header returns all values of a header, joined with
+// commas, as proxies join them: a comma makes several keys. A signature of AWS has some too, and is another on every call.
 func Account(header func(name string) string, path string) string {
 	found, several := "", false
 	add := func(key string) {
-		several = several || key != "" && found != ""
+		several = several || key != "" && found != "" || strings.Contains(key, ",")
 		found = cmp.Or(found, key)
 	}
 	for _, name := range [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"} {
 		key := strings.TrimSpace(header(name))
-		if scheme, rest, ok := strings.Cut(key, " "); ok && name == "authorization" {
-			key = strings.ToLower(scheme) + " " + strings.TrimSpace(rest)
+		if words := strings.Fields(key); len(words) > 1 && name == "authorization" {
+			words[0] = strings.ToLower(words[0])
+			key = strings.Join(words, " ")
 		}
 		add(key)
 	}

@@ -47,6 +47,20 @@ dimensions:
 	}
 }
 
+// Some proxies leave the values of a header apart: the second one counts as much as the first.
+func TestAKeyThatIsSentTwiceHasNoAccount(t *testing.T) {
+	for _, name := range []string{"authorization", "x-api-key", "api-key", "x-goog-api-key"} {
+		in := Incoming{Path: "/v1/messages", Headers: []Header{{name, "junk"}}}
+		if got := (signals{&in}).Account(); got == "" {
+			t.Errorf("one %s has no account", name)
+		}
+		in.Headers = append(in.Headers, Header{name, "Bearer sk-1"})
+		if got := (signals{&in}).Account(); got != "" {
+			t.Errorf("two of %s: account %q, want none", name, got)
+		}
+	}
+}
+
 // Whoever could send a second key of which the provider takes no notice would have a fresh budget on every call.
 func TestAnAccountIsOneKey(t *testing.T) {
 	bearer := map[string]string{"authorization": "Bearer sk-1"}
@@ -63,7 +77,10 @@ func TestAnAccountIsOneKey(t *testing.T) {
 	}{
 		{"nothing", nil, "/v1/messages", false, false},
 		{"the scheme in other letters", map[string]string{"authorization": "bearer  sk-1 "}, "/", true, false},
+		{"a tab behind the scheme", map[string]string{"authorization": "Bearer\tsk-1"}, "/", true, false},
 		{"another key", map[string]string{"authorization": "Bearer sk-2"}, "/", false, true},
+		{"two keys in one header", map[string]string{"authorization": "Bearer sk-1, Bearer junk"}, "/", false, false},
+		{"a comma and no key", map[string]string{"x-api-key": "sk-1,"}, "/", false, false},
 		{"two keys", map[string]string{"authorization": "Bearer sk-1", "x-api-key": "k"}, "/", false, false},
 		{"a cookie beside it", map[string]string{"authorization": "Bearer sk-1", "cookie": "a=b"}, "/", true, false},
 		{"a key in the query", nil, "/v1beta/models/m:generateContent?key=k&alt=sse", false, true},

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -85,6 +86,14 @@ func (x *Exchange) logDecision(r *Reply) {
 func (x *Exchange) logError(message string, err error) {
 	x.c.logger.LogAttrs(context.Background(), slog.LevelError, message,
 		slog.String("request_id", x.id.String()), slog.Any("err", err))
+}
+
+// logUnwritten is logError for what the ledger did not take. A journal that cannot be written, as on a full disk, is told
+// of now and then, not for every call.
+func (x *Exchange) logUnwritten(message string, err error) {
+	if !errors.Is(err, ledger.ErrJournal) || x.c.unwritten.isNews(x.c.now()) {
+		x.logError(message, err)
+	}
 }
 
 // refusedCall is a call that no option can serve, as the metrics count it.

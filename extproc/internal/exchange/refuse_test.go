@@ -123,6 +123,35 @@ func TestAJournalThatCannotBeWrittenLetsNothingOut(t *testing.T) {
 	}
 }
 
+// A full disk would else fill another one.
+func TestAJournalThatCannotBeWrittenIsLoggedSeldom(t *testing.T) {
+	for _, policy := range []string{limited, "mode: observe\n"} {
+		var log strings.Builder
+		w := newWorld(t, policy)
+		w.ledger, w.logger = unwritable{full{w.books}}, slog.New(slog.NewTextHandler(&log, nil))
+		for range 5 {
+			x, _ := w.send(t, chat(ask))
+			x.End(StreamEnded)
+		}
+		if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
+			t.Errorf("%sfive calls: %d errors, want one:\n%s", policy, n, log.String())
+		}
+		w.clock.set(noon.Add(tellEvery))
+		x, _ := w.send(t, chat(ask))
+		x.End(StreamEnded)
+		if n := strings.Count(log.String(), "level=ERROR"); n != 2 {
+			t.Errorf("%slater: %d errors, want two:\n%s", policy, n, log.String())
+		}
+	}
+}
+
+// unwritable is a ledger whose journal cannot be written in observe mode either.
+type unwritable struct{ full }
+
+func (unwritable) Book(ledger.Reservation, time.Time) (*ledger.LimitError, error) {
+	return nil, ledger.ErrJournal
+}
+
 func TestACredentialThatIsGoneLetsNothingOut(t *testing.T) {
 	w := newWorld(t, moving)
 	w.Publish(&Snapshot{Set: w.snapshot.Load().Set, Credentials: noCredentials{}})

@@ -113,7 +113,7 @@ func (x *Exchange) recordHit(entry *cache.Entry) {
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	if err := x.c.ledger.Record(e, x.at); err != nil {
-		x.logError("cache hit not recorded yet", err)
+		x.logUnwritten("cache hit not recorded yet", err)
 	}
 	Count(x.c.metrics, x.snap.Set, &e)
 }

@@ -25,7 +25,7 @@ func (x *Exchange) book(how func(ledger.Entry) error, e ledger.Entry) {
 	switch {
 	case x.reserved:
 		if err := how(e); err != nil {
-			x.logError("settlement not recorded yet", err)
+			x.logUnwritten("settlement not recorded yet", err)
 		}
 		x.reserved = false // after a panic in there, Abandon tries again
 	case x.served != nil:

@@ -55,7 +55,7 @@ func (x *Exchange) observe() {
 	x.id = ledger.NewID(x.at)
 	x.served = &x.decision.Asked
 	if _, err := x.c.ledger.Book(x.reservation(x.served), x.at); err != nil {
-		x.logError("call not booked", err)
+		x.logUnwritten("call not booked", err)
 		return
 	}
 	x.reserved = true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -214,14 +215,61 @@ func TestATopUpThatIsNoneIsRefused(t *testing.T) {
 		want  error
 	}{
 		"unknown budget": {TopUp{Budget: "company", Amount: cent}, ErrNoBudget},
-		"other scope":    {TopUp{Budget: "every team", Amount: cent, Scope: []Dim{{Name: "user", Value: "ada", Verified: true}}}, ErrNoBudget},
-		"nothing":        {TopUp{Budget: "every team"}, ErrInvalid},
-		"less":           {TopUp{Budget: "every team", Amount: -cent}, ErrInvalid},
-		"over already":   {TopUp{Budget: "every team", Amount: cent, Until: noon}, ErrInvalid},
+		"other scope":    {TopUp{Budget: "every team", Amount: cent, Scope: []Dim{{Name: "user", Value: "ada", Verified: true}}}, ErrBadOrder},
+		"nothing":        {TopUp{Budget: "every team"}, ErrBadOrder},
+		"less":           {TopUp{Budget: "every team", Amount: -cent}, ErrBadOrder},
+		"over already":   {TopUp{Budget: "every team", Amount: cent, Until: noon}, ErrBadOrder},
+		"an empty value": {TopUp{Budget: "every team", Amount: cent, Scope: team("")}, ErrBadOrder},
+		"a long value":   {TopUp{Budget: "every team", Amount: cent, Scope: team(strings.Repeat("x", policies.MaxValue+1))}, ErrBadOrder},
+		"no UTF-8":       {TopUp{Budget: "every team", Amount: cent, Scope: team("a\xff")}, ErrBadOrder},
+		"a NUL":          {TopUp{Budget: "every team", Amount: cent, Scope: team("a\x00")}, ErrBadOrder},
 	} {
 		if _, err := l.TopUp(tt.topUp, noon); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
+	}
+}
+
+func TestATopUpWithAKeyCountsOnce(t *testing.T) {
+	dir := t.TempDir()
+	l := openAt(t, dir, quiet, company(100*cent), perTeam(10*cent))
+	order := TopUp{Budget: "every team", Scope: team("search"), Amount: 5 * cent, Who: "ada", Reason: "launch", Key: "ticket 7"}
+	first, err := l.TopUp(order, noon)
+	must(t, err)
+	taken := func(l *Ledger, at time.Time, change func(*TopUp)) {
+		t.Helper()
+		other := order
+		change(&other)
+		if got, err := l.TopUp(other, at); !errors.Is(err, ErrTaken) {
+			t.Errorf("%+v: got %+v and %v, want %v", other, got, err, ErrTaken)
+		}
+	}
+	again := func(l *Ledger) {
+		t.Helper()
+		got, err := l.TopUp(order, noon.Add(time.Minute))
+		must(t, err)
+		if diff := cmp.Diff(first, got); diff != "" {
+			t.Errorf("the same order (-first +second):\n%s", diff)
+		}
+		taken(l, noon, func(o *TopUp) { o.Amount++ })
+		taken(l, noon, func(o *TopUp) { o.Scope = team("shop") })
+		taken(l, noon, func(o *TopUp) { o.Budget, o.Scope = "company", nil })
+		taken(l, noon, func(o *TopUp) { o.Until = noon.Add(time.Hour) })
+		taken(l, noon, func(o *TopUp) { o.Reason = "another" })
+		b := perTeam(10 * cent)
+		if left, _, _ := l.Left(&b, &Call{Dims: team("search")}, noon); left != 15*cent {
+			t.Errorf("%s left, want 15 cents", left)
+		}
+	}
+	again(l)
+	restarted := openAt(t, copyDir(t, dir), quiet, company(100*cent), perTeam(10*cent))
+	again(restarted)
+	tomorrow := noon.AddDate(0, 0, 1)
+	restarted.expire(tomorrow)
+	taken(restarted, tomorrow, func(*TopUp) {})
+	order.Key = "ticket 8"
+	if other, err := restarted.TopUp(order, tomorrow); err != nil || other.ID == first.ID {
+		t.Errorf("another key: got %+v and %v", other, err)
 	}
 }
 

@@ -2,18 +2,29 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// ErrNoBudget says that no budget in force has the name and dimensions that were asked for.
-var ErrNoBudget = errors.New("no such budget")
+var (
+	// ErrNoBudget says that no budget in force has the name that was asked for.
+	ErrNoBudget = errors.New("no such budget")
+	// ErrBadOrder says what is wrong with a top-up that somebody asks for.
+	ErrBadOrder = errors.New("top-up refused")
+	// ErrTaken says that the key of a top-up belongs to another one.
+	ErrTaken = errors.New("top-up key is taken")
+)
 
 // TopUp raises the limit of one scope of a budget until the window ends, or before.
 type TopUp struct {
@@ -25,6 +36,25 @@ type TopUp struct {
 	Until  time.Time           `json:"until"`           // zero: the end of the window
 	Who    string              `json:"who"`             // who granted it
 	Reason string              `json:"reason"`
+
+	// Key is chosen by who asks, so that an order that is repeated counts once; "" for none. The ID follows from it.
+	Key   string    `json:"key,omitempty"`
+	Asked time.Time `json:"asked,omitzero"` // Until as it was asked for with a key; set by the ledger
+}
+
+// repeats reports whether two top-ups are the same order. Both must be complete.
+func (t *TopUp) repeats(other *TopUp) bool {
+	return t.Key == other.Key && t.Budget == other.Budget && slices.Equal(t.Scope, other.Scope) && t.Amount == other.Amount &&
+		t.Asked.Equal(other.Asked) && t.Who == other.Who && t.Reason == other.Reason
+}
+
+// keyID returns the ID of whatever has a key, on all replicas the same: a UUID of version 8 (RFC 9562, section 5.8).
+func keyID(key string) ID {
+	sum := sha256.Sum256([]byte("farebox top-up " + key))
+	id := ID(sum[:16])
+	id[6] = 0x80 | id[6]&0x0f
+	id[8] = 0x80 | id[8]&0x3f
+	return id
 }
 
 // appendJSON implements payload.
@@ -45,13 +75,23 @@ func (t *TopUp) entry() Entry {
 
 // TopUp raises the limit of a scope for the present window and returns the top-up as it is in force when that is in
 // the journal. Dimensions that t.Scope leaves out stand for calls without a value. It survives restarts and reloads
-// while a budget of that name counts by the same dimensions. Errors wrap ErrNoBudget, ErrInvalid, ErrJournal or
+// while a budget of that name counts by the same dimensions. A top-up whose key has been used changes nothing: the one
+// that has it is returned, if it is in force and the same. Errors wrap ErrNoBudget, ErrBadOrder, ErrTaken, ErrJournal or
 // ErrClosed, and change nothing.
 func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	l.setting.Lock() // so that the budget stays in force
 	defer l.setting.Unlock()
 	if err := l.completeTopUp(&t, l.at(now)); err != nil {
 		return TopUp{}, err
+	}
+	if t.Key != "" {
+		first, err := l.keyed(&t)
+		if err != nil {
+			return TopUp{}, err
+		}
+		if first != nil {
+			return *first, nil
+		}
 	}
 	frame, err := encodeRecord(kindTopUp, &t)
 	if err != nil {
@@ -73,6 +113,43 @@ func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	return t, nil
 }
 
+// keyed returns the top-up that has the key of t, nil if there is none.
+func (l *Ledger) keyed(t *TopUp) (*TopUp, error) {
+	l.mu.Lock()
+	i := slices.IndexFunc(l.books.topUps, func(other TopUp) bool { return other.ID == t.ID })
+	if i >= 0 {
+		first := l.books.topUps[i]
+		l.mu.Unlock()
+		if !t.repeats(&first) {
+			return nil, fmt.Errorf("%w: %q is of another top-up: %s", ErrTaken, t.Key, first.entry().Detail)
+		}
+		return &first, nil
+	}
+	l.mu.Unlock()
+	entries, err := l.entryOf(context.Background(), t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if entries > 0 {
+		return nil, fmt.Errorf("%w: %q is of a top-up that is over", ErrTaken, t.Key)
+	}
+	return nil, nil
+}
+
+// entryOf returns how many entries of an ID there are, after bringing the database up to date.
+func (l *Ledger) entryOf(ctx context.Context, id ID) (n int, err error) {
+	if err := l.Flush(ctx); err != nil {
+		return 0, fmt.Errorf("look for top-up: %w", err)
+	}
+	err = l.store.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM entries WHERE id = ?", id[:]).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look for top-up: %w", err)
+	}
+	return n, nil
+}
+
 // completeTopUp checks a top-up against the budget and fills in what follows from it.
 func (l *Ledger) completeTopUp(t *TopUp, now time.Time) error {
 	l.mu.Lock()
@@ -88,14 +165,21 @@ func (l *Ledger) completeTopUp(t *TopUp, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if t.Amount <= 0 {
+		return fmt.Errorf("%w: amount must be above 0", ErrBadOrder)
+	}
+	t.ID = NewID(now)
+	if t.Key != "" {
+		t.ID, t.Asked = keyID(t.Key), t.Until.Round(0).UTC()
+	}
 	end := p.budget.End(now)
 	if t.Until.IsZero() || t.Until.After(end) {
 		t.Until = end
 	}
-	if t.Amount <= 0 || !now.Before(t.Until) {
-		return fmt.Errorf("%w: top-up of %s USD until %s", ErrInvalid, t.Amount, t.Until.Format(time.RFC3339))
+	if !now.Before(t.Until) {
+		return fmt.Errorf("%w: until %s is past", ErrBadOrder, t.Until.Format(time.RFC3339))
 	}
-	t.ID, t.Scope, t.From, t.Until = NewID(now), scope, now.Round(0).UTC(), t.Until.Round(0).UTC()
+	t.Scope, t.From, t.Until = scope, now.Round(0).UTC(), t.Until.Round(0).UTC()
 	return nil
 }
 
@@ -103,11 +187,29 @@ func (l *Ledger) completeTopUp(t *TopUp, now time.Time) error {
 func (p *placed) scope(given []Dim) ([]Dim, error) {
 	for _, d := range given {
 		if !slices.Contains(p.meter.per, d.Name) {
-			return nil, fmt.Errorf("%w: budget %q does not count by %q", ErrNoBudget, p.budget.Name, d.Name)
+			return nil, fmt.Errorf("%w: budget %q does not count by %q", ErrBadOrder, p.budget.Name, d.Name)
+		}
+		if err := CheckValue(d.Value); err != nil {
+			return nil, fmt.Errorf("%w: scope %s: %w", ErrBadOrder, d.Name, err)
 		}
 	}
-	c := callIn(validDims(given))
+	c := callIn(given)
 	return p.meter.scope(&c), nil
+}
+
+// CheckValue returns why no call has a value of a dimension, nil if one may.
+func CheckValue(value string) error {
+	switch {
+	case value == "":
+		return fmt.Errorf("the value is empty: calls without one count under %q", None)
+	case len(value) > policies.MaxValue:
+		return fmt.Errorf("the value has %d bytes, and no call has one of more than %d", len(value), policies.MaxValue)
+	case !utf8.ValidString(value):
+		return fmt.Errorf("the value %q is no valid UTF-8", value)
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return fmt.Errorf("the value %q has a control character", value)
+	}
+	return nil
 }
 
 // dropTopUps forgets the top-ups that are over and returns their ids.
