@@ -33,7 +33,7 @@ func (s signals) Account() string { return Account(s.in.joined, s.in.Path) }
 // Account names the key that a request carries by a hash of it, so that a ledger holds no keys: "" where it carries
 // none. A request with several keys has no account either, as only the provider knows which of them it looks at, and
 // whoever may choose the other could be somebody else on every call. header returns all values of a header, joined with
-// commas, as proxies join them: a comma makes several keys. A signature of AWS has some too, and is another on every call.
+// commas, as proxies join them: a comma makes several keys, except in a signature of AWS, see signer.
 func Account(header func(name string) string, path string) string {
 	found, several := "", false
 	add := func(key string) {
@@ -42,9 +42,8 @@ func Account(header func(name string) string, path string) string {
 	}
 	for _, name := range [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"} {
 		key := strings.TrimSpace(header(name))
-		if words := strings.Fields(key); len(words) > 1 && name == "authorization" {
-			words[0] = strings.ToLower(words[0])
-			key = strings.Join(words, " ")
+		if name == "authorization" {
+			key = bearer(key)
 		}
 		add(key)
 	}
@@ -60,6 +59,38 @@ func Account(header func(name string) string, path string) string {
 	}
 	sum := sha256.Sum256([]byte(found))
 	return hex.EncodeToString(sum[:8])
+}
+
+// bearer returns what an authorization header has the same on every call.
+func bearer(authorization string) string {
+	if key, ok := signer(authorization); ok {
+		return key
+	}
+	words := strings.Fields(authorization)
+	if len(words) > 1 {
+		words[0] = strings.ToLower(words[0])
+	}
+	return strings.Join(words, " ")
+}
+
+// signer returns the access key of a signature of AWS, which is another on every call. Keys of sessions, whose names
+// begin otherwise, are none: whoever has one may have as many as they like.
+// Source: "Signature Version 4", "Authorization header", and "IAM identifiers", "Unique ID prefixes", of AWS's manuals.
+func signer(authorization string) (string, bool) {
+	rest, ok := strings.CutPrefix(authorization, "AWS4-HMAC-SHA256 ")
+	parts := strings.Split(rest, ",")
+	if !ok || len(parts) != 3 {
+		return "", false
+	}
+	for i, name := range [...]string{"Credential=AKIA", "SignedHeaders=", "Signature="} {
+		value, ok := strings.CutPrefix(strings.TrimLeft(parts[i], " "), name)
+		if !ok || strings.ContainsAny(value, " \t") {
+			return "", false
+		}
+		parts[i] = value
+	}
+	key, _, ok := strings.Cut(parts[0], "/")
+	return "aws4 AKIA" + key, ok
 }
 
 // identifyPayers reads who pays, as policies and as the ledger name it.

@@ -94,3 +94,31 @@ func TestAnAccountIsOneKey(t *testing.T) {
 		}
 	}
 }
+
+// A signature of AWS names the key that made it, and is otherwise another one on every call.
+func TestASignatureHasTheAccountOfItsKey(t *testing.T) {
+	account := func(authorization string) string {
+		return Account(func(name string) string { return map[string]string{"authorization": authorization}[name] }, "/model/m/converse")
+	}
+	const one = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=aa"
+	want := account(one)
+	for text, same := range map[string]bool{
+		strings.Replace(one, "Signature=aa", "Signature=bb", 1):    true,
+		strings.Replace(one, "20261122", "20261123", 1):            true,
+		strings.ReplaceAll(one, ", ", ","):                         true,
+		strings.Replace(one, "AKIAEXAMPLE", "AKIAOTHER", 1):        false,
+		strings.Replace(one, "AKIAEXAMPLE", "ASIAEXAMPLE", 1):      false,
+		one + ", Bearer sk-1":                                      false,
+		one + " Bearer sk-1":                                       false,
+		strings.Replace(one, "Signature=", "Credential=AKIAX/", 1): false,
+	} {
+		if got := account(text); want == "" || (got == want) != same {
+			t.Errorf("%s: account %q, the first is %q", text, got, want)
+		}
+	}
+	for _, none := range []string{"ASIAEXAMPLE", "AKIAEXAMPLE, Credential=AKIAEXAMPLE"} {
+		if got := account(strings.Replace(one, "AKIAEXAMPLE", none, 1)); got != "" {
+			t.Errorf("%s: account %q, want none", none, got)
+		}
+	}
+}
