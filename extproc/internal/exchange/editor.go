@@ -12,6 +12,7 @@ type editor struct {
 	stop    *provider.Stopper       // can end the stream between two events
 	stopped bool                    // it did: nothing more of the answer goes on
 	leaving bool                    // the rest passes as it comes
+	out     []byte                  // what goes on in the place of a piece
 }
 
 // newEditor returns what the answer to the call needs, nil if it passes as it comes. The call must not have left yet:
@@ -24,7 +25,7 @@ func (x *Exchange) newEditor() *editor {
 	if x.served.Kind != policies.Pooled && x.stopsOnBudget() {
 		e.stop = provider.NewStopper(x.call.Endpoint, x.call.Facts.Has(provider.IncludeUsage))
 	}
-	if e == (editor{}) {
+	if e.usage == nil && e.stop == nil {
 		return nil
 	}
 	return &e
@@ -36,41 +37,56 @@ func (x *Exchange) stopsOnBudget() bool {
 	return !x.served.Unbounded && x.snap.Set.StopsStreams(x.dims, policies.ModelRef{Route: x.served.Route, Model: x.served.Model})
 }
 
-// write returns what goes on in the place of a piece.
-func (e *editor) write(piece []byte, last bool) []byte {
-	if e.stopped {
-		return nil
+// readAtOnce is how much of an answer that may be ended is read before it is looked at again: however large the pieces
+// are in which it comes, a few events pass beyond what is reserved.
+const readAtOnce = 1 << 10
+
+// read reads a piece of the response, and returns what becomes of it.
+func (x *Exchange) read(piece []byte, last bool) Piece {
+	e := x.editor
+	if e == nil {
+		x.metered().Write(piece)
+		return Piece{}
 	}
-	out, rest := piece, last || e.leaving
+	e.out = e.out[:0]
+	for more := true; more; {
+		part := piece
+		if e.stop != nil {
+			part = piece[:min(len(piece), readAtOnce)]
+		}
+		piece = piece[len(part):]
+		more = len(piece) > 0
+		x.metered().Write(part)
+		e.write(part, !more && (last || e.leaving))
+		if e.stop != nil && !e.stopped && (more || !last) {
+			e.out = append(e.out, x.stopStream()...)
+		}
+	}
+	if e.leaving && !e.stopped {
+		x.editor = nil
+	}
+	return Piece{Edited: true, Body: e.out}
+}
+
+// write adds what goes on in the place of a part of the answer, the last one that is edited or not.
+func (e *editor) write(part []byte, last bool) {
+	if e.stopped {
+		return
+	}
+	out := part
 	if e.usage != nil {
 		out = e.usage.Write(out)
-		if rest {
+		if last {
 			out = append(out, e.usage.Close()...)
 		}
 	}
 	if e.stop != nil {
 		out = e.stop.Write(out)
-		if rest {
+		if last {
 			out = append(out, e.stop.Close()...)
 		}
 	}
-	return out
-}
-
-// edited is what becomes of a piece of the response.
-func (x *Exchange) edited(piece []byte, last bool) Piece {
-	e := x.editor
-	if e == nil {
-		return Piece{}
-	}
-	out := Piece{Edited: true, Body: e.write(piece, last)}
-	if !last && !e.stopped && e.stop != nil {
-		out.Body = append(out.Body, x.stopStream()...)
-	}
-	if e.leaving && !e.stopped {
-		x.editor = nil
-	}
-	return out
+	e.out = append(e.out, out...)
 }
 
 // stopStream returns the end of a stream that has used up what was reserved for it, nil for one that has not.

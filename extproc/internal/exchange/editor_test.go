@@ -59,6 +59,24 @@ func TestAStreamEndsWhereABudgetThatCoversItSaysSo(t *testing.T) {
 	}
 }
 
+// TestAStreamThatComesAtOnceEndsToo: a fast provider's answer is one piece.
+func TestAStreamThatComesAtOnceEndsToo(t *testing.T) {
+	const stream = `{"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}`
+	w := newWorld(t, "mode: enforce\nproviders: {openai: {hosts: [api.openai.com], credential: caller}}\n"+
+		"budgets: [{name: a, limit: $1 per day, stop_on_budget: true}]\n")
+	x, _ := w.send(t, call{host: "api.openai.com", body: stream})
+	x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+	p, err := x.ResponseBody([]byte(strings.Join(long(), "")+"data: [DONE]\n\n"), true)
+	must(t, err)
+	passed, whole := string(p.Body), len(strings.Join(long(), ""))
+	if !strings.Contains(passed, `"finish_reason":"length"`) || strings.Count(passed, "[DONE]") != 1 || len(passed) > whole/2 {
+		t.Errorf("%d of %d bytes passed, ending %q, want a stream that ends soon", len(passed), whole, passed[max(0, len(passed)-80):])
+	}
+	if got := fields(p.Metadata)["ended"]; got != "spend limit" {
+		t.Errorf("metadata %v", p.Metadata)
+	}
+}
+
 // TestUsageThatNobodyAskedForIsTakenOut also sees that what an edit holds back is not lost when the server leaves.
 func TestUsageThatNobodyAskedForIsTakenOut(t *testing.T) {
 	const stream = `{"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}`

@@ -53,8 +53,7 @@ func (x *Exchange) ResponseBody(piece []byte, last bool) (Piece, error) {
 		x.begun = true
 		x.keptPrefix()
 	}
-	x.metered().Write(piece)
-	out := x.edited(piece, last)
+	out := x.read(piece, last)
 	if x.keep {
 		if out.Edited {
 			piece = out.Body

@@ -205,6 +205,9 @@ func (x *Exchange) costs(e *ledger.Entry) []Header {
 	if e.Estimated {
 		m = append(m, Header{"estimated", "true"})
 	}
+	if x.editor != nil && x.editor.stopped {
+		m = append(m, Header{"ended", "spend limit"})
+	}
 	return m
 }
 
