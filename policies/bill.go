@@ -180,9 +180,10 @@ func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing
 
 // factsOf returns what the bill needs to know of a request.
 func factsOf(call *provider.Request) BillFacts {
+	sound := call.Sound()
 	return BillFacts{
 		LongWrites: call.API.Vendor() == provider.OpenAI && call.Facts.Has(provider.LongCacheWrites),
-		OpenModel:  call.Facts.Has(provider.OtherModels), Contexts: mostContexts(call), Sound: call.Sound(),
+		OpenModel:  call.Facts.Has(provider.OtherModels), Contexts: mostContexts(call), Seconds: sound.Seconds, Characters: sound.Characters,
 	}
 }
 
@@ -190,10 +191,10 @@ func factsOf(call *provider.Request) BillFacts {
 func (d *Decision) addSound(o *Option, u *pricing.Usage) {
 	price, _ := o.price(o.Terms)
 	if price.Fees.Second > 0 {
-		u.Seconds = max(u.Seconds, d.Facts.Sound.Seconds)
+		u.Seconds = max(u.Seconds, d.Facts.Seconds)
 	}
 	if price.Fees.Character > 0 {
-		u.Characters = max(u.Characters, d.Facts.Sound.Characters)
+		u.Characters = max(u.Characters, d.Facts.Characters)
 	}
 }
 

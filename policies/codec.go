@@ -13,7 +13,8 @@ const codecVersion = 1
 
 // AppendJSON appends the canonical form of a policy and of the prices that it needs, see Set.Needed, to dst: the one
 // line that "farebox policy compile" prints and the proxy-wasm filter takes as its configuration. Source, day and note
-// of the listings are left out. The same policy and listings always give the same bytes; amounts are integers of nano-dollars, times Unix seconds, and what is zero is left out.
+// of the listings are left out. The same policy and listings always give the same bytes; amounts are integers of
+// nano-dollars, times Unix seconds, and what is zero is left out.
 //
 // A credential is the path of its file, never what the file holds. Temperatures must be finite.
 func AppendJSON(dst []byte, p *Policy, listings []pricing.Listing) []byte {

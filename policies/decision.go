@@ -100,10 +100,11 @@ type Decision struct {
 // a request until its answer is fetched.
 type BillFacts struct {
 	// LongWrites says that the request asked for the long lifetime of cache writes, where the API counts either alike.
-	LongWrites bool          `json:"long,omitempty"`
-	OpenModel  bool          `json:"open,omitempty"` // which model answers is known from the response alone
-	Contexts   int64         `json:"ctx,omitempty"`  // how many contexts of its model the call can use, 0 if nothing bounds that
-	Sound      pricing.Usage `json:"sound,omitzero"` // what is expected of it, for answers that do not state it
+	LongWrites bool  `json:"long,omitempty"`
+	OpenModel  bool  `json:"open,omitempty"`  // which model answers is known from the response alone
+	Contexts   int64 `json:"ctx,omitempty"`   // how many contexts of its model the call can use, 0 if nothing bounds that
+	Seconds    int64 `json:"secs,omitempty"`  // expected length of sound, for answers that do not state it
+	Characters int64 `json:"chars,omitempty"` // the same by the text that is spoken
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

@@ -106,11 +106,11 @@ func (t *Table) Listings() []Listing {
 	return out
 }
 
-// Lookup returns the listing in force for a model at a moment, or nil for an unknown one. An exact name or
-// alias comes first; then the name without what vendors add to it, such as a trailing release date ("-2025-04-14",
-// "-20250929", "@20250929"), as spellings.of says. A name is never matched by prefix: "gpt-5-pro" is not "gpt-5". A name that is listed never falls back to another, not even at a moment at which none of its own
-// listings holds. A provider that resells another's models without a listing of its own has that other's: the
-// listing says whose it is.
+// Lookup returns the listing in force for a model at a moment, or nil for an unknown one. An exact name or alias comes
+// first; then the name without what vendors add to it, such as a trailing release date ("-2025-04-14", "-20250929",
+// "@20250929"), as spellings.of says. A name is never matched by prefix: "gpt-5-pro" is not "gpt-5". A name that is
+// listed never falls back to another, not even at a moment at which none of its own listings holds. A provider that
+// resells another's models without a listing of its own has that other's: the listing says whose it is.
 func (t *Table) Lookup(provider ProviderName, model ModelName, at time.Time) *Listing {
 	if t == nil {
 		return nil

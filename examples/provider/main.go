@@ -1,7 +1,7 @@
-// Command provider is a vendor of language models to test against: it speaks the OpenAI, Anthropic and Gemini
-// APIs over plain HTTP/1.1, those of other houses at addresses of their own, counts tokens with a real tokenizer, simulates prompt caching, rejects what the real
-// vendors reject and keeps an invoice of its own. It shares no code with the rest of the module, so that an
-// agreement between the two about money means something.
+// Command provider is a vendor of language models to test against: it speaks the OpenAI, Anthropic and Gemini APIs over
+// plain HTTP/1.1, those of other houses at addresses of their own, counts tokens with a real tokenizer, simulates
+// prompt caching, rejects what the real vendors reject and keeps an invoice of its own. It shares no code with the rest
+// of the module, so that an agreement between the two about money means something.
 //
 // README.md in this folder lists the control endpoints and what is not simulated.
 package main

@@ -18,9 +18,9 @@ const (
 // events, an AWS event stream or gzip around any of these, so an API error or a plain answer to a request for a stream
 // needs no hint. Other encodings and formats give a Reading without usage.
 //
-// Events and the elements of Gemini's array are read as they arrive; JSON and gzip bodies are kept and read by Close. A JSON body above 32 MiB is
-// read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up to 64 MiB and
-// 200 times its size. No response makes a Meter fail.
+// Events and the elements of Gemini's array are read as they arrive; JSON and gzip bodies are kept and read by Close. A
+// JSON body above 32 MiB is read up to there, and its usage is looked for in its last 64 KiB; a gzip body is decoded up
+// to 64 MiB and 200 times its size. No response makes a Meter fail.
 //
 // A Meter belongs to one goroutine. NewMeter is the only way to make one.
 type Meter struct {

@@ -1,9 +1,9 @@
 package provider
 
 // objectReader takes a sequence of JSON objects apart, whatever pieces it arrives in and whatever stands between them:
-// one a line, as Ollama streams, a single one over many lines, or the elements of an array after its first bracket. It finds their ends by their braces alone; whether
-// they are valid is the caller's to see. An object above maxEvent is dropped. The zero value is ready for the first
-// byte.
+// one a line, as Ollama streams, a single one over many lines, or the elements of an array after its first bracket. It
+// finds their ends by their braces alone; whether they are valid is the caller's to see. An object above maxEvent is
+// dropped. The zero value is ready for the first byte.
 type objectReader struct {
 	held    []byte // of the current object, what earlier pieces held
 	depth   int

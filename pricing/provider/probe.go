@@ -20,9 +20,9 @@ var freeGets = []string{
 // file or a job.
 var freeGetsBelow = []string{"/models/", "/responses/", "/interactions/", "/files/", "/batches/", "/foundation-models/", "/deferred-completion/"}
 
-// freePosts are the ends of paths of which a POST counts or splits tokens, shows a model or gives up an answer; below, if it is not empty,
-// must come before. Sources: the API references of Anthropic, OpenAI, Google, Amazon Bedrock, Cohere, xAI, Ollama, vLLM
-// and llama.cpp, read in November 2026.
+// freePosts are the ends of paths of which a POST counts or splits tokens, shows a model or gives up an answer; below,
+// if it is not empty, must come before. Sources: the API references of Anthropic, OpenAI, Google, Amazon Bedrock,
+// Cohere, xAI, Ollama, vLLM and llama.cpp, read in November 2026.
 var freePosts = [...]struct{ below, end string }{
 	{"", "/messages/count_tokens"},
 	{"", "/responses/input_tokens"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -136,6 +137,14 @@ func (r *Reservation) appendJSON(b []byte) ([]byte, error) {
 	o.numIfAny("charge", int64(r.Charge))
 	o.numIfAny("est", int64(r.Estimate))
 	o.numIfAny("tries", int64(r.Attempts))
+	if r.Facts != (policies.BillFacts{}) { // only of parked calls, which are few
+		text, err := json.Marshal(&r.Facts)
+		if err != nil {
+			return nil, err
+		}
+		o.key("facts")
+		o.b = append(o.b, text...)
+	}
 	return append(o.b, '}'), o.err
 }
 

@@ -116,8 +116,8 @@ type Stats struct {
 }
 
 // Open opens the ledger in a folder, which it makes if needed, and takes it for this process. It settles what an
-// earlier process left open, but for what is parked, and returns when the database has everything. Until SetBudgets there are no budgets.
-// Errors wrap ErrInUse or are a *CorruptError where that is the cause.
+// earlier process left open, but for what is parked, and returns when the database has everything. Until SetBudgets
+// there are no budgets. Errors wrap ErrInUse or are a *CorruptError where that is the cause.
 func Open(dir string, o Options) (*Ledger, error) {
 	l := &Ledger{options: o.withDefaults(), open: map[ID]*open{}, parked: map[string]ID{}, expired: map[ID]expired{}}
 	if err := l.openFiles(dir); err != nil {

@@ -23,8 +23,8 @@ const (
 	retryOutage = lease.DefaultRecovery
 	// windowTries is how often a call finds its windows anew as they change.
 	windowTries = 3
-	// maxAsks is about how many balances the store is asked when people look at them: those of a few operations.
-	maxAsks = 500
+	// maxLooks is about how many balances the store is asked when people look at them: those of a few operations.
+	maxLooks = 500
 	// pushTopUps is how often other replicas are told of the top-ups of this one again, should the store have lost them.
 	pushTopUps = 10 * time.Second
 )
@@ -336,7 +336,7 @@ func (k *books) lookAll(now time.Time) {
 	if k.shared == nil {
 		return
 	}
-	asks := maxAsks
+	asks := maxLooks
 	for _, m := range k.meters {
 		m.enter(now)
 		if len(m.per) == 0 && !m.key.soft {

@@ -24,7 +24,8 @@ type Budgets struct {
 	limit, spent, reserved *prometheus.Desc
 }
 
-// NewBudgets returns a collector that calls states, which has one for each budget, at every scrape. It may be called from several goroutines.
+// NewBudgets returns a collector that calls states, which has one for each budget, at every scrape. It may be called
+// from several goroutines.
 func NewBudgets(states func() []BudgetState) *Budgets {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, []string{"budget"}, nil)

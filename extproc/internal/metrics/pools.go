@@ -24,7 +24,8 @@ type Pools struct {
 	utilisation, tokens, servers, requests, cache, full *prometheus.Desc
 }
 
-// NewPools returns a collector that calls states, which has one for each pool, at every scrape. It may be called from several goroutines.
+// NewPools returns a collector that calls states, which has one for each pool, at every scrape. It may be called from
+// several goroutines.
 func NewPools(states func() []PoolState) *Pools {
 	desc := func(name, help string, more ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, append([]string{"pool"}, more...), nil)

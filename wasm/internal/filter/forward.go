@@ -41,9 +41,9 @@ func (x *Exchange) forward(call *provider.Request, plain []byte, decoded bool) A
 	return x.send(&e)
 }
 
-// readdress turns the path to the upstream that serves the call, without the prefix that named a provider. A call that moves leaves the caller's credentials
-// behind, and so does one to a provider that takes none. Where a key from a file belongs, a call that stays keeps the
-// caller's instead.
+// readdress turns the path to the upstream that serves the call, without the prefix that named a provider. A call that
+// moves leaves the caller's credentials behind, and so does one to a provider that takes none. Where a key from a file
+// belongs, a call that stays keeps the caller's instead.
 func (x *Exchange) readdress(call *provider.Request, e *edits) {
 	path := x.f.set.ProviderPath(x.in.host, call.RewritePath(x.served.Edit))
 	moved := x.served.Route != x.route

@@ -33,15 +33,15 @@ type Lease struct {
 	refusal refusal // the last answer of the store, if that was one
 	draft   draft   // of the operation that is being planned
 
-	rate    pricing.Money // taken since the last beat
-	dirty   bool          // the store may think otherwise
-	touched bool          // used since the last beat
-	listed  bool          // in book.active
-	gone    bool          // dropped; what it was is another lease now, or none
-	waits   int           // how often calls that wait demand it
-	used1   int64         // beat in which it was used last
-	checked int64         // beat in which it was claimed last
-	given   int64         // beat in which the rest was given back last
+	rate         pricing.Money // taken since the last beat
+	dirty        bool          // the store may think otherwise
+	touched      bool          // used since the last beat
+	listed       bool          // in book.active
+	gone         bool          // dropped; what it was is another lease now, or none
+	waits        int           // how often calls that wait demand it
+	lastUsed     int64         // beat in which it was used last
+	lastClaimed  int64         // beat in which it was claimed last
+	lastReturned int64         // beat in which the rest was given back last
 }
 
 // refusal is an answer of the store that an account has not so much left.
@@ -187,7 +187,7 @@ func (b *book) change(l *Lease, delta pricing.Money) {
 }
 
 func (b *book) touch(l *Lease) {
-	l.touched, l.used1 = true, b.beat
+	l.touched, l.lastUsed = true, b.beat
 	b.list(l)
 }
 
@@ -226,19 +226,19 @@ func (b *book) nextBeat(now time.Time, all bool) Op {
 	op := b.op()
 	for _, l := range b.active {
 		keep := l.keep()
-		if all || !now.Before(l.account.End) || b.beat-l.used1 >= idleBeats {
+		if all || !now.Before(l.account.End) || b.beat-l.lastUsed >= idleBeats {
 			keep = 0
 		}
-		spare := l.given != b.beat && l.free() > keep
-		ask := l.checked != b.beat && (l.dirty || l.touched || l.free() > 0)
+		spare := l.lastReturned != b.beat && l.free() > keep
+		ask := l.lastClaimed != b.beat && (l.dirty || l.touched || l.free() > 0)
 		if !spare && !ask {
 			continue
 		}
 		if spare {
-			l.granted, l.given = l.used+keep, b.beat
+			l.granted, l.lastReturned = l.used+keep, b.beat
 		}
-		if l.checked != b.beat {
-			l.checked, l.touched, l.rate = b.beat, false, 0
+		if l.lastClaimed != b.beat {
+			l.lastClaimed, l.touched, l.rate = b.beat, false, 0
 		}
 		op.Claims = append(op.Claims, l.claim())
 		if len(op.Claims) == maxClaims {
@@ -253,10 +253,6 @@ func (b *book) settled(op *Op, r *Reply) {
 	if r.Epoch != b.epoch {
 		b.epoch = r.Epoch
 		b.assertAll()
-	}
-	if r.Status == Stale {
-		b.failed(op)
-		return
 	}
 	for i := range op.Claims {
 		l := b.leases[keyOf(&op.Claims[i].Account)]
@@ -308,7 +304,7 @@ func (b *book) assertAll() {
 	for _, l := range b.all {
 		if l.granted > 0 {
 			l.dirty, l.told = true, false
-			l.checked = 0
+			l.lastClaimed = 0
 			b.list(l)
 		}
 	}

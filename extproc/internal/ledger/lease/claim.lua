@@ -10,6 +10,10 @@ local grace = 60000 -- in ms: what is kept of the past, should the clock be set 
 
 local wants = 3000 -- in ms: how long others are asked for what they do not use after a refusal
 
+local exact_share = 100 -- one in so many parts of what is left is granted beyond what is needed
+
+local low_share = 20 -- when less than one in so many parts of a limit is left, nothing is
+
 local function split(s)
   if #s <= 9 then return 0, tonumber(s) end
   return tonumber(s:sub(1, -10)), tonumber(s:sub(-9))
@@ -137,8 +141,8 @@ while not recovering and at <= #ARGV do
   answers[#answers + 1] = serve(needs)
 end
 for _, c in ipairs(claims) do
-  if c.grant > 0 and not c.exact and not c.wanted and not c.refused and c.extra * 20 > c.ceiling then
-    c.grant = math.max(c.grant, math.min(math.floor(c.extra / 100), 1e15))
+  if c.grant > 0 and not c.exact and not c.wanted and not c.refused and c.extra * low_share > c.ceiling then
+    c.grant = math.max(c.grant, math.min(math.floor(c.extra / exact_share), 1e15))
   end
   local d, n = split(c.have)
   local own = join(d, n + c.grant)

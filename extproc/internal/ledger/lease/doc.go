@@ -44,10 +44,10 @@
 //	{farebox:NAME}:answer:KEY  string: what one replica saw of an answer that another may wait for, for two days
 //
 // Amounts are nano-dollars, times milliseconds of Unix time. Several budgets may count over one account: each has its
-// limit, its top-ups, and the percentage of both from which on it refuses, and the one that leaves least decides. A window's grants count until they expire, a rolling
-// window's grain by grain, and the key goes with the last of them; one of which nothing was granted goes after a minute.
-// Windows follow the clock of the store: a replica keeps
-// its distance to it, and a claim on a window that is not the present one is turned back with the right time.
+// limit, its top-ups, and the percentage of both from which on it refuses, and the one that leaves least decides. A
+// window's grants count until they expire, a rolling window's grain by grain, and the key goes with the last of them;
+// one of which nothing was granted goes after a minute. Windows follow the clock of the store: a replica keeps its
+// distance to it, and a claim on a window that is not the present one is turned back with the right time.
 //
 // The user of the store needs EVALSHA, EVAL, TIME, INFO, HGET, HMGET, HSET, HSETNX, HGETALL, HDEL, PTTL, PEXPIREAT,
 // SET, MGET and, for [RedisOptions.Replicas], WAIT.

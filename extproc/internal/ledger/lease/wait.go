@@ -58,7 +58,7 @@ func (b *book) leave(c *call) {
 	}
 }
 
-// sweep decides what can be decided without another operation. None of the calls may be asked for by one under way.
+// sweep decides what can be decided without another operation. Calls that one under way asks for are left alone.
 func (b *book) sweep() {
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *call) bool {
 		if !c.over && !c.asked {
