@@ -30,18 +30,10 @@ type Bill struct {
 	Estimated bool
 }
 
-// statesCharge holds the vendors whose responses say what the call cost in dollars.
-// Sources, as read in November 2026: OpenRouter, "Usage accounting" (usage.cost); xAI, API reference
-// (usage.cost_in_usd_ticks); Vercel AI Gateway, "Usage and billing" (providerMetadata.gateway.cost); Perplexity, API
-// reference (usage.cost.total_cost).
-var statesCharge = map[pricing.ProviderName]bool{
-	provider.OpenRouter: true, provider.Perplexity: true, provider.Vercel: true, provider.XAI: true,
-}
-
 // trusted reports whether the provider that serves an option may state what a call cost: the policy names it, and its
 // vendor's API has such a statement.
 func (s *Set) trusted(o *Option) bool {
-	return o.Kind != Pooled && s.places[o.Route].provider != nil && statesCharge[o.Vendor]
+	return o.Kind != Pooled && s.places[o.Route].provider != nil && provider.StatesCharge(o.Vendor)
 }
 
 // Charged is the price of what a response says: of the model that answered, which may be another than the one that was

@@ -15,9 +15,24 @@ type charge struct {
 
 // Decimal places from the unit of a stated charge to a nano-dollar.
 const (
-	dollarPlaces = 9  // OpenRouter, Perplexity, Vercel
-	tickPlaces   = -1 // xAI: 1e-10 dollars
+	dollarPlaces = 9
+	tickPlaces   = -1 // of 1e-10 dollars
 )
+
+// chargePlaces holds the vendors whose responses say what the call cost, and the places of the unit they say it in.
+// Sources as read in November 2026, with the member that states it.
+var chargePlaces = map[pricing.ProviderName]int{
+	OpenRouter: dollarPlaces, // "Usage Accounting": usage.cost
+	Perplexity: dollarPlaces, // API reference: usage.cost.total_cost
+	Vercel:     dollarPlaces, // AI Gateway, "Usage and billing": providerMetadata.gateway.cost
+	XAI:        tickPlaces,   // API reference: usage.cost_in_usd_ticks
+}
+
+// StatesCharge reports whether a vendor's responses say what the call cost: see Reading.Stated.
+func StatesCharge(vendor pricing.ProviderName) bool {
+	_, ok := chargePlaces[vendor]
+	return ok
+}
 
 // read takes the next value: a number, a string with one, or an object that holds the sum beside its parts. What is
 // negative, out of range or nothing of the kind leaves the charge as it was.

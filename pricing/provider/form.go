@@ -91,7 +91,7 @@ func (f *formReader) part(raw []byte) (p formPart, ok bool) {
 		return p, false
 	}
 	p.value = raw[len(head)+4:]
-	var seen [3]bool
+	var seen partHeaders
 	for text := string(head); text != ""; {
 		var line string
 		line, text, _ = strings.Cut(text, "\r\n")
@@ -99,14 +99,17 @@ func (f *formReader) part(raw []byte) (p formPart, ok bool) {
 			return p, false
 		}
 	}
-	if !seen[0] {
+	if !seen.disposition {
 		f.fault = "a part of the form has no content-disposition"
 	}
 	return p, f.fault == ""
 }
 
+// partHeaders are the headers of a part that have been read, each of which it may have once.
+type partHeaders struct{ disposition, contentType, encoding bool }
+
 // header reads a line of a part's headers and returns what is wrong with it. seen are the headers that were read.
-func (p *formPart) header(line string, seen *[3]bool) (fault string) {
+func (p *formPart) header(line string, seen *partHeaders) (fault string) {
 	for i := range len(line) {
 		if c := line[i]; c < ' ' || c == 0x7f {
 			return "a header of a part of the form is folded or has control characters"
@@ -117,21 +120,21 @@ func (p *formPart) header(line string, seen *[3]bool) (fault string) {
 		return "a header of a part of the form is malformed"
 	}
 	value = strings.Trim(value, " ")
-	which := 0
+	var once *bool
 	switch {
 	case strings.EqualFold(name, "content-disposition"):
-		ok = p.disposition(value)
+		once, ok = &seen.disposition, p.disposition(value)
 	case strings.EqualFold(name, "content-type"):
-		which, ok = 1, p.contentType(value)
+		once, ok = &seen.contentType, p.contentType(value)
 	case strings.EqualFold(name, "content-transfer-encoding"):
 		// RFC 7578, section 4.7, deprecates it. Some parsers decode, others do not.
-		which, ok = 2, strings.EqualFold(value, "binary") || strings.EqualFold(value, "8bit") || strings.EqualFold(value, "7bit")
+		once, ok = &seen.encoding, strings.EqualFold(value, "binary") || strings.EqualFold(value, "8bit") || strings.EqualFold(value, "7bit")
 	default:
 		return ""
 	}
-	if !ok || seen[which] {
+	if !ok || *once {
 		return "the " + strings.ToLower(name) + " of a part of the form is one that providers may read differently"
 	}
-	seen[which] = true
+	*once = true
 	return ""
 }

@@ -52,7 +52,13 @@ func sampleRate(format []byte) int64 {
 	tag, channels := binary.LittleEndian.Uint16(format), int64(binary.LittleEndian.Uint16(format[2:]))
 	samples, bytes := int64(binary.LittleEndian.Uint32(format[4:])), int64(binary.LittleEndian.Uint32(format[8:]))
 	block, bits := int64(binary.LittleEndian.Uint16(format[12:])), int64(binary.LittleEndian.Uint16(format[14:]))
-	plain := (tag == integer || tag == float) && (bits == 8 || bits == 16 || bits == 24 || bits == 32 || bits == 64)
+	plain := false
+	switch bits {
+	case 8, 16, 24:
+		plain = tag == integer
+	case 32, 64: // IEEE 754 has no shorter format that WAV files take
+		plain = tag == integer || tag == float
+	}
 	if !plain || channels == 0 || block != channels*bits/8 || bytes != samples*block {
 		return 0
 	}

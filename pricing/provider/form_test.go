@@ -118,6 +118,23 @@ func TestAFormSaysWhatItAsksFor(t *testing.T) {
 	}
 }
 
+func TestTextsThatMayNameAFileLeaveTheLengthOpen(t *testing.T) {
+	for name, open := range map[string]bool{
+		"url": true, "file_url": true, "FILE_ID": true, "file": true, "audio_url": true, "input_audio": true, "media[0]": true,
+		"known_speaker_references[]": true, "vllm_xargs": true, "a_new_field": true,
+		"language": false, "Language": false, "response_format": false, "temperature": false, "prompt": false, "stream": false,
+		"timestamp_granularities[]": false, "timestamp_granularities": false, "include[]": false, "known_speaker_names[]": false,
+		"user": false,
+	} {
+		for value, bounded := range map[string]bool{"x": !open, "": true} {
+			r, err := parseForm(scriptPath, formKind, field("model", "whisper-1")+field(name, value)+uploaded("file", wav(32))+formEnd)
+			if err != nil || r.OpenSeconds == bounded || r.Facts.Has(provider.RemoteContent) == bounded {
+				t.Errorf("%s of %q: open %t, facts %b, %v; want open %t", name, value, r.OpenSeconds, r.Facts, err, !bounded)
+			}
+		}
+	}
+}
+
 func TestRecordingsWhoseBytesBoundNoLength(t *testing.T) {
 	good := wav(32_000)
 	put := func(at int, bytes string) string { return good[:at] + bytes + good[at+len(bytes):] }
@@ -134,6 +151,9 @@ func TestRecordingsWhoseBytesBoundNoLength(t *testing.T) {
 		"bytes a second that do not fit": put(format+16, "\x01\x00\x00\x00"),
 		"blocks that do not fit":         put(format+20, "\x04\x00"),
 		"odd bits":                       put(format+22, "\x0c\x00"),
+		"floats of 8 bits":               put(format+8, "\x03\x00\x01\x00\x80>\x00\x00\x80>\x00\x00\x01\x00\x08\x00"),
+		"floats of 16 bits":              put(format+8, "\x03\x00"),
+		"floats of 24 bits":              put(format+8, "\x03\x00\x01\x00\x80>\x00\x00\x80\xbb\x00\x00\x03\x00\x18\x00"),
 		"two formats":                    good[:36] + good[format:36] + good[36:],
 		"samples before the format":      good[:format] + "data\x02\x00\x00\x00xx" + good[format:],
 		"a short format":                 put(format+4, "\x0e"),
@@ -150,6 +170,8 @@ func TestRecordingsWhoseBytesBoundNoLength(t *testing.T) {
 		"as it is":               good,
 		"a chunk of odd length":  good[:format] + "LIST\x01\x00\x00\x00x\x00" + good[format:],
 		"a longer format":        good[:format+4] + "\x12" + good[format+5:36] + "\x00\x00" + good[36:],
+		"floats of 32 bits":      put(format+8, "\x03\x00\x01\x00\x80>\x00\x00\x00\xfa\x00\x00\x04\x00\x20\x00"),
+		"floats of 64 bits":      put(format+8, "\x03\x00\x01\x00\x80>\x00\x00\x00\xf4\x01\x00\x08\x00\x40\x00"),
 		"a length that is a lie": put(40, "\x00\x00\x00\x00"),
 	} {
 		r, err := parseForm(scriptPath, formKind, field("model", "whisper-1")+uploaded("file", file)+formEnd)

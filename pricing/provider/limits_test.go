@@ -33,7 +33,7 @@ func TestHostileStreamsKeepMemoryBounded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ep := ParsePath(tt.path)
 			ep.Stream = true
-			stop, meter := NewStopper(ep, true), NewMeter(ep, "")
+			stop, meter := NewStopper(ep, "", true), NewMeter(ep, "")
 			var strip UsageStripper
 			passed := 0
 			write := func(p []byte) {

@@ -108,6 +108,16 @@ func (p *requestParser) common(f field) {
 		p.mark(OtherModels)
 	case fCacheControl:
 		p.cacheMark()
+	case fStore:
+		if p.s.Next().Kind == jsonscan.False {
+			p.r.Facts &^= Stored
+		}
+	case fBackground:
+		if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
+			p.r.Facts |= Background
+		}
+	case fPreviousResponseID, fPriorInteractionID:
+		p.mark(HeldState)
 	}
 }
 

@@ -12,7 +12,7 @@ type formParser struct {
 	requestParser
 	form      formReader
 	seen      [len(formFields)]bool
-	elsewhere bool // the provider is told where to find a file
+	elsewhere bool // a text may tell the provider where to find a file
 }
 
 // formFields are the fields that are acted on, each of which a form may have once.
@@ -25,7 +25,8 @@ var formFields = [...]string{"model", "stream", "prompt", "n", "size", "quality"
 //
 // A form that two parsers might read differently where money is at stake is refused: see formReader for how it is
 // split; a field of formFields that appears twice, has a file name, or whose name is spelled in another case or with
-// brackets; a transfer encoding; parts within parts; names with escapes. Other fields are passed over.
+// brackets; a transfer encoding; parts within parts; names with escapes. Of other fields, one with a text that may name a
+// file elsewhere leaves the form without a bound.
 func ParseForm(ep Endpoint, path, contentType string, body []byte) (Request, error) {
 	p := formParser{form: newFormReader(contentType, body)}
 	p.r = Request{Endpoint: ep, Choices: 1, Messages: 1, Form: true, body: body, path: path}
@@ -174,14 +175,29 @@ func (p *formParser) upload(name string, file []byte) {
 	r.Pieces.Seconds += seconds
 }
 
+// formTexts are the fields of text, beside formFields, that cannot name a file. Any other text may: vendors have url,
+// file_url, file_id and data URLs in known_speaker_references, and add to them.
+//
+// Sources, as read in November 2026: the API references of OpenAI ("Create transcription", "Create translation",
+// "Create image edit", "Create image variation"), Groq ("Create transcription"), Mistral ("Create Transcription") and
+// OpenRouter ("Create audio transcription"); https://docs.vllm.ai, "Transcriptions API", "Extra parameters".
+var formTexts = map[string]bool{
+	// Sound: how it is read, and what is said of it.
+	"language": true, "languages": true, "keywords": true, "context_bias": true, "temperature": true, "include": true,
+	"timestamp_granularities": true, "diarize": true, "known_speaker_names": true, "response_format": true,
+	// Pictures.
+	"background": true, "input_fidelity": true, "moderation": true, "output_compression": true, "style": true, "user": true,
+	// vLLM.
+	"to_language": true, "seed": true, "top_p": true, "top_k": true, "min_p": true, "frequency_penalty": true,
+	"presence_penalty": true, "repetition_penalty": true, "max_completion_tokens": true,
+	"stream_include_usage": true, "stream_continuous_usage_stats": true,
+}
+
 // otherText reads a text that may say where the provider finds a file.
 func (p *formParser) otherText(name string, value []byte) {
-	switch strings.ToLower(name) {
-	case "file", "audio", "image", "images", "mask", "url", "file_url", "file_id", "image_url", "image_id", "mask_url":
-		if len(value) > 0 {
-			p.elsewhere = true
-			p.r.Facts |= RemoteContent
-		}
+	if len(value) > 0 && !formTexts[strings.ToLower(name)] {
+		p.elsewhere = true
+		p.r.Facts |= RemoteContent
 	}
 }
 

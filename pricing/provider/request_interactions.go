@@ -12,7 +12,7 @@ var (
 		fResponseModalities, fStream, fStore, fBackground, fPriorInteractionID, fEnvironment, fServiceTier)
 	interactionConfigFields = setOf(fMaxOutputTokens, fTemperature, fTopP, fTopK, fStopSequences, fThinkingLevel,
 		fToolChoice, fSpeechConfig, fImageConfig)
-	stepFields = setOf(fType, fRole, fContent, fResult, fSignature, fData, fURI, fMIMEType)
+	stepFields = setOf(fType, fRole, fContent, fResult, fSummary, fSignature, fData, fURI, fMIMEType)
 )
 
 // interaction reads the body of a call to Gemini's Interactions API: of a model, or of an agent, which takes the place
@@ -40,16 +40,6 @@ func (p *requestParser) interaction(root jsonscan.Token) {
 			p.responseFormats()
 		case fResponseModalities:
 			p.modalities()
-		case fStore:
-			if p.s.Next().Kind == jsonscan.False {
-				p.r.Facts &^= Stored
-			}
-		case fBackground:
-			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
-				p.r.Facts |= Background
-			}
-		case fPriorInteractionID:
-			p.mark(HeldState)
 		case fEnvironment: // a machine that the provider runs
 			if p.stated() {
 				p.serverTool("environment", -1)
@@ -95,13 +85,15 @@ func (p *requestParser) steps() {
 
 func (p *requestParser) step(v jsonscan.Token) {
 	m := message{role: user}
-	p.interactionPart(v, &m)
+	p.interactionPart(v, &m, false)
 	p.said(&m)
 }
 
-// interactionPart reads a step, a turn or a content, which hold one another.
-func (p *requestParser) interactionPart(v jsonscan.Token, m *message) {
-	var kind, media, data jsonscan.Token
+// interactionPart reads a step, a turn or a content, which hold one another. What a tool returned may also be an object
+// of its own without a type, which is text; anything else whose data is not where it belongs has no bound.
+func (p *requestParser) interactionPart(v jsonscan.Token, m *message, returned bool) {
+	var kind, media, data, uri jsonscan.Token
+	untyped := returned || v.Kind != jsonscan.Object && v.Kind != jsonscan.Array // may have no type
 	o := object{start: v, acts: &stepFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
@@ -115,35 +107,61 @@ func (p *requestParser) interactionPart(v jsonscan.Token, m *message) {
 			if role := p.role(); role != nobody {
 				m.role = role
 			}
-		case fContent, fResult:
-			p.interactionParts()
+		case fContent, fSummary:
+			untyped = true
+			p.interactionParts(returned)
+		case fResult:
+			p.interactionParts(true)
 		case fSignature:
 			p.mark(SignedReasoning)
 		case fURI:
-			p.remote(p.s.Skip())
+			uri = p.s.Skip()
+			p.remote(uri)
 		}
 	}
-	p.interactionKind(string(p.text(kind)), m)
+	word := string(p.text(kind))
+	p.interactionKind(word, m)
 	switch {
-	case data.Kind == jsonscan.Invalid:
-	case string(p.text(kind)) == "image":
+	case data.Kind == jsonscan.String:
+		p.interactionData(word, media, data)
+	case uri.Kind == jsonscan.String, word == "" && untyped, holdsNoMedia(word):
+	default:
+		p.opaque(Images, p.s.Whole(v))
+	}
+}
+
+// holdsNoMedia reports whether a step or content of a type has no pictures or sound but in those that it holds.
+func holdsNoMedia(kind string) bool {
+	switch kind {
+	case "text", "thought", "user_input", "model_output":
+		return true
+	}
+	return strings.HasSuffix(kind, "_call") || strings.HasSuffix(kind, "_result")
+}
+
+// interactionData notes the data of a content.
+func (p *requestParser) interactionData(kind string, media, data jsonscan.Token) {
+	switch kind {
+	case "image":
 		p.image(data)
-	case string(p.text(kind)) == "audio":
+	case "audio":
 		p.opaque(Audio, data)
+	case "video":
+		p.opaque(Images, data)
 	default:
 		p.inline(media, data)
 	}
 }
 
 // interactionParts reads what a step holds: a string, a part or a list of them.
-func (p *requestParser) interactionParts() {
+func (p *requestParser) interactionParts(returned bool) {
 	var inner message
 	v := p.s.Next()
 	if v.Kind == jsonscan.Object {
-		p.interactionPart(v, &inner)
+		p.interactionPart(v, &inner, returned)
 	}
 	for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
-		p.interactionPart(part, &inner)
+		p.interactionPart(part, &inner, returned)
 	}
 }
 
@@ -160,16 +178,26 @@ func (p *requestParser) interactionKind(kind string, m *message) {
 	}
 }
 
-// interactionTools reads the tools. Every kind but functions is run by the provider.
+// interactionTools reads the tools. Every kind but functions is run by the provider, and so is what states no kind or
+// is no list of tools.
 func (p *requestParser) interactionTools() {
 	list := p.s.Next()
+	if list.Kind != jsonscan.Array && list.Kind != jsonscan.Null {
+		p.serverTool("unknown", -1)
+	}
 	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
 		p.r.Tools++
+		kind := ""
 		o := object{start: v, acts: &typeFields}
 		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
-			if kind := string(p.text(p.s.Next())); kind != "function" {
-				p.geminiTool(kind)
-			}
+			kind = string(p.text(p.s.Next()))
+		}
+		switch kind {
+		case "function":
+		case "":
+			p.serverTool("unknown", -1)
+		default:
+			p.geminiTool(kind)
 		}
 	}
 	p.toolBytes(p.s.Whole(list))

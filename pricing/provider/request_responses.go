@@ -35,17 +35,9 @@ func (p *requestParser) responses(root jsonscan.Token) {
 			p.textOptions()
 		case fInclude:
 			p.include()
-		case fStore:
-			if p.s.Next().Kind == jsonscan.False {
-				p.r.Facts &^= Stored
-			}
-		case fBackground:
-			if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
-				p.r.Facts |= Background
-			}
 		case fContextManagement:
 			p.contextManagement()
-		case fPreviousResponseID, fConversation:
+		case fConversation:
 			p.mark(HeldState)
 		case fPrompt:
 			if p.stated() { // a template, which may bring tools

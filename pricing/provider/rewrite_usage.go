@@ -10,8 +10,8 @@ import (
 // otherwise. Then a UsageStripper must take the chunk that states it out of the answer.
 //
 // It does if t wants it, the call is a chat or text completion whose answer is streamed, and the vendor is one that
-// takes the option. Others state the usage in any case, as Mistral, DeepSeek, xAI and OpenRouter, or may refuse the
-// call for it, as older versions of Azure's API.
+// takes the option. Others state the usage in any case, see statesUsage, or may refuse the call for it, as older
+// versions of Azure's API.
 func (r *Request) AddsUsage(t Target) bool {
 	switch {
 	case !t.AddUsage, !r.Stream, r.Facts.Has(IncludeUsage), r.API != OpenAIChat && r.API != OpenAICompletions:
@@ -28,6 +28,19 @@ func (r *Request) AddsUsage(t Target) bool {
 func takesUsageOption(vendor pricing.ProviderName) bool {
 	switch vendor {
 	case "", OpenAI, azureOpenAI, Groq, "together", "fireworks", "alibaba":
+		return true
+	}
+	return false
+}
+
+// statesUsage reports whether a vendor states the usage of every stream of completions, asked or not: with the last
+// choice or, xAI, behind it.
+//
+// Sources, as read in November 2026: OpenRouter, "Usage Accounting"; the API references of DeepSeek (stream_options),
+// Mistral, Perplexity, xAI and Z.AI.
+func statesUsage(vendor pricing.ProviderName) bool {
+	switch vendor {
+	case OpenRouter, Perplexity, XAI, "deepseek", "mistral", "zai":
 		return true
 	}
 	return false

@@ -22,6 +22,9 @@ type Stopper struct {
 	out   []byte
 	begun bool // the first byte has been seen
 	open  bool // the start of an event above maxEvent has passed
+
+	repeats bool // the end repeats the answer
+	unread  bool // an event above maxEvent has passed
 }
 
 // ending follows a stream and knows how to end it.
@@ -33,17 +36,18 @@ type ending interface {
 }
 
 // NewStopper returns a Stopper for the answer to a call of the endpoint, which is a Request's, nil if that is not a
-// stream with an end that is known. usage says that the client is to see the usage of a chat or text completion: it
-// asked for it (IncludeUsage), or the vendor states it to everybody.
-func NewStopper(ep Endpoint, usage bool) *Stopper {
+// stream with an end that is known. The end of a chat or text completion states the usage if the client asked for it
+// (IncludeUsage), or if the vendor, which serves the call, states it to everybody.
+func NewStopper(ep Endpoint, vendor pricing.ProviderName, asked bool) *Stopper {
 	if !ep.Stream {
 		return nil
 	}
 	s := &Stopper{api: ep.API}
 	switch ep.API {
 	case OpenAIChat, OpenAICompletions:
-		s.events(&chatEnding{text: ep.API == OpenAICompletions, usage: usage, model: ep.Model})
+		s.events(&chatEnding{text: ep.API == OpenAICompletions, asked: asked, always: statesUsage(vendor), model: ep.Model})
 	case OpenAIResponses:
+		s.repeats = true
 		s.events(&responsesEnding{})
 	case AnthropicMessages:
 		s.events(&anthropicEvents{})
@@ -62,6 +66,7 @@ func NewStopper(ep Endpoint, usage bool) *Stopper {
 	case BedrockInvoke:
 		s.split, s.end = &frameSplitter{}, &invokeEnding{}
 	case TGIGenerate:
+		s.repeats = true
 		s.events(&tgiEnding{})
 	case OllamaChat, OllamaGenerate:
 		s.split, s.end = lineSplitter{}, &ollamaEnding{chat: ep.API == OllamaChat}
@@ -98,11 +103,11 @@ func (s *Stopper) Write(p []byte) []byte {
 		s.held = append(s.held, p[:n]...)
 		p = p[n:]
 		switch {
-		case ended && !s.open:
+		case ended && !s.open && len(s.held) <= maxEvent:
 			s.end.see(s.held)
 			s.pass()
 		case ended, len(s.held) > maxEvent:
-			s.open = !ended
+			s.open, s.unread = !ended, true
 			s.pass()
 		}
 	}
@@ -121,7 +126,7 @@ func (s *Stopper) sniff(p []byte) {
 		_, array := s.split.(*arraySplitter)
 		switch {
 		case sse && c == '{' && s.api == CohereChat:
-			s.split, s.end = lineSplitter{}, &cohereLines{}
+			s.split, s.end, s.repeats = lineSplitter{}, &cohereLines{}, true
 		case sse && (c == '{' || c == '['), array && c != '[':
 			s.split = nil
 		}
@@ -136,10 +141,10 @@ func (s *Stopper) pass() {
 
 // Stop returns the end of the stream, to be sent after what Write returned and instead of all that follows. The usage
 // is what the client is told that the answer came to. It returns false where no end would be valid: before the first
-// event, after the last one, within one above 8 MiB, or where the format is not known, as that of some models behind
-// Bedrock's InvokeModel. A later call may succeed.
+// event, after the last one, within one above 8 MiB, after more than 8 MiB of an answer that the end must repeat, or
+// where the format is not known, as that of some models behind Bedrock's InvokeModel. Other calls may succeed later.
 func (s *Stopper) Stop(u pricing.Usage) (end []byte, ok bool) {
-	if s.open || s.split == nil {
+	if s.open || s.split == nil || s.repeats && s.unread {
 		return nil, false
 	}
 	return s.end.finish(nil, &u)
@@ -216,11 +221,26 @@ func (o *openParts) end(i int64) {
 // at a time.
 const maxOpen = 1024
 
-// keep copies a value as it stands in data, unless it says nothing or is longer than anything that an end repeats.
-func keep(dst *[]byte, data []byte, v jsonscan.Token) {
-	if raw := data[v.Start:v.End]; string(raw) != `""` && string(raw) != "null" && len(raw) <= maxKept {
+// keep copies a value as it came, unless it says nothing or is longer than anything that an end repeats.
+func keep(dst *[]byte, raw []byte) {
+	if string(raw) != "" && string(raw) != `""` && string(raw) != "null" && len(raw) <= maxKept {
 		*dst = append((*dst)[:0], raw...)
 	}
+}
+
+// keptText is the text of an answer, as its events spell it, up to maxEvent bytes. What does not fit is lost, and all
+// of the text with it: an end that left a part out would be false.
+type keptText struct {
+	text []byte
+	lost bool
+}
+
+func (k *keptText) add(text []byte) {
+	if k.lost = k.lost || len(k.text)+len(text) > maxEvent; k.lost {
+		k.text = nil
+		return
+	}
+	k.text = append(k.text, text...)
 }
 
 // maxKept is the most bytes of an id or a model's name that an end repeats.

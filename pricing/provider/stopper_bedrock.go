@@ -17,14 +17,8 @@ type converseStream struct {
 }
 
 func (c *converseStream) seeEvent(name string, payload []byte) {
-	index := int64(0)
-	s := jsonscan.New(payload)
-	root := s.Next()
-	for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-		if string(s.Text(key)) == "contentBlockIndex" {
-			index, _ = s.Int(s.Next())
-		}
-	}
+	s := jsonscan.New(memberOf(payload, "contentBlockIndex"))
+	index, _ := s.Int(s.Next())
 	switch name {
 	case "messageStart":
 		c.begun = true

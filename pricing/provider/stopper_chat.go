@@ -8,11 +8,13 @@ import (
 )
 
 // chatEnding ends a stream of OpenAI chat or text completions: a chunk whose choices finish for their length, the
-// usage if it was asked for, and the marker.
+// usage, and the marker. Who asked for the usage gets it in a chunk of its own. Vendors that always state it do so with
+// the last choice, as clients who did not ask take every chunk for one with a choice.
 type chatEnding struct {
-	text  bool // text completions
-	usage bool // to be stated
-	model pricing.ModelName
+	text   bool // text completions
+	asked  bool // for the usage
+	always bool // the vendor states it
+	model  pricing.ModelName
 
 	id, created, name []byte // as the chunks spell them
 	choices           openParts
@@ -31,11 +33,11 @@ func (c *chatEnding) seeEvent(e event) {
 		c.begun = true
 		switch string(s.Text(key)) {
 		case "id":
-			keep(&c.id, e.data, s.Skip())
+			keep(&c.id, whole(e.data, s.Skip()))
 		case "created":
-			keep(&c.created, e.data, s.Skip())
+			keep(&c.created, whole(e.data, s.Skip()))
 		case "model":
-			keep(&c.name, e.data, s.Skip())
+			keep(&c.name, whole(e.data, s.Skip()))
 		case "choices":
 			list := s.Next()
 			for choice, ok := s.Element(list); ok; choice, ok = s.Element(list) {
@@ -81,16 +83,24 @@ func (c *chatEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
 			}
 			dst = append(appendCount(dst, `{"index":`, index), c.emptyChoice()...)
 		}
-		dst = append(dst, "]}\n\n"...)
+		dst = append(dst, ']')
+		if c.always { // what earlier chunks state, they state of the answer until then
+			dst = chatUsage(dst, u)
+		}
+		dst = append(dst, "}\n\n"...)
 	}
-	if c.usage && !c.stated {
-		dst = append(c.head(dst), `"choices":[],"usage":{`...)
-		dst = appendCount(dst, `"prompt_tokens":`, u.TotalInput())
-		dst = appendCount(dst, `,"completion_tokens":`, u.TotalOutput())
-		dst = appendCount(dst, `,"total_tokens":`, pricing.AddCapped(u.TotalInput(), u.TotalOutput()))
-		dst = append(dst, "}}\n\n"...)
+	if !c.stated && (c.always && len(c.choices) == 0 || c.asked && !c.always) {
+		dst = append(chatUsage(append(c.head(dst), `"choices":[]`...), u), "}\n\n"...)
 	}
 	return append(dst, "data: [DONE]\n\n"...), true
+}
+
+// chatUsage appends the usage as the last member of a chunk.
+func chatUsage(dst []byte, u *pricing.Usage) []byte {
+	dst = appendCount(dst, `,"usage":{"prompt_tokens":`, u.TotalInput())
+	dst = appendCount(dst, `,"completion_tokens":`, u.TotalOutput())
+	dst = appendCount(dst, `,"total_tokens":`, pricing.AddCapped(u.TotalInput(), u.TotalOutput()))
+	return append(dst, '}')
 }
 
 // emptyChoice is the rest of a choice that adds nothing and is cut.

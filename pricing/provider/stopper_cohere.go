@@ -24,13 +24,7 @@ func (c *cohereEnding) seeEvent(e event) {
 	switch kind {
 	case "message-start":
 		c.begun = true
-		s := jsonscan.New(e.data)
-		root := s.Next()
-		for key, ok := s.Member(root); ok; key, ok = s.Member(root) {
-			if string(s.Text(key)) == "id" {
-				keep(&c.id, e.data, s.Skip())
-			}
-		}
+		keep(&c.id, memberOf(e.data, "id"))
 	case "content-start":
 		c.contents.begin(index)
 	case "content-end":
@@ -74,7 +68,7 @@ func cohereTokens(dst []byte, u *pricing.Usage) []byte {
 // Source: https://docs.cohere.com/v1/reference, "Chat with Streaming" and "Generate", read in November 2026.
 type cohereLines struct {
 	id          []byte
-	text        []byte // of the answer, as its events spell it
+	answer      keptText
 	chat, named bool
 	begun, over bool
 }
@@ -90,7 +84,7 @@ func (c *cohereLines) see(line []byte) {
 		case "event_type":
 			kind = s.Text(s.Next())
 		case "generation_id":
-			keep(&c.id, line, s.Skip())
+			keep(&c.id, whole(line, s.Skip()))
 		case "is_finished":
 			finished = s.Next().Kind == jsonscan.True
 		case "index":
@@ -110,13 +104,13 @@ func (c *cohereLines) see(line []byte) {
 	c.named = c.named || len(kind) > 0
 	c.chat = c.chat || string(kind) == "stream-start"
 	c.over = c.over || finished || index > 0 // several generations at once
-	if (len(kind) == 0 || string(kind) == "text-generation") && len(c.text)+len(text) <= maxEvent {
-		c.text = append(c.text, text...)
+	if len(kind) == 0 || string(kind) == "text-generation" {
+		c.answer.add(text)
 	}
 }
 
 func (c *cohereLines) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
-	if !c.begun || c.over {
+	if !c.begun || c.over || c.answer.lost {
 		return dst, false
 	}
 	return append(c.last(dst, u), "}\n"...), true
@@ -131,9 +125,9 @@ func (c *cohereLines) last(dst []byte, u *pricing.Usage) []byte {
 	dst = append(dst, `,"finish_reason":"MAX_TOKENS","response":{`...)
 	if !c.chat {
 		dst = append(dst, `"id":"farebox","generations":[{"id":"farebox","text":"`...)
-		return append(append(dst, c.text...), `","finish_reason":"MAX_TOKENS"}]}`...)
+		return append(append(dst, c.answer.text...), `","finish_reason":"MAX_TOKENS"}]}`...)
 	}
-	dst = append(append(append(dst, `"text":"`...), c.text...), `","generation_id":`...)
+	dst = append(append(append(dst, `"text":"`...), c.answer.text...), `","generation_id":`...)
 	dst = append(appendRaw(dst, c.id, "null"), `,"finish_reason":"MAX_TOKENS","meta":{"billed_units":`...)
 	return append(cohereTokens(dst, u), "}}"...)
 }

@@ -25,9 +25,9 @@ func (g *geminiEnding) chunk(data []byte) {
 		g.begun = true
 		switch string(s.Text(key)) {
 		case "modelVersion":
-			keep(&g.version, data, s.Skip())
+			keep(&g.version, whole(data, s.Skip()))
 		case "responseId":
-			keep(&g.id, data, s.Skip())
+			keep(&g.id, whole(data, s.Skip()))
 		case "candidates":
 			list := s.Next()
 			for c, ok := s.Element(list); ok; c, ok = s.Element(list) {

@@ -32,7 +32,7 @@ func (i *interactionEnding) seeEvent(e event) {
 		case "index":
 			index, _ = s.Int(s.Next())
 		case "interaction":
-			i.interaction(&s, e.data)
+			i.interaction(whole(e.data, s.Skip()))
 		case "error":
 			i.over = true
 		}
@@ -48,19 +48,12 @@ func (i *interactionEnding) seeEvent(e event) {
 }
 
 // interaction reads what an event says of the whole.
-func (i *interactionEnding) interaction(s *jsonscan.Scanner, data []byte) {
-	o := s.Next()
-	for key, ok := s.Member(o); ok; key, ok = s.Member(o) {
-		switch string(s.Text(key)) {
-		case "id":
-			keep(&i.id, data, s.Skip())
-		case "model":
-			keep(&i.model, data, s.Skip())
-		case "status":
-			if v := s.Next(); v.Kind == jsonscan.String {
-				i.over = i.over || !goesOn(string(s.Text(v)))
-			}
-		}
+func (i *interactionEnding) interaction(object []byte) {
+	keep(&i.id, memberOf(object, "id"))
+	keep(&i.model, memberOf(object, "model"))
+	s := jsonscan.New(memberOf(object, "status"))
+	if v := s.Next(); v.Kind == jsonscan.String {
+		i.over = i.over || !goesOn(string(s.Text(v)))
 	}
 }
 

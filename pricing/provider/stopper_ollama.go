@@ -20,9 +20,9 @@ func (o *ollamaEnding) see(line []byte) {
 		o.begun = true
 		switch string(s.Text(key)) {
 		case "model":
-			keep(&o.model, line, s.Skip())
+			keep(&o.model, whole(line, s.Skip()))
 		case "created_at":
-			keep(&o.at, line, s.Skip())
+			keep(&o.at, whole(line, s.Skip()))
 		case "done":
 			o.over = o.over || s.Next().Kind == jsonscan.True
 		case "error":

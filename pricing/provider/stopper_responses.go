@@ -16,7 +16,8 @@ type responsesEnding struct {
 	numbered bool
 	done     []byte // the items that have ended, joined by commas
 	open     []openItem
-	kept     int // bytes of items and texts
+	kept     int  // bytes of items and texts
+	lost     bool // some did not fit, which the end would leave out
 	over     bool
 }
 
@@ -28,6 +29,9 @@ type openItem struct {
 	part     itemPart
 	input    []byte // the arguments of a call, as its events spell them
 }
+
+// size is how many bytes are kept of the item.
+func (o *openItem) size() int { return len(o.item) + len(o.parts) + len(o.part.text) + len(o.input) }
 
 // itemPart is the part of an item that is open.
 type itemPart struct {
@@ -61,8 +65,14 @@ func (r *responsesEnding) seeEvent(e event) {
 			r.open = append(r.open, o)
 		}
 	case "response.output_item.done":
+		r.open = slices.DeleteFunc(r.open, func(o openItem) bool {
+			ended := o.index == x.output
+			if ended {
+				r.kept -= o.size()
+			}
+			return ended
+		})
 		r.join(&r.done, x.item)
-		r.open = slices.DeleteFunc(r.open, func(o openItem) bool { return o.index == x.output })
 	default:
 		if i := slices.IndexFunc(r.open, func(o openItem) bool { return o.index == x.output }); i >= 0 {
 			r.seeInside(&r.open[i], &x)
@@ -75,12 +85,12 @@ func (r *responsesEnding) seeInside(o *openItem, x *responsesEvent) {
 	switch x.name {
 	case "response.content_part.added":
 		kind := bytes.Trim(memberOf(x.part, "type"), `"`)
-		o.part = itemPart{kind: string(kind), index: x.content}
+		r.begin(o, itemPart{kind: string(kind), index: x.content})
 	case "response.reasoning_summary_part.added":
-		o.part = itemPart{kind: "summary_text", index: x.inner}
+		r.begin(o, itemPart{kind: "summary_text", index: x.inner})
 	case "response.content_part.done", "response.reasoning_summary_part.done":
+		r.begin(o, itemPart{})
 		r.join(&o.parts, x.part)
-		o.part = itemPart{}
 	case "response.output_text.delta", "response.refusal.delta", "response.reasoning_text.delta", "response.reasoning_summary_text.delta":
 		r.keep(&o.part.text, x.delta)
 	case "response.function_call_arguments.delta", "response.custom_tool_call_input.delta", "response.mcp_call_arguments.delta":
@@ -123,9 +133,15 @@ func (r *responsesEnding) read(e event) responsesEvent {
 	return x
 }
 
+// begin puts a part in the place of the one that is open.
+func (r *responsesEnding) begin(o *openItem, part itemPart) {
+	r.kept -= len(o.part.text)
+	o.part = part
+}
+
 // keep appends to what is kept, within its limit.
 func (r *responsesEnding) keep(dst *[]byte, b []byte) {
-	if r.kept+len(b) <= maxEvent {
+	if r.lost = r.lost || r.kept+len(b) > maxEvent; !r.lost {
 		r.kept += len(b)
 		*dst = append(*dst, b...)
 	}
@@ -133,17 +149,17 @@ func (r *responsesEnding) keep(dst *[]byte, b []byte) {
 
 // join appends an element to a list, within the limit.
 func (r *responsesEnding) join(list *[]byte, element []byte) {
-	if len(element) == 0 || r.kept+len(element) > maxEvent {
+	if len(element) == 0 {
 		return
 	}
 	if len(*list) > 0 {
-		*list = append(*list, ',')
+		r.keep(list, []byte{','})
 	}
 	r.keep(list, element)
 }
 
 func (r *responsesEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
-	if len(r.response) == 0 || r.over {
+	if len(r.response) == 0 || r.over || r.lost {
 		return dst, false
 	}
 	w := responsesWriter{dst: dst, sequence: r.sequence, numbered: r.numbered}

@@ -137,7 +137,7 @@ func stop(tb testing.TB, path string, usage bool, stream string, size int) (pass
 		ep.Model = "m"
 	}
 	ep.SSE = ep.SSE || ep.ModelAt.End == 0
-	s := provider.NewStopper(ep, usage)
+	s := provider.NewStopper(ep, provider.OpenAI, usage)
 	if s == nil {
 		tb.Fatalf("no Stopper for %s", path)
 	}
@@ -178,8 +178,99 @@ func TestStopperEndsAStreamAsItsAPIEnds(t *testing.T) {
 	}
 }
 
+func TestStopperEndsNoAnswerThatItCannotRepeatWhole(t *testing.T) {
+	const mib = 1 << 20
+	tgi := func(text string) string {
+		return `data: {"index":1,"token":{"id":1,"text":"` + text + `","logprob":0.0,"special":false},"generated_text":null,"details":null}` + "\n\n"
+	}
+	cohere := func(text string) string {
+		return `{"is_finished":false,"event_type":"text-generation","text":"` + text + `"}` + "\n"
+	}
+	responses := func(text string) string {
+		return "event: response.output_text.delta\n" + `data: {"type":"response.output_text.delta","item_id":"msg_1","output_index":1,"content_index":0,"delta":"` + text + `"}` + "\n\n"
+	}
+	for _, tt := range []struct {
+		name, path, start string
+		event             func(text string) string
+	}{
+		{"TGI", "/generate_stream", "", tgi},
+		{"Cohere's first API", "/v1/chat", `{"is_finished":false,"event_type":"stream-start"}` + "\n", cohere},
+		{"a response", responsesPath, sse(responsesStream()[:10]...), responses},
+	} {
+		for name, texts := range map[string][]int{"in pieces": {1, 5 * mib, 5 * mib, 1}, "in one": {1, 9 * mib, 1}, "one that fits": {1, 7 * mib, 1}} {
+			t.Run(tt.name+", "+name, func(t *testing.T) {
+				ep := provider.ParsePath(tt.path)
+				ep.Stream, ep.SSE = true, true
+				s := provider.NewStopper(ep, provider.OpenAI, false)
+				s.Write([]byte(tt.start))
+				for _, n := range texts {
+					s.Write([]byte(tt.event(strings.Repeat("x", n))))
+				}
+				if end, ok := s.Stop(stopUsage); ok != (name == "one that fits") {
+					t.Errorf("stopped: %v, with an end of %d bytes", ok, len(end))
+				}
+			})
+		}
+	}
+}
+
+func TestStopperRepeatsManyItemsOfAResponse(t *testing.T) {
+	const each = 2 << 20
+	s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIResponses, Stream: true, SSE: true}, provider.OpenAI, false)
+	events := responsesStream()
+	s.Write([]byte(sse(events[:10]...)))
+	for range 3 { // of 6 MiB in deltas, of which the text of the part repeats what one has
+		s.Write([]byte("event: response.output_text.delta\n" + `data: {"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"` + strings.Repeat("x", each) + `"}` + "\n\n"))
+	}
+	s.Write([]byte(sse(events[12], events[16])))
+	s.Write([]byte(sse(events[17])))
+	s.Write([]byte("event: response.function_call_arguments.delta\n" + `data: {"type":"response.function_call_arguments.delta","output_index":2,"delta":"` + strings.Repeat("y", 2*each) + `"}` + "\n\n"))
+	if end, ok := s.Stop(stopUsage); !ok || len(end) < 2*each {
+		t.Errorf("stopped: %v, with an end of %d bytes", ok, len(end))
+	}
+}
+
+func TestStopperStatesTheUsageAsTheVendorDoes(t *testing.T) {
+	const (
+		open    = `data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}`
+		counted = `data: {"id":"c","created":1,"model":"m","usage":{"prompt_tokens":10,"completion_tokens":1},"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}`
+		done    = `data: {"id":"c","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+		both    = `data: {"id":"c","created":1,"model":"m","usage":{"prompt_tokens":10,"completion_tokens":5},"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+
+		head   = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m",`
+		length = `"choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}]`
+		usage  = `,"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}`
+		last   = "data: [DONE]"
+	)
+	for _, tt := range []struct {
+		name, stream, end string
+		vendor            pricing.ProviderName
+		asked             bool
+	}{
+		{"OpenAI", open, sse(head+length+"}", last), provider.OpenAI, false},
+		{"OpenAI, asked", open, sse(head+length+"}", head+`"choices":[]`+usage, last), provider.OpenAI, true},
+		{"DeepSeek", open, sse(head+length+usage, last), "deepseek", false},
+		{"DeepSeek, asked", open, sse(head+length+usage, last), "deepseek", true},
+		{"Mistral", open, sse(head+length+usage, last), "mistral", false},
+		{"Z.AI", open, sse(head+length+usage, last), "zai", false},
+		{"OpenRouter", open, sse(head+length+usage, last), provider.OpenRouter, false},
+		{"xAI between its last choice and its usage", done, sse(head+`"choices":[]`+usage, last), provider.XAI, false},
+		{"Perplexity, which counts in every chunk", counted, sse(head+length+usage, last), provider.Perplexity, false},
+		{"Mistral behind its usage", both, sse(last), "mistral", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIChat, Stream: true, SSE: true}, tt.vendor, tt.asked)
+			s.Write([]byte(sse(tt.stream)))
+			end, ok := s.Stop(stopUsage)
+			if diff := cmp.Diff(tt.end, string(end)); diff != "" || !ok {
+				t.Errorf("end, %v (-want +got):\n%s", ok, diff)
+			}
+		})
+	}
+}
+
 func TestStopperClosesBesideWhatItWrote(t *testing.T) {
-	s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIChat, Stream: true, SSE: true}, false)
+	s := provider.NewStopper(provider.Endpoint{API: provider.OpenAIChat, Stream: true, SSE: true}, provider.OpenAI, false)
 	written := s.Write([]byte(contentChunk + `data: {"id":"a"`))
 	if got, want := string(append(written, s.Close()...)), contentChunk+`data: {"id":"a"`; got != want {
 		t.Errorf("Write and Close return %q, want %q", got, want)
@@ -284,7 +375,7 @@ func FuzzStopperIsTheSameForAnySplit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string, stream []byte, size int) {
 		ep := provider.ParsePath(path)
 		ep.Stream = true
-		if size < 1 || provider.NewStopper(ep, true) == nil {
+		if size < 1 || provider.NewStopper(ep, provider.OpenAI, true) == nil {
 			return
 		}
 		passed, end, ok := stop(t, path, true, string(stream), max(len(stream), 1))

@@ -9,8 +9,8 @@ import (
 // text.
 // Source: https://huggingface.github.io/text-generation-inference, "StreamResponse", read in November 2026.
 type tgiEnding struct {
-	text        []byte // of the tokens, as the events spell it
-	index       int64  // of the last token
+	answer      keptText
+	index       int64 // of the last token
 	begun, over bool
 }
 
@@ -47,18 +47,18 @@ func (t *tgiEnding) token(s *jsonscan.Scanner) {
 			special = s.Next().Kind == jsonscan.True
 		}
 	}
-	if !special && len(t.text)+len(text) <= maxEvent {
-		t.text = append(t.text, text...)
+	if !special {
+		t.answer.add(text)
 	}
 }
 
 func (t *tgiEnding) finish(dst []byte, u *pricing.Usage) ([]byte, bool) {
-	if !t.begun || t.over {
+	if !t.begun || t.over || t.answer.lost {
 		return dst, false
 	}
 	dst = appendCount(dst, `data:{"index":`, t.index+1)
 	dst = append(dst, `,"token":{"id":0,"text":"","logprob":0.0,"special":true},"generated_text":"`...)
-	dst = append(append(dst, t.text...), `","details":{"finish_reason":"length","generated_tokens":`...)
+	dst = append(append(dst, t.answer.text...), `","details":{"finish_reason":"length","generated_tokens":`...)
 	dst = appendCount(dst, "", u.TotalOutput())
 	dst = appendCount(dst, `,"seed":null,"input_length":`, u.TotalInput())
 	return append(dst, "}}\n\n"...), true

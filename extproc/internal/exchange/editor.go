@@ -23,7 +23,7 @@ func (x *Exchange) newEditor() *editor {
 		e.usage = &provider.UsageStripper{}
 	}
 	if x.served.Kind != policies.Pooled && x.stopsOnBudget() {
-		e.stop = provider.NewStopper(x.call.Endpoint, x.call.Facts.Has(provider.IncludeUsage))
+		e.stop = provider.NewStopper(x.call.Endpoint, x.served.Vendor, x.call.Facts.Has(provider.IncludeUsage))
 	}
 	if e.usage == nil && e.stop == nil {
 		return nil

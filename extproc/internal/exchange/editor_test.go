@@ -77,6 +77,37 @@ func TestAStreamThatComesAtOnceEndsToo(t *testing.T) {
 	}
 }
 
+func TestAnEndedStreamStatesTheUsageAsItsVendorDoes(t *testing.T) {
+	const policy = "mode: enforce\nproviders: {openai: {hosts: [api.openai.com], credential: caller}, deepseek: {hosts: [api.deepseek.com], credential: caller}}\n" +
+		"budgets: [{name: a, limit: $1 per day, stop_on_budget: true}]\n"
+	const text = `,"stream":true,"max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}`
+	for host, want := range map[string]struct {
+		model string
+		usage bool
+	}{
+		"api.openai.com":   {"gpt-4o", false},
+		"api.deepseek.com": {"deepseek-chat", true},
+	} {
+		w := newWorld(t, policy)
+		x, reply := w.send(t, call{host: host, body: `{"model":"` + want.model + `"` + text})
+		if reply.Answer != nil {
+			t.Fatalf("%s: answered with %d: %s", host, reply.Answer.Status, reply.Answer.Body)
+		}
+		x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+		var passed strings.Builder
+		for i, event := range long() {
+			p, err := x.ResponseBody([]byte(event), i == len(long())-1)
+			must(t, err)
+			passed.Write(p.Body)
+		}
+		x.End(StreamEnded)
+		_, end, ended := strings.Cut(passed.String(), `"finish_reason":"length"`)
+		if usage := strings.Contains(end, `"usage":{"prompt_tokens":`); !ended || usage != want.usage {
+			t.Errorf("%s: ended %t with %q, want its usage: %t", host, ended, end, want.usage)
+		}
+	}
+}
+
 // TestUsageThatNobodyAskedForIsTakenOut also sees that what an edit holds back is not lost when the server leaves.
 func TestUsageThatNobodyAskedForIsTakenOut(t *testing.T) {
 	const stream = `{"model":"gpt-4o","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"Hi"}]}`
