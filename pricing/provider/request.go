@@ -6,8 +6,8 @@ import (
 )
 
 // Request is what a call asks for, as far as prices, rules, rewrites and caches depend on it. It keeps the body and
-// the path by reference. ParseRequest and ParseForm are the only ways to make one; it is not changed afterwards, so it may be read
-// by several goroutines.
+// the path by reference. ParseCall, and for bodies alone ParseRequest and ParseForm, are the only ways to make one; it is not
+// changed afterwards, so it may be read by several goroutines.
 type Request struct {
 	Endpoint // with the model and the stream flag of the call, wherever they stand
 

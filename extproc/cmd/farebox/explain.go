@@ -73,7 +73,7 @@ func (x *explainFlags) explain(view priceView, body []byte, e env) error {
 		t.uncovered(x.path)
 		return t.w.Flush()
 	}
-	call, err := parseCall(endpoint, x.path, headers.Header("content-type"), body)
+	call, err := provider.ParseCall(endpoint, x.path, headers.Header("content-type"), headers.Header, body)
 	var bad *provider.RequestError
 	if errors.As(err, &bad) {
 		t.unreadable(bad)
@@ -81,14 +81,6 @@ func (x *explainFlags) explain(view priceView, body []byte, e env) error {
 	}
 	t.call(x.request(set, &call, headers), body)
 	return t.w.Flush()
-}
-
-// parseCall reads a call as the server would.
-func parseCall(e provider.Endpoint, path, contentType string, body []byte) (provider.Request, error) {
-	if e.TakesForm(contentType) {
-		return provider.ParseForm(e, path, contentType, body)
-	}
-	return provider.ParseRequest(e, path, body)
 }
 
 // headerValues reads the --header flags.

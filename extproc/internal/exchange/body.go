@@ -34,12 +34,11 @@ func (x *Exchange) RequestBody(body []byte) (Reply, error) {
 func (x *Exchange) decide(body []byte) Reply {
 	plain, decoded, err := x.plain(body)
 	if err == nil {
-		x.call, err = x.parse(plain)
+		x.call, err = provider.ParseCall(x.endpoint, x.in.Path, x.in.joined("content-type"), x.in.header, plain)
 	}
 	if err != nil {
 		return x.unreadable(err)
 	}
-	x.call.ReadHeaders(x.in.header)
 	x.input = x.call.InputEstimate()
 	path, _, _ := strings.Cut(x.in.Path, "?")
 	request := policies.Request{
@@ -65,14 +64,6 @@ func (x *Exchange) decide(body []byte) Reply {
 		return x.refused(err)
 	}
 	return x.forward(plain, decoded)
-}
-
-// parse reads the body of the call.
-func (x *Exchange) parse(plain []byte) (provider.Request, error) {
-	if x.takesForm() {
-		return provider.ParseForm(x.endpoint, x.in.Path, x.in.joined("content-type"), plain)
-	}
-	return provider.ParseRequest(x.endpoint, x.in.Path, plain)
 }
 
 // maxFits is how often an answer's length is fitted to what calls that came at the same time leave.
