@@ -66,7 +66,7 @@ func (p *parser) overlay(n *yaml.Node, path string) {
 	if err != nil {
 		p.within = append(p.within, pricesProblems(place, string(text), err)...)
 	}
-	p.overlays = append(p.overlays, listings)
+	p.overlays, p.own = append(p.overlays, listings), nil
 }
 
 // pricesProblems are the mistakes of a price file.
@@ -106,5 +106,8 @@ func (p *parser) priced(vendor pricing.ProviderName, model pricing.ModelName) bo
 	if p.unread() || ever().Lookup(vendor, model, time.Time{}) != nil {
 		return true
 	}
-	return timeless(slices.Concat(p.overlays...)).Lookup(vendor, model, time.Time{}) != nil
+	if p.own == nil {
+		p.own = timeless(slices.Concat(p.overlays...))
+	}
+	return p.own.Lookup(vendor, model, time.Time{}) != nil
 }
