@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
@@ -157,7 +158,7 @@ func (x *Exchange) refused(err error) Reply {
 		return x.end(x.refuse(provider.Unavailable, message, "", "farebox_outage"), "outage")
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
-			limit.Budget, dollars(limit.Left), dollars(limit.Limit), atMost(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
+			limit.Budget, dollars(limit.Left), dollars(limit.Limit), atMost(limit.Need), moment(limit.Refills))
 		return x.end(x.refuseSpending(message, limit.Refills), refusal.String())
 	case refusal == policies.RefuseStep:
 		return x.refusedByStep()
@@ -186,6 +187,9 @@ func (x *Exchange) refusedByStep() Reply {
 		}
 	}
 	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
-		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
+		d.Budget, d.Step.Percent, moment(refills))
 	return x.end(x.refuseSpending(message, refills), policies.RefuseStep.String())
 }
+
+// moment prints a time for clients, to the minute.
+func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
