@@ -20,20 +20,30 @@ type guess struct {
 // in November 2026.
 var guesses = []guess{
 	{"/v1/chat/completions", "messages", []string{
-		"max_completion_tokens", "n", "stop", "seed", "stream_options", "response_format", "reasoning_effort", "logprobs", "logit_bias",
-		"frequency_penalty", "presence_penalty", "parallel_tool_calls", "modalities", "prompt_cache_key",
+		"max_completion_tokens", "n", "stop", "seed", "stream_options", "response_format", "reasoning_effort", "logprobs",
+		"logit_bias", "frequency_penalty", "presence_penalty", "parallel_tool_calls", "modalities", "prompt_cache_key",
 	}, nil},
-	{"/v1/messages", "messages", []string{"system", "thinking", "stop_sequences", "output_config", "context_management", "inference_geo", "speed"}, []string{"claude"}},
+	{"/v1/messages", "messages", []string{
+		"system", "thinking", "stop_sequences", "output_config", "context_management", "inference_geo", "speed",
+	}, []string{"claude"}},
 	{"/api/chat", "messages", []string{"options", "keep_alive"}, nil},
 	{"/v1/responses", "input", []string{
 		"instructions", "max_output_tokens", "reasoning", "text", "include", "truncation", "conversation", "previous_response_id", "prompt",
 		"parallel_tool_calls", "prompt_cache_key", "context_management", "max_tool_calls",
 	}, nil},
-	{"/v1beta/interactions", "input", []string{"previous_interaction_id", "generation_config", "system_instruction", "response_modalities", "agent"}, nil},
-	{"/v1/embeddings", "input", []string{"encoding_format", "dimensions", "input_type", "output_dimension", "output_dtype"}, []string{"embed", "voyage"}},
+	{"/v1beta/interactions", "input", []string{
+		"previous_interaction_id", "generation_config", "system_instruction", "response_modalities", "agent",
+	}, nil},
+	{"/v1/embeddings", "input", []string{
+		"encoding_format", "dimensions", "input_type", "output_dimension", "output_dtype",
+	}, []string{"embed", "voyage"}},
 	{"/v1/audio/speech", "input", []string{"voice"}, []string{"tts"}},
-	{"/v1/images/generations", "prompt", []string{"size", "quality", "style", "output_format", "response_format", "moderation"}, []string{"image", "dall-e", "imagen"}},
-	{"/v1/completions", "prompt", []string{"max_tokens", "stop", "echo", "best_of", "logprobs", "temperature", "top_p", "stream_options"}, nil},
+	{"/v1/images/generations", "prompt", []string{
+		"size", "quality", "style", "output_format", "response_format", "moderation",
+	}, []string{"image", "dall-e", "imagen"}},
+	{"/v1/completions", "prompt", []string{
+		"max_tokens", "stop", "echo", "best_of", "logprobs", "temperature", "top_p", "stream_options",
+	}, nil},
 	{"/api/generate", "prompt", []string{"options", "keep_alive"}, nil},
 	{"/v2/rerank", "query", []string{"documents"}, nil},
 }

@@ -19,7 +19,8 @@ import (
 type outline struct {
 	text     []byte
 	dec      *json.Decoder
-	keys     []string // that lead to where it is
+	keys     []string                                 // that lead to where it is
+	fields   map[reflect.Type]map[string]reflect.Type // see fieldsOf
 	mistakes Mistakes
 	full     bool            // as many mistakes are found as are looked for: the walk ends
 	own      bool            // a key that a price file has stands at the top
@@ -28,7 +29,7 @@ type outline struct {
 }
 
 func newOutline(text []byte) *outline {
-	o := &outline{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
+	o := &outline{text: text, dec: json.NewDecoder(bytes.NewReader(text)), fields: make(map[reflect.Type]map[string]reflect.Type)}
 	o.dec.UseNumber()
 	return o
 }
@@ -166,7 +167,11 @@ func wanted(t reflect.Type) string {
 
 // object walks the keys and values of an object that has begun.
 func (o *outline) object(t reflect.Type) bool {
-	fields := fieldsOf(t)
+	fields, met := o.fields[t]
+	if !met {
+		fields = fieldsOf(t)
+		o.fields[t] = fields
+	}
 	seen := make(map[string]bool)
 	for o.dec.More() {
 		token, s, err := o.next()
