@@ -105,7 +105,7 @@ func run(t *testing.T, v *policytest.Vector, set *policies.Set, piece int) polic
 	t.Helper()
 	out := policytest.Result{Facts: map[policytest.Fact]string{}}
 	endpoint := provider.ParsePath(v.Request.Path)
-	call, err := parse(endpoint, v)
+	call, err := provider.ParseCall(endpoint, v.Request.Path, v.Request.Get("content-type"), v.Request.Get, v.Request.Body)
 	if err != nil {
 		unreadable(t, &out, endpoint.API, err)
 		return out
@@ -133,14 +133,6 @@ func run(t *testing.T, v *policytest.Vector, set *policies.Set, piece int) polic
 	forward(t, v, set, served, &call, &out)
 	bill(t, v, set, &d, served, &call, piece, &out)
 	return out
-}
-
-// parse reads the body, in JSON or as a form.
-func parse(e provider.Endpoint, v *policytest.Vector) (provider.Request, error) {
-	if kind := v.Request.Get("content-type"); e.TakesForm(kind) {
-		return provider.ParseForm(e, v.Request.Path, kind, v.Request.Body)
-	}
-	return provider.ParseRequest(e, v.Request.Path, v.Request.Body)
 }
 
 // unreadable is the answer to a call that cannot be read.

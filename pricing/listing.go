@@ -1,7 +1,9 @@
 package pricing
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,6 +26,51 @@ type Window struct {
 	Except     []Day // public holidays, rising
 }
 
+// Weekdays are the names that price files have for days of the week, in the order of time.Weekday.
+var Weekdays = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// Hours returns the window as price files spell it: the names of its days, from Sunday on, and the times of day at which
+// it begins and ends, in UTC: "01:00", "24:00", with seconds only where there are any.
+func (w *Window) Hours() (days []string, start, end string) {
+	if w.always() {
+		return Weekdays[:], "00:00", "24:00"
+	}
+	for i, name := range Weekdays {
+		if w.Weekdays&(1<<i) != 0 {
+			days = append(days, name)
+		}
+	}
+	return days, timeOfDay(w.Start), timeOfDay(w.End)
+}
+
+func timeOfDay(d time.Duration) string {
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	if s != 0 {
+		return fmt.Sprintf("%02d:%02d:%02d", h, m, s)
+	}
+	return fmt.Sprintf("%02d:%02d", h, m)
+}
+
+// String prints the window for people: "mon,tue 01:00-04:00 UTC but on 26 days", "always".
+func (w *Window) String() string {
+	if w.always() {
+		return "always"
+	}
+	days, start, end := w.Hours()
+	text := fmt.Sprintf("%s %s-%s UTC", strings.Join(days, ","), start, end)
+	switch n := len(w.Except); n {
+	case 0:
+		return text
+	case 1:
+		return text + " but on 1 day"
+	default:
+		return fmt.Sprintf("%s but on %d days", text, n)
+	}
+}
+
+// always reports whether it is the zero window.
+func (w *Window) always() bool { return w.Weekdays == 0 && w.End == 0 }
+
 // Day counts days since 1970-01-01, in UTC.
 type Day int32
 
@@ -40,7 +87,7 @@ func DayOf(t time.Time) Day {
 
 // contains reports whether at falls in the window.
 func (w Window) contains(at time.Time) bool {
-	if w.Weekdays == 0 && w.End == 0 {
+	if w.always() {
 		return true
 	}
 	at = at.UTC()

@@ -64,6 +64,17 @@ func (r Rate) String() string {
 	return strings.TrimSuffix(s, ".")
 }
 
+// Each prints a rate per million pieces, which a fee is, in dollars a piece without trailing zeros: "0.01". It has at
+// most fifteen decimals.
+func (r Rate) Each() string {
+	digits := fmt.Sprintf("%016d", int64(r))
+	whole, fraction := digits[:len(digits)-15], strings.TrimRight(digits[len(digits)-15:], "0")
+	if fraction == "" {
+		return whole
+	}
+	return whole + "." + fraction
+}
+
 // parseFixed reads an optionally signed decimal without exponent and scales it by 10^places.
 func parseFixed(s string, places int) (int64, error) {
 	neg := strings.HasPrefix(s, "-")

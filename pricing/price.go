@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -132,8 +133,32 @@ func (r Rates) dearest(e *Exposure) Rates {
 	return Rates{Input: in, Output: out}
 }
 
+// All iterates over the rates in the order of the struct, by the names that they have in price files, such as
+// "cache_read". They may be set.
+func (r *Rates) All() iter.Seq2[string, *Rate] {
+	all := r.all()
+	return named(rateNames[:], all[:])
+}
+
+// rateNames are the names of the rates, in the order of the struct.
+var rateNames = [...]string{
+	"input", "cache_read", "cache_write_short", "cache_write_long", "output",
+	"input_audio", "input_image", "cache_read_audio", "output_audio", "output_image",
+}
+
+// named pairs rates with their names.
+func named(names []string, rates []*Rate) iter.Seq2[string, *Rate] {
+	return func(yield func(string, *Rate) bool) {
+		for i, rate := range rates {
+			if !yield(names[i], rate) {
+				return
+			}
+		}
+	}
+}
+
 // all points to every rate, in the order of the struct.
-func (r *Rates) all() [10]*Rate {
+func (r *Rates) all() [len(rateNames)]*Rate {
 	return [...]*Rate{
 		&r.Input, &r.CacheRead, &r.CacheWriteShort, &r.CacheWriteLong, &r.Output,
 		&r.InputAudio, &r.InputImage, &r.CacheReadAudio, &r.OutputAudio, &r.OutputImage,
@@ -149,8 +174,18 @@ func (r Rates) max(other Rates) Rates {
 	return r
 }
 
+// All iterates over the fees in the order of the struct, by the names that they have in price files, such as
+// "web_search". They may be set.
+func (f *Fees) All() iter.Seq2[string, *Rate] {
+	all := f.all()
+	return named(feeNames[:], all[:])
+}
+
+// feeNames are the names of the fees, in the order of the struct.
+var feeNames = [...]string{"request", "web_search", "file_search", "code_run", "search_unit", "image", "second", "character"}
+
 // all points to every fee, in the order of the struct.
-func (f *Fees) all() [8]*Rate {
+func (f *Fees) all() [len(feeNames)]*Rate {
 	return [...]*Rate{
 		&f.Request, &f.WebSearch, &f.FileSearch, &f.CodeRun, &f.SearchUnit, &f.Image, &f.Second, &f.Character,
 	}

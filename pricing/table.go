@@ -74,6 +74,17 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
+// Own iterates over the listings that NewTable was given, in their order, without those of the base. Nobody changes them.
+func (t *Table) Own() iter.Seq[*Listing] {
+	return func(yield func(*Listing) bool) {
+		for i := range t.listings {
+			if !yield(&t.listings[i]) {
+				return
+			}
+		}
+	}
+}
+
 // All iterates over every listing: those given to NewTable in their order, then those of the base. Nobody changes
 // them.
 func (t *Table) All() iter.Seq[*Listing] {
@@ -81,8 +92,8 @@ func (t *Table) All() iter.Seq[*Listing] {
 		if t == nil {
 			return
 		}
-		for i := range t.listings {
-			if !yield(&t.listings[i]) {
+		for l := range t.Own() {
+			if !yield(l) {
 				return
 			}
 		}

@@ -32,6 +32,7 @@ type parser struct {
 	source
 	read     func(path string) ([]byte, error) // price files; nil: they are not looked at
 	overlays [][]pricing.Listing               // of the price files that could be read
+	own      *pricing.Table                    // what the overlays have ever priced; nil until somebody asks
 	within   Problems                          // of price files
 	policy   policies.Policy
 	claims   map[string]policies.RouteName // hosts and path prefixes, by whom they belong to

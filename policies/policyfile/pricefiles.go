@@ -68,7 +68,7 @@ func (p *parser) overlay(n *yaml.Node, path string) {
 	} else if doubts := pricefile.Contradictions(text, listings); len(doubts) > 0 {
 		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, doubts)...)
 	}
-	p.overlays = append(p.overlays, listings)
+	p.overlays, p.own = append(p.overlays, listings), nil
 }
 
 // pricesProblems are the mistakes of a price file.
@@ -113,5 +113,8 @@ func (p *parser) priced(vendor pricing.ProviderName, model pricing.ModelName) bo
 	if p.unread() || ever().Lookup(vendor, model, time.Time{}) != nil {
 		return true
 	}
-	return timeless(slices.Concat(p.overlays...)).Lookup(vendor, model, time.Time{}) != nil
+	if p.own == nil {
+		p.own = timeless(slices.Concat(p.overlays...))
+	}
+	return p.own.Lookup(vendor, model, time.Time{}) != nil
 }

@@ -2,9 +2,12 @@ package policyfile
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
 func TestPriceFilesAreNamedAlsoByAPolicyWithMistakes(t *testing.T) {
@@ -35,5 +38,19 @@ func TestParseWithReturnsTheListingsOfEachFile(t *testing.T) {
 	_, _, problems = ParseWith("p.yaml", []byte("version: 1\nprices: {files: a.json}\n"), gone)
 	if len(problems) != 1 || problems[0].Message != `"a.json": no such bucket` || problems[0].Line != 2 {
 		t.Errorf("problems %v", problems)
+	}
+}
+
+func TestTheTableOfPriceFilesIsBuiltOnce(t *testing.T) {
+	p := newParser("p.yaml", nil)
+	p.overlays = [][]pricing.Listing{make([]pricing.Listing, 1000)}
+	for i := range p.overlays[0] {
+		p.overlays[0][i] = pricing.Listing{Provider: "acme", Model: pricing.ModelName(fmt.Sprint("m", i))}
+	}
+	if !p.priced("acme", "m999") || p.priced("acme", "m1000") {
+		t.Error("m0 to m999 have a price, and no other")
+	}
+	if allocs := testing.AllocsPerRun(5, func() { p.priced("acme", "m999") }); allocs > 100 {
+		t.Errorf("%.0f allocations to look one of 1000 listings up", allocs)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	yaml "go.yaml.in/yaml/v4"
 
@@ -56,47 +55,4 @@ func (p *parser) discount(index int, n *yaml.Node) {
 		d.PPM = 1_000_000 - positive(p, off, "off", percent)
 	}
 	p.policy.Discounts = append(p.policy.Discounts, d)
-}
-
-// records reads how long the ledger keeps its entries.
-func (p *parser) records(f fields) {
-	n := f.get("ledger")
-	if n == nil {
-		return
-	}
-	g := p.fields(n, n, `"ledger"`, keys{now: []string{"keep"}})
-	keep := g.get("keep")
-	if keep == nil {
-		return
-	}
-	p.policy.Keep = quantity(p, keep, "keep", days)
-	for i := range p.policy.Budgets {
-		b := &p.policy.Budgets[i]
-		if window := longest(b); p.policy.Keep > 0 && p.policy.Keep < window {
-			p.report(keep, ImpossibleLimit, "budget %q counts entries that are older", fmt.Sprintf("keep them for %d days or more", int(window/day)),
-				string(b.Name))
-			return
-		}
-	}
-}
-
-const day = 24 * time.Hour
-
-// longest is the length that a budget's window never exceeds, in whole days and one for its zone.
-func longest(b *policies.Budget) time.Duration {
-	length := map[policies.Period]time.Duration{
-		policies.Week: 7 * day, policies.Month: 31 * day, policies.Rolling: (b.Length + day - 1).Truncate(day),
-	}
-	return length[b.Window] + day
-}
-
-// defaultRefusal is the status of a refusal for money.
-const defaultRefusal = 429
-
-func (p *parser) refusalStatus(f fields) {
-	statuses := map[string]int{"429": 429, "402": 402, "403": 403}
-	text := choice(&p.source, f.get("refusal_status"), "refusal_status", "429", "402", "403")
-	if status := statuses[text]; status != defaultRefusal {
-		p.policy.Refusal = status
-	}
 }

@@ -69,11 +69,23 @@ func Table() *pricing.Table { return embedded().table }
 // With returns a table in which the listings of overlays, the later before the earlier, stand before the published
 // ones of the same provider and model, as long as they hold. Without any it is Table.
 func With(overlays ...[]pricing.Listing) *pricing.Table {
-	t := Table()
-	for _, overlay := range overlays {
-		t = pricing.NewTableOver(overlay, t)
-	}
+	t, _ := WithOrigins(overlays...)
 	return t
+}
+
+// Origins says which overlay a listing of a table is from, by its place among them. Those of the catalogue are not in it.
+type Origins map[*pricing.Listing]int
+
+// WithOrigins is With, and the origins of the listings.
+func WithOrigins(overlays ...[]pricing.Listing) (*pricing.Table, Origins) {
+	t, origins := Table(), Origins{}
+	for i, overlay := range overlays {
+		t = pricing.NewTableOver(overlay, t)
+		for l := range t.Own() {
+			origins[l] = i
+		}
+	}
+	return t, origins
 }
 
 // LoadOverlay reads listings in the syntax of package pricefile, for With. What is wrong with them is told as

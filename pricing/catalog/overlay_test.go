@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,25 @@ func TestOverlaysStandBeforeTheCatalogue(t *testing.T) {
 	}
 	if got, want := len(With(first).Listings()), len(Listings())+2; got != want {
 		t.Errorf("%d listings, want %d", got, want)
+	}
+}
+
+func TestListingsHaveTheOverlayThatTheyAreFrom(t *testing.T) {
+	row := pricing.Listing{Provider: "acme", Model: "m"}
+	older := row
+	older.Model = "older"
+	table, origins := WithOrigins([]pricing.Listing{row, older}, nil, []pricing.Listing{row})
+	var got []string
+	for l := range table.All() {
+		if i, ok := origins[l]; ok {
+			got = append(got, fmt.Sprintf("%s of %d", l.Model, i))
+		}
+	}
+	if want := []string{"m of 2", "m of 0", "older of 0"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if i := origins[table.Lookup("acme", "m", time.Time{})]; i != 2 {
+		t.Errorf("the price in force is from overlay %d, want 2", i)
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package provider reads and edits the wire formats of model providers.
 //
-// A call is read in three steps. ParsePath says which API a URL belongs to. ParseRequest scans the body once, strictly
-// where money is at stake, and keeps the spans that matter; ParseForm does so for uploads. A Meter reads the response
-// as it passes, split at any byte, and says what the provider counted.
+// A call is read in three steps. ParsePath says which API a URL belongs to. ParseCall reads headers and body: ParseRequest
+// scans JSON once, strictly where money is at stake, and keeps the spans that matter; ParseForm does so for uploads. A
+// Meter reads the response as it passes, split at any byte, and says what the provider counted.
 //
 // What farebox changes on the way is done by a Rewrite of the request; by a UsageStripper, which hides from a client the
 // usage that only farebox asked for; and by a Stopper, which ends a stream that must not go on. Refuse answers in a

@@ -229,13 +229,16 @@ func TestCloudsTakeTheClassOfServiceInHeaders(t *testing.T) {
 		{chatPath, vertex, "flex", pricing.Standard},
 		{chatPath, tier, "flex", pricing.Standard},
 	} {
-		r := parse(t, tt.path, `{"model":"m"}`)
-		r.ReadHeaders(func(name string) string {
+		header := func(name string) string {
 			if name == tt.header {
 				return tt.value
 			}
 			return ""
-		})
+		}
+		r, err := provider.ParseCall(provider.ParsePath(tt.path), tt.path, "application/json", header, []byte(`{"model":"m"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.Service != tt.want || r.Facts.Has(provider.ServiceTier) != (tt.want != pricing.Standard) {
 			t.Errorf("%s with %s: %s asks for %q, facts %s, want %q", tt.path, tt.header, tt.value, r.Service, factNames(r.Facts), tt.want)
 		}

@@ -151,12 +151,11 @@ func (p *requestParser) service(v jsonscan.Token) {
 	}
 }
 
-// ReadHeaders reads the class of service that clouds take in headers of the request, by names in lower case. It belongs
-// to reading the call: to be called once, right after ParseRequest.
+// readHeaders reads the class of service that clouds take in headers of the request, by names in lower case.
 //
 // Sources, as read in November 2026: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html
 // and https://docs.cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
-func (r *Request) ReadHeaders(header func(name string) string) {
+func (r *Request) readHeaders(header func(name string) string) {
 	names := [2]string{"x-vertex-ai-llm-shared-request-type"}
 	if r.API == BedrockConverse || r.API == BedrockInvoke {
 		names = [...]string{"x-amzn-bedrock-performanceconfig-latency", "x-amzn-bedrock-service-tier"}

@@ -16,13 +16,14 @@ import (
 type explainFlags struct {
 	policy, path, host, state string
 	headers, spent            list
+	guessed                   bool // the path
 }
 
 func runExplain(_ context.Context, args []string, e env) int {
 	var x explainFlags
 	f := flags("explain", "explain --policy FILE [flags] < body", e)
 	f.StringVar(&x.policy, "policy", "", "policy `FILE`")
-	f.StringVar(&x.path, "path", "", "request `PATH`; by default the API's own, guessed from the body")
+	f.StringVar(&x.path, "path", "", "request `PATH`; guessed where the body tells the API and names the model, else required")
 	f.StringVar(&x.host, "host", "", "`HOST` that the client addresses")
 	f.StringVar(&x.state, "state", "", "state `DIR` of a server: whether its pools are cheaper")
 	f.Var(&x.headers, "header", "request header `NAME:VALUE`; a claim is jwt.CLAIM:VALUE, a certificate's part mtls.namespace:VALUE; may be repeated")
@@ -41,6 +42,12 @@ func runExplain(_ context.Context, args []string, e env) int {
 	if err != nil {
 		return e.fail(fmt.Errorf("read request: %w", err))
 	}
+	if x.path == "" {
+		if x.path, err = guessPath(body); err != nil {
+			return misused(f, err.Error())
+		}
+		x.guessed = true
+	}
 	if err := x.explain(view, body, e); err != nil {
 		return e.fail(err)
 	}
@@ -51,9 +58,6 @@ func runExplain(_ context.Context, args []string, e env) int {
 // that would be refused is explained.
 func (x *explainFlags) explain(view priceView, body []byte, e env) error {
 	set := view.set
-	if x.path == "" {
-		x.path = guessPath(body)
-	}
 	headers, err := x.headerValues()
 	if err != nil {
 		return err
@@ -68,12 +72,15 @@ func (x *explainFlags) explain(view priceView, body []byte, e env) error {
 	}
 	pools.spent = spent
 	t := newExplanation(x.policy, view, pools, e)
+	if x.guessed {
+		t.line("path", "guessed", "%s; --path says which it is", x.path)
+	}
 	endpoint := provider.ParsePath(x.path)
 	if !endpoint.IsCall() {
 		t.uncovered(x.path)
 		return t.w.Flush()
 	}
-	call, err := parseCall(endpoint, x.path, headers.Header("content-type"), body)
+	call, err := provider.ParseCall(endpoint, x.path, headers.Header("content-type"), headers.Header, body)
 	var bad *provider.RequestError
 	if errors.As(err, &bad) {
 		t.unreadable(bad)
@@ -81,14 +88,6 @@ func (x *explainFlags) explain(view priceView, body []byte, e env) error {
 	}
 	t.call(x.request(set, &call, headers), body)
 	return t.w.Flush()
-}
-
-// parseCall reads a call as the server would.
-func parseCall(e provider.Endpoint, path, contentType string, body []byte) (provider.Request, error) {
-	if e.TakesForm(contentType) {
-		return provider.ParseForm(e, path, contentType, body)
-	}
-	return provider.ParseRequest(e, path, body)
 }
 
 // headerValues reads the --header flags.
@@ -142,17 +141,3 @@ func (s signals) PeerURI() string {
 
 // Account implements policies.Signals.
 func (s signals) Account() string { return exchange.Account(s.Header, "") }
-
-// guessPath tells the APIs apart by what only one of them has.
-func guessPath(body []byte) string {
-	has := func(s string) bool { return strings.Contains(string(body), s) }
-	switch {
-	case has(`"contents"`):
-		return "/v1beta/models/unknown:generateContent"
-	case has(`"input"`) && !has(`"messages"`):
-		return "/v1/responses"
-	case has(`"claude-`):
-		return "/v1/messages"
-	}
-	return "/v1/chat/completions"
-}

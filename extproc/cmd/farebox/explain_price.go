@@ -71,9 +71,9 @@ func regionText(l *pricing.Listing, region string) string {
 		switch {
 		case region == "" || region == "global":
 		case u.Region == region:
-			return fmt.Sprintf("region %s x%s", region, pricing.Rate(u.PPM*1000))
+			return fmt.Sprintf("region %s %s", region, factor(u.PPM))
 		case u.Region == pricing.AnyRegion:
-			text = fmt.Sprintf("region %s x%s", region, pricing.Rate(u.PPM*1000))
+			text = fmt.Sprintf("region %s %s", region, factor(u.PPM))
 		}
 	}
 	return text

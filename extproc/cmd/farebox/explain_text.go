@@ -16,6 +16,7 @@ import (
 
 // explanation writes what a policy does with a call, a line for each thing that had a say:
 //
+//	path      if it was guessed
 //	call      what was read        payer   who pays, and whether that scopes money
 //	rule      why it matched       tier    whether it changed the model
 //	pool      its break-even       budget  what it has left for this call, and when it refills

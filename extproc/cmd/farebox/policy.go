@@ -16,6 +16,7 @@ import (
 type loaded struct {
 	set      *policies.Set
 	overlays [][]pricing.Listing // of its price files, in their order
+	origins  catalog.Origins     // of the set's prices, by those
 	from     sources
 }
 
@@ -44,11 +45,12 @@ func compile(file string, from sources, warnings io.Writer) (loaded, error) {
 	if err := problems.Format(warnings); err != nil {
 		return loaded{}, err
 	}
-	set, err := policies.Compile(*p, catalog.With(overlays...))
+	table, origins := catalog.WithOrigins(overlays...)
+	set, err := policies.Compile(*p, table)
 	if err != nil {
 		return loaded{}, fmt.Errorf("compile policy %q: %w", file, err)
 	}
-	return loaded{set, overlays, from}, nil
+	return loaded{set, overlays, origins, from}, nil
 }
 
 // filterJSON is the policy in the filter's form, with the prices that it needs.

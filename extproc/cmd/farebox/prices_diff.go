@@ -5,10 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -74,17 +72,31 @@ func (x *listFile) run(f *flag.FlagSet, args []string, e env, use func(*feeds.Li
 	return statusOK
 }
 
+// diffHelp is what the flags of prices diff do not say.
+const diffHelp = `
+Compared are the rates of all classes of service and lengths of prompt, fees, factors of regions and hours; limits are
+not, nor are fees and rates of sound and pictures that FILE does not state.
+
+Exit status: 0 when all of FILE was compared, whether or not it differs; 1 when rows or values were left out, each with
+a warning and its line (the others are compared all the same), or when nothing could be read; 2 for wrong use.
+`
+
 func runPricesDiff(_ context.Context, args []string, e env) int {
 	f := flags("prices diff", "prices diff [flags] FILE", e)
 	var file listFile
 	file.flags(f)
+	plain := f.Usage
+	f.Usage = func() {
+		plain()
+		fmt.Fprint(e.stderr, diffHelp)
+	}
 	return file.run(f, args, e, func(list *feeds.List) error {
 		return diffPrices(e.stdout, catalog.Table(), list.Listings, e.now())
 	})
 }
 
-// diffPrices prints a line for every listing that the table has not, and for every rate that it has otherwise. A listing
-// is compared with the one in force when it begins, or now.
+// diffPrices prints a line for every listing that the table has not, and for every difference of price to one that it
+// has, as priceChanges says. A listing is compared with the one in force when it begins, or now.
 func diffPrices(w io.Writer, t *pricing.Table, listings []pricing.Listing, now time.Time) error {
 	var same, differ, added, unpriced int
 	for i := range listings {
@@ -99,7 +111,7 @@ func diffPrices(w io.Writer, t *pricing.Table, listings []pricing.Listing, now t
 			unpriced++
 		case known == nil:
 			added++
-			if _, err := fmt.Fprintf(w, "+ %s %s  input %s, output %s\n", l.Provider, l.Model, l.Price.Input, l.Price.Output); err != nil {
+			if _, err := fmt.Fprintf(w, "+ %s %s  %s\n", l.Provider, l.Model, inAndOut(&l.Price)); err != nil {
 				return err
 			}
 		default:
@@ -116,67 +128,9 @@ func diffPrices(w io.Writer, t *pricing.Table, listings []pricing.Listing, now t
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d the same, %d differ, %d not in the catalogue, %d without a price in the file\n", same, differ, added, unpriced)
+	_, err := fmt.Fprintf(w, "\n%d at the same price, %d differ, %d not in the catalogue, %d without a price in the file\n", same, differ, added, unpriced)
 	return err
 }
 
-// priceChanges says what of a listing's price is otherwise in another. Few lists state fees, or rates of sound and
-// pictures: where this one does not, they are not compared.
-func priceChanges(known, l *pricing.Listing) []string {
-	media := hasMedia(&l.Price)
-	changes := rateChanges("", known.Price.Rates, l.Price.Rates, media)
-	steps := make(map[int64]bool)
-	for _, p := range []*pricing.Price{&known.Price, &l.Price} {
-		for _, b := range p.Brackets {
-			steps[b.Above] = true
-		}
-	}
-	for _, above := range slices.Sorted(maps.Keys(steps)) {
-		prefix := fmt.Sprintf("above %d tokens: ", above)
-		changes = append(changes, rateChanges(prefix, known.Price.RatesFor(above+1), l.Price.RatesFor(above+1), media)...)
-	}
-	ours := feeNames(&known.Price.Fees)
-	for i, theirs := range feeNames(&l.Price.Fees) {
-		if theirs.rate != 0 && theirs.rate != ours[i].rate {
-			changes = append(changes, fmt.Sprintf("%s %s -> %s each", theirs.name, eachText(ours[i].rate), eachText(theirs.rate)))
-		}
-	}
-	for i := range l.Variants {
-		v := &l.Variants[i]
-		if ours, ok := known.PriceFor(pricing.Terms{Service: v.Service}); ok {
-			changes = append(changes, rateChanges(string(v.Service)+": ", ours.Rates, v.Price.Rates, media)...)
-		}
-	}
-	return changes
-}
-
-// kindRate is the rate of a kind of token.
-type kindRate struct {
-	name string
-	rate pricing.Rate
-}
-
-func kindRates(r *pricing.Rates, media bool) []kindRate {
-	all := []kindRate{
-		{"input", r.Input}, {"cache read", r.CacheRead}, {"cache write short", r.CacheWriteShort},
-		{"cache write long", r.CacheWriteLong}, {"output", r.Output}, {"audio input", r.InputAudio},
-		{"image input", r.InputImage}, {"cached audio", r.CacheReadAudio}, {"audio output", r.OutputAudio},
-		{"image output", r.OutputImage},
-	}
-	if media {
-		return all
-	}
-	return all[:5]
-}
-
-// rateChanges compares the rates of tokens.
-func rateChanges(prefix string, ours, theirs pricing.Rates, media bool) []string {
-	var out []string
-	known := kindRates(&ours, media)
-	for i, r := range kindRates(&theirs, media) {
-		if r.rate != known[i].rate {
-			out = append(out, fmt.Sprintf("%s%s %s -> %s", prefix, r.name, known[i].rate, r.rate))
-		}
-	}
-	return out
-}
+// inAndOut says what text costs.
+func inAndOut(p *pricing.Price) string { return fmt.Sprintf("input %s, output %s", p.Input, p.Output) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -161,23 +162,42 @@ func (s *shown) rates(to io.Writer) error {
 	return w.Flush()
 }
 
+// hasMedia reports whether sound or pictures have rates other than those of text, at any length of prompt.
 func hasMedia(p *pricing.Price) bool {
-	r := p.Rates
-	r.InputAudio, r.InputImage, r.CacheReadAudio, r.OutputAudio, r.OutputImage = 0, 0, 0, 0, 0
-	return r.WithText() != p.Rates
+	apart := func(r pricing.Rates) bool {
+		text := r
+		text.InputAudio, text.InputImage, text.CacheReadAudio, text.OutputAudio, text.OutputImage = 0, 0, 0, 0, 0
+		return text.WithText() != r
+	}
+	return apart(p.Rates) || slices.ContainsFunc(p.Brackets, func(b pricing.Bracket) bool { return apart(b.Rates) })
 }
 
 func rateText(r pricing.Rates, media bool) string {
-	all := []pricing.Rate{r.Input, r.CacheRead, r.CacheWriteShort, r.CacheWriteLong, r.Output}
-	if media {
-		all = append(all, r.InputAudio, r.InputImage, r.CacheReadAudio, r.OutputAudio, r.OutputImage)
-	}
-	texts := make([]string, len(all))
-	for i, rate := range all {
-		texts[i] = rate.String()
+	var texts []string
+	for _, rate := range kinds(&r, media) {
+		texts = append(texts, rate.String())
 	}
 	return strings.Join(texts, "\t")
 }
+
+// textKinds is how many rates a price has for text; those of sound and pictures follow.
+const textKinds = 5
+
+// kinds iterates over the rates by the words for them, those of sound and pictures only if they are asked for.
+func kinds(r *pricing.Rates, media bool) iter.Seq2[string, pricing.Rate] {
+	return func(yield func(string, pricing.Rate) bool) {
+		n := 0
+		for name, rate := range r.All() {
+			if n == textKinds && !media || !yield(words(name), *rate) {
+				return
+			}
+			n++
+		}
+	}
+}
+
+// words is a name of price files as people say it: "web search".
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 func joined(names []pricing.ModelName) string {
 	texts := make([]string, len(names))
@@ -200,25 +220,11 @@ func holds(l *pricing.Listing) string {
 
 // hours prints windows by their days, in UTC.
 func hours(windows []pricing.Window) string {
-	var parts []string
-	for _, win := range windows {
-		var days []string
-		for d := time.Sunday; d <= time.Saturday; d++ {
-			if win.Weekdays&(1<<d) != 0 {
-				days = append(days, strings.ToLower(d.String()[:3]))
-			}
-		}
-		text := fmt.Sprintf("%s %s-%s UTC", strings.Join(days, ","), clock(win.Start), clock(win.End))
-		if len(win.Except) > 0 {
-			text += fmt.Sprintf(" but on %d days", len(win.Except))
-		}
-		parts = append(parts, text)
+	parts := make([]string, len(windows))
+	for i := range windows {
+		parts[i] = windows[i].String()
 	}
 	return strings.Join(parts, "; ")
-}
-
-func clock(d time.Duration) string {
-	return fmt.Sprintf("%02d:%02d", int(d.Hours()), int(d.Minutes())%60)
 }
 
 func limits(l pricing.Limits) string {
@@ -237,9 +243,9 @@ func limits(l pricing.Limits) string {
 // feeText prints fees in dollars a piece.
 func feeText(f *pricing.Fees) string {
 	var parts []string
-	for _, p := range feeNames(f) {
-		if p.rate != 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", p.name, eachText(p.rate)))
+	for name, rate := range f.All() {
+		if *rate != 0 {
+			parts = append(parts, words(name)+" "+rate.Each())
 		}
 	}
 	if len(parts) == 0 {
@@ -248,37 +254,20 @@ func feeText(f *pricing.Fees) string {
 	return strings.Join(parts, ", ") + " USD each"
 }
 
-// fee is a fee with the word for its piece.
-type fee struct {
-	name string
-	rate pricing.Rate
-}
-
-func feeNames(f *pricing.Fees) []fee {
-	return []fee{
-		{"request", f.Request}, {"web search", f.WebSearch}, {"file search", f.FileSearch}, {"code run", f.CodeRun},
-		{"search unit", f.SearchUnit}, {"image", f.Image}, {"second", f.Second}, {"character", f.Character},
-	}
-}
-
-// eachText is a rate per million pieces as dollars a piece, with up to fifteen decimals.
-func eachText(r pricing.Rate) string {
-	text := fmt.Sprintf("%016d", int64(r))
-	whole, fraction := text[:len(text)-15], strings.TrimRight(text[len(text)-15:], "0")
-	if fraction == "" {
-		return whole
-	}
-	return whole + "." + fraction
-}
-
 func regions(uplifts []pricing.Uplift) string {
-	var parts []string
-	for _, u := range uplifts {
-		name := u.Region
-		if name == pricing.AnyRegion {
-			name = "any but global"
-		}
-		parts = append(parts, fmt.Sprintf("%s x%s", name, pricing.Rate(u.PPM*1000)))
+	parts := make([]string, len(uplifts))
+	for i, u := range uplifts {
+		parts[i] = regionName(u.Region) + " " + factor(u.PPM)
 	}
 	return strings.Join(parts, ", ")
 }
+
+func regionName(region string) string {
+	if region == pricing.AnyRegion {
+		return "any but global"
+	}
+	return region
+}
+
+// factor prints parts per million: "x1.1".
+func factor(ppm int64) string { return "x" + pricing.Rate(ppm*1000).String() }

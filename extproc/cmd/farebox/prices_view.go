@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,17 +31,8 @@ func viewOf(file string, warnings io.Writer) (priceView, error) {
 		return priceView{}, err
 	}
 	v := priceView{table: l.set.Prices(), set: l.set, files: map[*pricing.Listing]string{}}
-	var from []string // the files of the first listings of the table, which has those of the last file first
-	for i, overlay := range slices.Backward(l.overlays) {
-		from = append(from, slices.Repeat([]string{l.set.Policy().Overlays[i]}, len(overlay))...)
-	}
-	i := 0
-	for listing := range v.table.All() {
-		if i == len(from) {
-			break
-		}
-		v.files[listing] = from[i]
-		i++
+	for listing, overlay := range l.origins {
+		v.files[listing] = l.set.Policy().Overlays[overlay]
 	}
 	return v, nil
 }

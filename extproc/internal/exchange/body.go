@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
@@ -34,12 +35,11 @@ func (x *Exchange) RequestBody(body []byte) (Reply, error) {
 func (x *Exchange) decide(body []byte) Reply {
 	plain, decoded, err := x.plain(body)
 	if err == nil {
-		x.call, err = x.parse(plain)
+		x.call, err = provider.ParseCall(x.endpoint, x.in.Path, x.in.joined("content-type"), x.in.header, plain)
 	}
 	if err != nil {
 		return x.unreadable(err)
 	}
-	x.call.ReadHeaders(x.in.header)
 	x.input = x.call.InputEstimate()
 	path, _, _ := strings.Cut(x.in.Path, "?")
 	request := policies.Request{
@@ -65,14 +65,6 @@ func (x *Exchange) decide(body []byte) Reply {
 		return x.refused(err)
 	}
 	return x.forward(plain, decoded)
-}
-
-// parse reads the body of the call.
-func (x *Exchange) parse(plain []byte) (provider.Request, error) {
-	if x.takesForm() {
-		return provider.ParseForm(x.endpoint, x.in.Path, x.in.joined("content-type"), plain)
-	}
-	return provider.ParseRequest(x.endpoint, x.in.Path, plain)
 }
 
 // maxFits is how often an answer's length is fitted to what calls that came at the same time leave.
@@ -166,7 +158,7 @@ func (x *Exchange) refused(err error) Reply {
 		return x.end(x.refuse(provider.Unavailable, message, "", "farebox_outage"), "outage")
 	case errors.As(err, &limit):
 		message := fmt.Sprintf("spend limit reached: budget %q has %s left of %s, this call could cost %s; it refills at %s",
-			limit.Budget, dollars(limit.Left), dollars(limit.Limit), atMost(limit.Need), limit.Refills.UTC().Format("2006-01-02 15:04 MST"))
+			limit.Budget, dollars(limit.Left), dollars(limit.Limit), atMost(limit.Need), moment(limit.Refills))
 		return x.end(x.refuseSpending(message, limit.Refills), refusal.String())
 	case refusal == policies.RefuseStep:
 		return x.refusedByStep()
@@ -195,6 +187,9 @@ func (x *Exchange) refusedByStep() Reply {
 		}
 	}
 	message := fmt.Sprintf("spend limit reached: budget %q takes no more calls at %d%% of its limit; it refills at %s",
-		d.Budget, d.Step.Percent, refills.UTC().Format("2006-01-02 15:04 MST"))
+		d.Budget, d.Step.Percent, moment(refills))
 	return x.end(x.refuseSpending(message, refills), policies.RefuseStep.String())
 }
+
+// moment prints a time for clients, to the minute.
+func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }

@@ -62,13 +62,13 @@ func CSV(r io.Reader, source Source) (List, error) {
 	if err := checkColumns(header); err != nil {
 		return List{}, err
 	}
-	var out List
+	out := csvList{warned: make(map[string]int)}
 	var offers []offer
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			out.Listings = listings(offers)
-			return out, nil
+			return out.List, nil
 		}
 		line, _ := rows.FieldPos(0)
 		if errors.Is(err, csv.ErrFieldCount) {
@@ -95,14 +95,31 @@ func CSV(r io.Reader, source Source) (List, error) {
 	}
 }
 
+// csvList is a list that is being read.
+type csvList struct {
+	List
+	warned map[string]int // places among the warnings, by their texts
+}
+
+// warn notes a text for a line, once for all lines that have the same.
+func (l *csvList) warn(line int, text string) {
+	i, ok := l.warned[text]
+	if !ok {
+		i = len(l.Warnings)
+		l.warned[text] = i
+		l.Warnings = append(l.Warnings, Warning{Text: text})
+	}
+	l.Warnings[i].Lines = append(l.Warnings[i].Lines, line)
+}
+
 // leftOut notes a row that cannot be taken: with a part of its price it would be charged wrongly.
-func (l *List) leftOut(line int, why string) {
+func (l *csvList) leftOut(line int, why string) {
 	l.Rows++
 	l.warn(line, "row left out: "+why)
 }
 
 // remarks notes what of a row was not taken as it stands there.
-func (l *List) remarks(line int, header []string, row csvRow) {
+func (l *csvList) remarks(line int, header []string, row csvRow) {
 	for _, name := range header {
 		switch {
 		case row[name] == "":

@@ -1,6 +1,7 @@
 package feeds
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -82,5 +83,23 @@ func TestCSVSaysWhatItTakesOtherwise(t *testing.T) {
 	w := Warning{Lines: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, Text: "x"}
 	if got, want := w.String(), "lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more: x"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Each row is looked up among the warnings before it: a walk through them would take minutes here.
+func TestCSVWarnsOfManyRows(t *testing.T) {
+	const rows = 200_000
+	var text strings.Builder
+	text.WriteString("provider,model,input,output\n")
+	for i := range rows {
+		fmt.Fprintf(&text, "a,%d,,1\n", i)
+	}
+	text.WriteString("a,7,,1\n")
+	got, err := CSV(strings.NewReader(text.String()), day)
+	if err != nil || len(got.Warnings) != rows || got.Rows != rows+1 {
+		t.Fatalf("%d warnings of %d rows, %v, want %d of %d", len(got.Warnings), got.Rows, err, rows, rows+1)
+	}
+	if w := &got.Warnings[7]; w.String() != fmt.Sprintf(`lines 9, %d: row left out: model "7": no input rate`, rows+2) {
+		t.Errorf("got %s", w)
 	}
 }

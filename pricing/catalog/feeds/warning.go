@@ -2,7 +2,6 @@ package feeds
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -43,14 +42,4 @@ func (w *Warning) String() string {
 		more = fmt.Sprintf(" and %d more", n)
 	}
 	return fmt.Sprintf("lines %s%s: %s", strings.Join(lines, ", "), more, w.Text)
-}
-
-// warn notes a text for a line, once for all lines that have the same.
-func (l *List) warn(line int, text string) {
-	i := slices.IndexFunc(l.Warnings, func(w Warning) bool { return w.Text == text })
-	if i < 0 {
-		i = len(l.Warnings)
-		l.Warnings = append(l.Warnings, Warning{Text: text})
-	}
-	l.Warnings[i].Lines = append(l.Warnings[i].Lines, line)
 }

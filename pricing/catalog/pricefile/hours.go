@@ -60,9 +60,6 @@ type window struct {
 	Except   []string `json:"except,omitempty"`
 }
 
-// weekdays are named in the order of time.Weekday.
-var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
-
 func readWindows(texts []window, holidays map[string][]pricing.Day) ([]pricing.Window, error) {
 	var out []pricing.Window
 	for i := range texts {
@@ -78,9 +75,9 @@ func readWindows(texts []window, holidays map[string][]pricing.Day) ([]pricing.W
 func (w *window) parse(holidays map[string][]pricing.Day) (pricing.Window, error) {
 	var out pricing.Window
 	for i, d := range w.Days {
-		day := slices.Index(weekdays, d)
+		day := slices.Index(pricing.Weekdays[:], d)
 		if day < 0 {
-			return out, at("days", at(i, &hinted{"one of " + strings.Join(weekdays, ", "), fmt.Errorf("unknown day %q", d)}))
+			return out, at("days", at(i, &hinted{"one of " + strings.Join(pricing.Weekdays[:], ", "), fmt.Errorf("unknown day %q", d)}))
 		}
 		out.Weekdays |= 1 << day
 	}
@@ -118,15 +115,8 @@ func (w *window) except(out *pricing.Window, holidays map[string][]pricing.Day) 
 
 // windowOf is the inverse of window.parse.
 func windowOf(w *pricing.Window) window {
-	out := window{Start: timeOfDay(w.Start), End: timeOfDay(w.End)}
-	for i, name := range weekdays {
-		if w.Weekdays&(1<<i) != 0 {
-			out.Days = append(out.Days, name)
-		}
-	}
-	if w.Weekdays == 0 && w.End == 0 { // the zero window is always
-		out.Days, out.End = weekdays, "24:00"
-	}
+	var out window
+	out.Days, out.Start, out.End = w.Hours()
 	for _, day := range w.Except {
 		out.Except = append(out.Except, time.Unix(int64(day)*24*60*60, 0).UTC().Format(time.DateOnly))
 	}
@@ -149,12 +139,4 @@ func sinceMidnight(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q: %w", s, errTimeOfDay)
 	}
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second, nil
-}
-
-func timeOfDay(d time.Duration) string {
-	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	if s != 0 {
-		return fmt.Sprintf("%02d:%02d:%02d", h, m, s)
-	}
-	return fmt.Sprintf("%02d:%02d", h, m)
 }

@@ -20,7 +20,8 @@ type Mistake struct {
 // String prints the place and what is wrong: "3:14: unknown key "inptu"".
 func (m *Mistake) String() string { return fmt.Sprintf("%d:%d: %s", m.Line, m.Column, m.Message) }
 
-// Mistakes are what is wrong with a file, in file order: one of each listing, or all keys and types that are.
+// Mistakes are what is wrong with a file, in file order: one of each listing, or all keys and types that are. Where
+// there are many, the last says that there are more.
 type Mistakes []Mistake
 
 // Error prints a line for each.

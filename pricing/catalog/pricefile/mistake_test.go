@@ -63,3 +63,52 @@ func TestMistakesSayWhatToWrite(t *testing.T) {
 		t.Errorf("key %q, known (-want +got):\n%s", mistakes[0].Key, diff)
 	}
 }
+
+func TestManyMistakesEndWithAWord(t *testing.T) {
+	keys, listings := strings.Repeat(`, "x": {"a": []}`, 40_000), strings.Repeat(`, {"model": "m"}`, 40_000)
+	for name, text := range map[string]string{
+		"keys":     one(keys),
+		"types":    `{"hosts": [1` + strings.Repeat(", 1", 40_000) + `]}`,
+		"listings": `{"provider": "a", "listings": [{"model": "m"}` + listings + `]}`,
+	} {
+		_, err := Parse(strings.NewReader(text))
+		mistakes, _ := errors.AsType[Mistakes](err)
+		if len(mistakes) != 21 {
+			t.Fatalf("%s: %d mistakes, want 20 and a word", name, len(mistakes))
+		}
+		for i, m := range mistakes {
+			if last := m.Message == "and more, from here on"; last != (i == 20) || (i > 0 && m.Column <= mistakes[i-1].Column) {
+				t.Errorf("%s: mistake %d: %+v", name, i, m)
+			}
+		}
+	}
+}
+
+func TestExactlyTheMostMistakesAreAll(t *testing.T) {
+	_, err := Parse(strings.NewReader(one(strings.Repeat(`, "x": 1`, 20))))
+	if mistakes, _ := errors.AsType[Mistakes](err); len(mistakes) != 20 || mistakes[19].Key != "x" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The usual error: a list of another format as an overlay.
+func TestListsOfOtherFormatsAreOneMistake(t *testing.T) {
+	const litellm = `{"sample_spec": {"mode": "chat"}, "gpt-4o": {"input_cost_per_token": 2.5e-06}, "gpt-5": {}}`
+	for text, message := range map[string]string{
+		litellm:            `1:2: "sample_spec" is no key of an overlay: this is another kind of list`,
+		`[{"id": "a"}]`:    "1:1: want an object: {...}",
+		"provider,model\n": `1:1: invalid character 'p' looking for beginning of value`,
+	} {
+		_, err := Parse(strings.NewReader(text))
+		mistakes, _ := errors.AsType[Mistakes](err)
+		if len(mistakes) != 1 || mistakes[0].String() != message || mistakes[0].Hint != formatHint {
+			t.Errorf("%s: %+v", text, mistakes)
+		}
+	}
+	for _, text := range []string{`{"listing": []}`, `{"listings": [], "calendar": {}}`} {
+		_, err := Parse(strings.NewReader(text))
+		if mistakes, _ := errors.AsType[Mistakes](err); len(mistakes) != 1 || mistakes[0].Key == "" {
+			t.Errorf("%s: %+v", text, mistakes)
+		}
+	}
+}

@@ -19,13 +19,17 @@ import (
 type outline struct {
 	text     []byte
 	dec      *json.Decoder
-	keys     []string // that lead to where it is
+	keys     []string                                 // that lead to where it is
+	fields   map[reflect.Type]map[string]reflect.Type // see fieldsOf
 	mistakes Mistakes
+	full     bool            // as many mistakes are found as are looked for: the walk ends
+	own      bool            // a key that a price file has stands at the top
+	others   int             // objects under other keys there, as in lists by model
 	places   map[string]span // of the values at these paths, to be filled in; nil: none wanted
 }
 
 func newOutline(text []byte) *outline {
-	o := &outline{text: text, dec: json.NewDecoder(bytes.NewReader(text))}
+	o := &outline{text: text, dec: json.NewDecoder(bytes.NewReader(text)), fields: make(map[reflect.Type]map[string]reflect.Type)}
 	o.dec.UseNumber()
 	return o
 }
@@ -38,24 +42,44 @@ func check(text []byte) Mistakes {
 			o.report(span{s.start, s.start + 1}, "something follows the object", "")
 		}
 	}
+	if !o.own && o.others > 0 {
+		m := o.mistakes[0]
+		m.Message, m.Hint, m.Key, m.Known = fmt.Sprintf("%q is no key of an overlay: this is another kind of list", m.Key), formatHint, "", nil
+		return Mistakes{m}
+	}
 	return o.mistakes
 }
+
+// formatHint is what to do with lists of other formats.
+const formatHint = `an overlay is JSON: {"listings": [...]}; farebox prices import makes one of other lists`
 
 // document walks the whole text. Like all steps it reports whether the walk can go on.
 func (o *outline) document() bool { return o.value(reflect.TypeFor[document]()) }
 
-// next reads a token.
-func (o *outline) next() (json.Token, span, error) {
+// start is where the next token begins.
+func (o *outline) start() int {
 	start := int(o.dec.InputOffset())
 	for start < len(o.text) && strings.IndexByte(" \t\r\n,:", o.text[start]) >= 0 {
 		start++
+	}
+	return start
+}
+
+// next reads a token, none once there are mistakes enough.
+func (o *outline) next() (json.Token, span, error) {
+	start := o.start()
+	if o.full {
+		return nil, span{start, start}, errMore
 	}
 	token, err := o.dec.Token()
 	return token, span{start, int(o.dec.InputOffset())}, err
 }
 
-// report notes a mistake.
+// report notes a mistake. After the most that are looked for, it notes that there are more.
 func (o *outline) report(s span, message, hint string) {
+	if o.full = len(o.mistakes) == maxMistakes; o.full {
+		message, hint = errMore.Error(), ""
+	}
 	m := s.mistake(o.text, message)
 	m.Hint = hint
 	o.mistakes = append(o.mistakes, m)
@@ -63,12 +87,15 @@ func (o *outline) report(s span, message, hint string) {
 
 // broken notes that the text is no JSON from here on.
 func (o *outline) broken(s span, err error) bool {
+	if o.full {
+		return false
+	}
 	message := err.Error()
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		message = "the file ends within the object"
 		s.start = len(bytes.TrimRight(o.text, " \t\r\n"))
 	}
-	o.report(span{s.start, s.start + 1}, message, `an overlay is JSON: {"listings": [...]}; farebox prices import makes one of other lists`)
+	o.report(span{s.start, s.start + 1}, message, formatHint)
 	return false
 }
 
@@ -93,7 +120,11 @@ func (o *outline) value(t reflect.Type) bool {
 	case delim == '[' && t.Kind() == reflect.Slice:
 		return o.list(t.Elem())
 	case delim != 0:
-		o.report(span{s.start, s.end}, wanted(t), "")
+		hint := ""
+		if len(o.keys) == 0 {
+			hint = formatHint
+		}
+		o.report(span{s.start, s.end}, wanted(t), hint)
 		return o.skip(1)
 	}
 	if !fits(token, t) {
@@ -136,7 +167,11 @@ func wanted(t reflect.Type) string {
 
 // object walks the keys and values of an object that has begun.
 func (o *outline) object(t reflect.Type) bool {
-	fields := fieldsOf(t)
+	fields, met := o.fields[t]
+	if !met {
+		fields = fieldsOf(t)
+		o.fields[t] = fields
+	}
 	seen := make(map[string]bool)
 	for o.dec.More() {
 		token, s, err := o.next()
@@ -147,6 +182,9 @@ func (o *outline) object(t reflect.Type) bool {
 		field, known := fields[key]
 		if t.Kind() == reflect.Map {
 			field, known = t.Elem(), true
+		}
+		if len(o.keys) == 0 {
+			o.top(known)
 		}
 		if !known || seen[key] {
 			o.stray(s, key, known, fields)
@@ -163,6 +201,14 @@ func (o *outline) object(t reflect.Type) bool {
 	return o.end()
 }
 
+// top notes what stands under a key at the top.
+func (o *outline) top(known bool) {
+	o.own = o.own || known
+	if start := o.start(); !known && start < len(o.text) && o.text[start] == '{' {
+		o.others++
+	}
+}
+
 // stray notes a key that is not known, or stands twice.
 func (o *outline) stray(s span, key string, known bool, fields map[string]reflect.Type) {
 	if known {
@@ -170,6 +216,9 @@ func (o *outline) stray(s span, key string, known bool, fields map[string]reflec
 		return
 	}
 	o.report(s, fmt.Sprintf("unknown key %q", key), "")
+	if o.full {
+		return
+	}
 	m := &o.mistakes[len(o.mistakes)-1]
 	m.Key, m.Known = key, slices.Sorted(maps.Keys(fields))
 }

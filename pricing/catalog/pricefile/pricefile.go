@@ -67,8 +67,11 @@ type document struct {
 	Listings  []entry              `json:"listings"`
 }
 
-// maxMistakes is how many mistakes of listings are looked for.
+// maxMistakes is how many mistakes of a file are told.
 const maxMistakes = 20
+
+// errMore stands for the mistakes beyond those.
+var errMore = errors.New("and more, from here on")
 
 // Parse reads one file strictly. What is wrong with the file is told as Mistakes.
 func Parse(r io.Reader) (File, error) {
@@ -104,12 +107,14 @@ func (d *document) file() (File, []error) {
 	for i := range d.Listings {
 		e := &d.Listings[i]
 		e.Provider = cmp.Or(e.Provider, d.Provider)
-		if f.Listings[i], err = e.listing(holidays); err != nil {
-			errs = append(errs, at("listings", at(i, fmt.Errorf("listing %d, model %q: %w", i+1, e.Model, err))))
+		if f.Listings[i], err = e.listing(holidays); err == nil {
+			continue
 		}
 		if len(errs) == maxMistakes {
+			errs = append(errs, at("listings", at(i, errMore)))
 			break
 		}
+		errs = append(errs, at("listings", at(i, fmt.Errorf("listing %d, model %q: %w", i+1, e.Model, err))))
 	}
 	return f, errs
 }

@@ -40,14 +40,16 @@ type bracket struct {
 }
 
 // all pairs the texts with their names and with the rates of a price, in the order in which they fill one another.
-func (r *rates) all(p *pricing.Rates) [10]field {
-	return [...]field{
-		{"input", &r.Input, &p.Input}, {"cache_read", &r.CacheRead, &p.CacheRead},
-		{"cache_write_short", &r.CacheWriteShort, &p.CacheWriteShort}, {"cache_write_long", &r.CacheWriteLong, &p.CacheWriteLong},
-		{"output", &r.Output, &p.Output}, {"input_audio", &r.InputAudio, &p.InputAudio}, {"input_image", &r.InputImage, &p.InputImage},
-		{"cache_read_audio", &r.CacheReadAudio, &p.CacheReadAudio}, {"output_audio", &r.OutputAudio, &p.OutputAudio},
-		{"output_image", &r.OutputImage, &p.OutputImage},
+func (r *rates) all(p *pricing.Rates) []field {
+	texts := [...]*string{
+		&r.Input, &r.CacheRead, &r.CacheWriteShort, &r.CacheWriteLong, &r.Output,
+		&r.InputAudio, &r.InputImage, &r.CacheReadAudio, &r.OutputAudio, &r.OutputImage,
 	}
+	fields := make([]field, 0, len(texts))
+	for name, rate := range p.All() {
+		fields = append(fields, field{name, texts[len(fields)], rate})
+	}
+	return fields
 }
 
 // field is one rate, as text and as a number.
@@ -160,20 +162,12 @@ func (b *bracket) state(below *rates, p *pricing.Rates) {
 	}
 }
 
-// feeNames are the keys of fees.
-func feeNames(f *pricing.Fees) map[string]*pricing.Rate {
-	return map[string]*pricing.Rate{
-		"request": &f.Request, "web_search": &f.WebSearch, "file_search": &f.FileSearch, "code_run": &f.CodeRun,
-		"search_unit": &f.SearchUnit, "image": &f.Image, "second": &f.Second, "character": &f.Character,
-	}
-}
-
 // perPiece is the number of decimals of dollars that a rate per million pieces counts.
 const perPiece = 15
 
 func readFees(texts map[string]string) (pricing.Fees, error) {
 	var fees pricing.Fees
-	names := feeNames(&fees)
+	names := maps.Collect(fees.All())
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		rate, ok := names[name]
 		if !ok {
@@ -197,9 +191,9 @@ func feesOf(fees pricing.Fees) map[string]string {
 		return nil
 	}
 	texts := make(map[string]string)
-	for name, rate := range feeNames(&fees) {
+	for name, rate := range fees.All() {
 		if *rate != 0 {
-			texts[name] = decimal.Format(int64(*rate), perPiece)
+			texts[name] = rate.Each()
 		}
 	}
 	return texts

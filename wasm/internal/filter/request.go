@@ -98,11 +98,10 @@ func (x *Exchange) decide() Action {
 			return x.unreadable(body, err)
 		}
 	}
-	call, err := provider.ParseRequest(x.endpoint, x.in.path, plain)
+	call, err := provider.ParseCall(x.endpoint, x.in.path, x.in.joined("content-type"), x.in.header, plain)
 	if err != nil {
 		return x.unreadable(body, err)
 	}
-	call.ReadHeaders(x.in.header)
 	x.decision = x.f.set.Decide(policies.Request{
 		Call: &call, Route: x.route, Vendor: x.vendor, Path: x.in.pathOnly(), Dims: x.f.set.Payers(signals{x}), Header: x.in.header,
 	}, policies.NoState{}, x.start)
