@@ -8,6 +8,7 @@ LINT         := .cache/bin/golangci-lint-$(LINT_VERSION)
 VENV         := .cache/venv/stamp
 NODE         := .cache/node/stamp
 TESTFLAGS    ?=
+VERSION      := $(shell git describe --tags --always --dirty 2>/dev/null)
 BENCHED      := ./pricing/... ./policies/... ./extproc/...
 WASM_FLAGS   := -trimpath -buildvcs=false -buildmode=c-shared -ldflags="-s -w"
 
@@ -23,7 +24,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' Makefile
 
 build: go ## build bin/farebox, bin/farebox.wasm and bin/provider
-	$(GO) build -trimpath -o bin/farebox ./extproc/cmd/farebox
+	$(GO) build -trimpath -ldflags "$(if $(VERSION),-X main.release=$(VERSION))" -o bin/farebox ./extproc/cmd/farebox
 	GOOS=wasip1 GOARCH=wasm $(GO) build $(WASM_FLAGS) -o bin/farebox.wasm ./wasm
 	$(GO) build -trimpath -o bin/provider ./examples/provider
 

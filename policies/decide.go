@@ -53,7 +53,7 @@ func (s *Set) conclude(r *Request, d *Decision, c *choice, most int64, p *pressu
 	last := Option{Kind: Refuse, Refusal: RefuseBudget}
 	switch {
 	case o.Kind != Pooled && o.Unbounded && s.Limits(r.Dims, ModelRef{o.Route, o.Model}):
-		last.Refusal = RefuseUnpriced
+		last.Refusal, last.Model, last.Lack = RefuseUnpriced, o.Model, s.lack(r.Call, o)
 	case o.Charge() > 0 && p.refuseBy.acts():
 		d.act(&p.refuseBy)
 		last.Refusal = RefuseStep

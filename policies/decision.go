@@ -38,6 +38,7 @@ type Option struct {
 	Expected  pricing.Money        // what it is expected to cost; at most Bound where that is known
 	Edit      provider.Target      // what the request must become
 	Refusal   Refusal              // for Refuse: why
+	Lack      Lack                 // for RefuseUnpriced: what is missing to bound Model
 
 	cap     int64          // the most tokens of one answer; 0 is unknown
 	dearest *pricing.Price // of an unknown model without a rate of its own

@@ -165,15 +165,15 @@ func (b *books) print(w io.Writer, t *tally) {
 	fmt.Fprintf(w, "money after    USD %s   %s less\n", s.Cost, percent(s.Baseline-s.Cost, s.Baseline))
 	b.printLevers(w)
 	all := row{Calls: s.Calls, Cost: s.Cost, Baseline: s.Baseline}
-	fmt.Fprintf(w, "\nlabels, as the application set them\n")
+	fmt.Fprintf(w, "\nlabels, as the application set them, of %s that were answered\n", calls(s.Calls))
 	printRows(w, s.rows("feature"), all, "before, USD", func(r row) nanos { return r.Baseline })
-	fmt.Fprintf(w, "\ntiers\n")
+	fmt.Fprintf(w, "\ntiers, of the same calls\n")
 	printRows(w, s.rows("tier"), all, "after, USD", func(r row) nanos { return r.Cost })
 	fmt.Fprintln(w)
 	b.printCaches(w, t)
 	b.printPools(w, t)
 	b.printRefused(w, t)
-	fmt.Fprintf(w, "estimated      %s calls\n", thousands(s.Estimated))
+	fmt.Fprintf(w, "estimated      %s\n", calls(s.Estimated))
 }
 
 // barWidth is of the largest bar, in characters.
@@ -214,8 +214,8 @@ func printRows(w io.Writer, rows []row, all row, title string, of func(row) nano
 func (b *books) printCaches(w io.Writer, t *tally) {
 	s := &b.ledger
 	input := s.Tokens.Input + s.Tokens.CacheRead + s.Tokens.CacheWriteShort + s.Tokens.CacheWriteLong
-	fmt.Fprintf(w, "exact cache    %s hits, %s of all calls (%s calls were repeats)\n",
-		thousands(s.Caches.Hits), percent(s.Caches.Hits, s.Calls), thousands(t.repeats))
+	fmt.Fprintf(w, "exact cache    %s hits, %s of the answered calls (%s asked before)\n",
+		thousands(s.Caches.Hits), percent(s.Caches.Hits, s.Calls), calls(t.repeats))
 	fmt.Fprintf(w, "prompt caches  %s of the input tokens were read from a provider's cache\n", percent(s.Tokens.CacheRead, input))
 }
 
@@ -231,7 +231,7 @@ func (b *books) printRefused(w io.Writer, t *tally) {
 		fmt.Fprintf(w, "refused        no call\n")
 	}
 	for _, team := range sortedKeys(t.refused) {
-		fmt.Fprintf(w, "refused        %s calls of team %s", thousands(t.refused[team]), team)
+		fmt.Fprintf(w, "refused        %s of team %s", calls(t.refused[team]), team)
 		for _, budget := range b.ledger.Budgets {
 			if budget.Scope == "team="+team {
 				fmt.Fprintf(w, ", which spent %s of %s (%s)", budget.Spent.short(), budget.Limit.short(), budget.Budget)
@@ -255,6 +255,14 @@ func (b *books) printVerdict(w io.Writer, mismatch error) {
 	}
 	fmt.Fprintf(w, "\nledger USD %s %s invoice USD %s (%s calls): %s\n", b.ledger.vendorCost(), sign, b.invoice.cost(),
 		thousands(b.invoice.Calls), verdict)
+}
+
+// calls counts calls in words.
+func calls(n int) string {
+	if n == 1 {
+		return "1 call"
+	}
+	return thousands(n) + " calls"
 }
 
 func words(name string) string { return strings.ReplaceAll(name, "_", " ") }

@@ -164,9 +164,9 @@ func (s *source) hide(line, column, width int) {
 	}
 }
 
-// maskAll hides the scalars under a key that is not known: a misspelled credential may stand there.
+// maskAll hides the scalars under a key that is not known: a misspelled credential may stand there. Quantities are none.
 func (s *source) maskAll(n *yaml.Node) {
-	if n.Kind == yaml.ScalarNode && n.Value != "" {
+	if n.Kind == yaml.ScalarNode && n.Value != "" && !isQuantity(n.Value) {
 		s.hide(n.Line, n.Column, s.width(n))
 	}
 	for _, inner := range n.Content {

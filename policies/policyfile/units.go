@@ -249,7 +249,7 @@ func percent(text string) (int64, *mistake) {
 	number, ok := strings.CutSuffix(strings.TrimPrefix(text, "-"), "%")
 	switch {
 	case !ok && isNumber(number):
-		return 0, wrong(MissingUnit, fmt.Sprintf("write %q", text+"%"), "%q has no unit", text)
+		return 0, wrong(MissingUnit, percentHint(text), "%q has no unit", text)
 	case !ok || !isNumber(number):
 		return 0, wrong(BadValue, hint, "%q is no percentage", text)
 	}
@@ -261,6 +261,17 @@ func percent(text string) (int64, *mistake) {
 		return 0, wrong(OutOfRange, hint, "%q is not from 0%% to 100%%", text)
 	}
 	return int64(billionths) / 100_000, nil
+}
+
+// percentHint says how to write a number without a unit as a percentage. One below 1 is meant as a fraction: 0.15 is 15%.
+func percentHint(text string) string {
+	fraction, err := pricing.ParseMoney(text)
+	if err != nil || fraction <= 0 || fraction >= pricing.Dollar {
+		return fmt.Sprintf("write %q", text+"%")
+	}
+	whole, rest := fraction/(pricing.Dollar/100), fraction%(pricing.Dollar/100)
+	number := fmt.Sprintf("%d.%07d", whole, rest)
+	return fmt.Sprintf("write %q", strings.TrimRight(strings.TrimRight(number, "0"), ".")+"%")
 }
 
 // wholePercent reads "60%".

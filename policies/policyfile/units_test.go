@@ -1,6 +1,7 @@
 package policyfile
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,6 +71,13 @@ func TestRangesOfTokensMeetWithoutGapOrOverlap(t *testing.T) {
 
 func TestOtherQuantities(t *testing.T) {
 	reads(t, throughput, "2500 tokens per second", 2500, "")
+	for text, want := range map[string]string{
+		"15": "15%", "1": "1%", "0": "0%", "0.15": "15%", "0.075": "7.5%", "0.5": "50%", "0.001": "0.1%", "1.5": "1.5%",
+	} {
+		if _, m := percent(text); m == nil || m.hint != fmt.Sprintf("write %q", want) {
+			t.Errorf("percent(%q): %+v, want the hint to write %q", text, m, want)
+		}
+	}
 	reads(t, throughput, "2500 tokens", 0, MissingUnit)
 	reads(t, throughput, "2500 tokens per minute", 0, MissingUnit)
 	reads(t, gpuHour, "$2.10  per gpu-hour", 2_100_000_000, "")

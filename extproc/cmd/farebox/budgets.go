@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -181,8 +180,8 @@ func (b *budgetsFlags) ask(ctx context.Context, _ env) (budgets admin.Budgets, e
 
 // open reads the budgets from the folder of a server that does not run.
 func (b *budgetsFlags) open(ctx context.Context, e env) (budgets admin.Budgets, err error) {
-	if _, err := os.Stat(filepath.Join(b.state, "ledger.db")); err != nil {
-		return budgets, fmt.Errorf("no ledger in %q: %w", b.state, err)
+	if _, err := ledgerSize(b.state); err != nil {
+		return budgets, err
 	}
 	set, err := load(b.policy, e.stderr)
 	if err != nil {

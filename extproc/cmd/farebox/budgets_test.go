@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/admin"
@@ -89,7 +90,7 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 		t.Errorf("exit status %d, %s", status, out)
 	}
 	status, out = farebox(t, "budgets", "--admin", admin)
-	if status != statusOK || !strings.Contains(out, "team=search  550.00") || !strings.Contains(out, "by ada: launch") ||
+	if status != statusOK || !strings.Contains(out, "team=search     550.00") || !strings.Contains(out, "by ada: launch") ||
 		!regexp.MustCompile(` 00:00 CES?T `).MatchString(out) {
 		t.Errorf("exit status %d, budgets:\n%s", status, out)
 	}
@@ -105,7 +106,7 @@ func TestAnOperatorTopsUpABudget(t *testing.T) {
 	s.wait(t)
 	s = startServiceIn(t, dir)
 	if status, out = farebox(t, "budgets", "--admin", "http://"+s.admin, "--budget", "every team"); status != statusOK ||
-		!strings.Contains(out, "team=search  550.00") {
+		!strings.Contains(out, "team=search     550.00") {
 		t.Errorf("after a restart: exit status %d, budgets:\n%s", status, out)
 	}
 }
@@ -166,7 +167,7 @@ func TestATopUpThatIsNoneSaysWhy(t *testing.T) {
 			t.Errorf("%q: want %q in %s", args, want, out)
 		}
 	}
-	if status, out := farebox(t, "budgets", "--admin", "http://"+s.admin); status != statusOK || !strings.Contains(out, "team=a  510.00") {
+	if status, out := farebox(t, "budgets", "--admin", "http://"+s.admin); status != statusOK || !strings.Contains(out, "team=a     510.00") {
 		t.Errorf("exit status %d, want two top-ups: %s", status, out)
 	}
 }
@@ -192,15 +193,28 @@ func TestATokenForTheAdminPortIsAFile(t *testing.T) {
 func TestSharedBudgetsHaveColumnsOfTheirOwn(t *testing.T) {
 	one, sixty, left := admin.Dollars(pricing.Dollar), admin.Dollars(60*pricing.Dollar), admin.Dollars(41*pricing.Dollar)
 	var out strings.Builder
-	check(t, printBudgets(&out, admin.Budgets{Budgets: []admin.Budget{
+	twenty := admin.Dollars(20*pricing.Dollar + 1)
+	check(t, printBudgets(&out, admin.Budgets{Outage: true, Since: scriptClock(), Budgets: []admin.Budget{
 		{Budget: "company", Limit: admin.Dollars(100 * pricing.Dollar), Shared: true, Leased: &one, Granted: &sixty, Left: &left},
-		{Budget: "new", Shared: true},
+		{Budget: "new", Shared: true, Spent: twenty, Elsewhere: &twenty},
 		{Budget: "own", Left: &left},
 	}}))
+	if !strings.Contains(out.String(), "topped up at another replica by 20.000000001 USD") {
+		t.Errorf("want the top-up of another replica in\n%s", &out)
+	}
 	lines := strings.Split(out.String(), "\n")
-	for i, want := range []string{"LEASED USD GRANTED USD LEFT USD", "1.00 60.00 41.00", "? ? ?", "- - 41.00", admin.SharedNote} {
+	for i, want := range []string{"LEASED USD GRANTED USD LEFT USD", "1.00 60.00 41.00", "? ? ?", "- - 41.00", admin.SharedNote,
+		"Redis is out of reach, or hands nothing out, since 2026-11-24 12:00:00 UTC: numbers are as last known."} {
 		if got := strings.Join(strings.Fields(lines[i]), " "); !strings.Contains(got, want) {
 			t.Errorf("line %d is %q, want %q in it", i, got, want)
 		}
+	}
+}
+
+func TestAmountsStandBelowEachOther(t *testing.T) {
+	got := alignAmounts([]string{"SPENT USD", "1.00", "14200.000000001", "?", "-3.50"})
+	want := []string{"      SPENT USD", "    1.000000000", "14200.000000001", "              ?", "   -3.500000000"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("column (-want +got):\n%s", diff)
 	}
 }

@@ -19,25 +19,78 @@ import (
 func printBudgets(w io.Writer, budgets admin.Budgets) error {
 	shared := slices.ContainsFunc(budgets.Budgets, func(b admin.Budget) bool { return b.Shared })
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	columns := "BUDGET\tSCOPE\tLIMIT USD\tSPENT USD\tRESERVED USD\t"
-	if shared {
-		columns += "LEASED USD\tGRANTED USD\t"
-	}
-	fmt.Fprint(table, columns+"LEFT USD\tREFILLS\tNOTES\n")
-	for i := range budgets.Budgets {
-		b := &budgets.Budgets[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t", visible(string(b.Budget)), scopeWords(b.Scope),
-			amount(pricing.Money(b.Limit)), amount(pricing.Money(b.Spent)), amount(pricing.Money(b.Reserved)))
-		if shared {
-			fmt.Fprintf(table, "%s\t%s\t", amountOr(b.Leased, b.Shared), amountOr(b.Granted, b.Shared))
+	money := moneyColumns(budgets.Budgets, shared)
+	for i := range len(budgets.Budgets) + 1 {
+		about, end := "BUDGET\tSCOPE", "REFILLS\tNOTES"
+		if i > 0 {
+			b := &budgets.Budgets[i-1]
+			about, end = visible(string(b.Budget))+"\t"+scopeWords(b.Scope), moment(b.Refills)+"\t"+notes(b)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", amountOr(b.Left, true), moment(b.Refills), notes(b))
+		fmt.Fprint(table, about)
+		for _, column := range money {
+			fmt.Fprintf(table, "\t%s", column[i])
+		}
+		fmt.Fprintf(table, "\t%s\n", end)
 	}
-	if err := table.Flush(); err != nil || !shared {
+	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, admin.SharedNote)
-	return err
+	for _, note := range []string{sharedNote(shared), budgets.OutageNote()} {
+		if note == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sharedNote(shared bool) string {
+	if shared {
+		return admin.SharedNote
+	}
+	return ""
+}
+
+// moneyColumns are the amounts of all budgets, each column with its head, aligned to the right.
+func moneyColumns(budgets []admin.Budget, shared bool) [][]string {
+	var columns [][]string
+	add := func(head string, of func(b *admin.Budget) string) {
+		column := []string{head}
+		for i := range budgets {
+			column = append(column, of(&budgets[i]))
+		}
+		columns = append(columns, alignAmounts(column))
+	}
+	add("LIMIT USD", func(b *admin.Budget) string { return amount(pricing.Money(b.Limit)) })
+	add("SPENT USD", func(b *admin.Budget) string { return amount(pricing.Money(b.Spent)) })
+	add("RESERVED USD", func(b *admin.Budget) string { return amount(pricing.Money(b.Reserved)) })
+	if shared {
+		add("LEASED USD", func(b *admin.Budget) string { return amountOr(b.Leased, b.Shared) })
+		add("GRANTED USD", func(b *admin.Budget) string { return amountOr(b.Granted, b.Shared) })
+	}
+	add("LEFT USD", func(b *admin.Budget) string { return amountOr(b.Left, true) })
+	return columns
+}
+
+// alignAmounts gives the amounts of a column as many decimals as the longest has, and all cells one width.
+func alignAmounts(cells []string) []string {
+	decimals, width := 0, 0
+	for _, cell := range cells {
+		_, fraction, _ := strings.Cut(cell, ".")
+		decimals = max(decimals, len(fraction))
+	}
+	for i, cell := range cells {
+		if _, fraction, ok := strings.Cut(cell, "."); ok {
+			cells[i] += strings.Repeat("0", decimals-len(fraction))
+		}
+		width = max(width, len(cells[i]))
+	}
+	for i, cell := range cells {
+		cells[i] = fmt.Sprintf("%*s", width, cell)
+	}
+	return cells
 }
 
 // amountOr prints an amount that may not be known, "?" then, and "-" where there is none to know.
@@ -76,6 +129,9 @@ func notes(b *admin.Budget) string {
 	}
 	for _, t := range b.TopUps {
 		words = append(words, visible(fmt.Sprintf("topped up by %s until %s by %s: %s", usd(pricing.Money(t.Amount)), moment(t.Until.In(b.Refills.Location())), t.Who, t.Reason)))
+	}
+	if b.Elsewhere != nil {
+		words = append(words, "topped up at another replica by "+usd(pricing.Money(*b.Elsewhere)))
 	}
 	return cmp.Or(strings.Join(words, "; "), "-")
 }

@@ -68,8 +68,17 @@ func run(ctx context.Context, args []string, e env) int {
 	}
 	switch name := args[0]; name {
 	case "help", "-h", "--help":
+		if len(args) > 1 && commands[args[1]] != nil {
+			return commands[args[1]](ctx, append(args[2:], "-h"), e)
+		}
+		if len(args) > 1 {
+			fmt.Fprintf(e.stderr, "farebox help: unknown command %q; farebox help lists them\n", args[1])
+			return statusUsage
+		}
 		fmt.Fprint(e.stdout, usage)
 		return statusOK
+	case "-v", "-version", "--version":
+		return runVersion(ctx, args[1:], e)
 	default:
 		command, ok := commands[name]
 		if !ok {
@@ -124,6 +133,15 @@ func onlyFlags(f *flag.FlagSet, needed ...string) string {
 		return surplus(f.Arg(0))
 	}
 	return ""
+}
+
+// unknownCommand says what is wrong with a command of a command, got, "" if there is none.
+func unknownCommand(got string, known ...string) string {
+	commands := strings.Join(known, ", ")
+	if got == "" {
+		return "a command is missing: " + commands
+	}
+	return fmt.Sprintf("unknown command %q; there is: %s", got, commands)
 }
 
 // oneArg says what is wrong with the arguments of a command that takes one, "" if nothing is.

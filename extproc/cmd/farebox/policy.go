@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 
 	"github.com/farebox-mesh/farebox/policies"
@@ -90,8 +91,8 @@ func runPolicy(_ context.Context, args []string, e env) int {
 		return status
 	}
 	switch {
-	case f.Arg(0) != "compile":
-		return misused(f, "the word compile is missing")
+	case f.NArg() == 0 || f.Arg(0) != "compile":
+		return misused(f, unknownCommand(f.Arg(0), "compile"))
 	case f.NArg() == 1:
 		return misused(f, "FILE is missing")
 	case f.NArg() > 2:
@@ -105,7 +106,29 @@ func runPolicy(_ context.Context, args []string, e env) int {
 	return statusOK
 }
 
-func runVersion(_ context.Context, _ []string, e env) int {
+// release is the version that the build names, "" for none: -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, else the module's version, or what Go knows of the revision that the binary was built from.
+func version() string {
+	if release != "" {
+		return release
+	}
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return b.Main.Version
+}
+
+func runVersion(_ context.Context, args []string, e env) int {
+	f := flags("version", "version", e)
+	if status, ok := parse(f, args); !ok {
+		return status
+	}
+	if f.NArg() > 0 {
+		return misused(f, surplus(f.Arg(0)))
+	}
 	fmt.Fprintln(e.stdout, version())
 	return statusOK
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -103,13 +102,4 @@ func glob(pattern, name string) bool {
 func isNamed(l *pricing.Listing, pattern string) bool {
 	return glob(pattern, string(l.Model)) ||
 		slices.ContainsFunc(l.Aliases, func(a pricing.ModelName) bool { return glob(pattern, string(a)) })
-}
-
-// version is the module's version, or the revision that the binary was built from.
-func version() string {
-	b, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return b.Main.Version
 }

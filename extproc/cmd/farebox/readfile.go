@@ -36,7 +36,11 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() && !handedOver(path) {
-		return nil, unusable(path, "is "+kindOf(info.Mode())+", not a regular file")
+		why := "is " + kindOf(info.Mode()) + ", not a regular file"
+		if info.IsDir() {
+			why += "; name a file in it"
+		}
+		return nil, unusable(path, why)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -50,6 +51,9 @@ type sourceReader struct {
 // the policy that it is, with all others that it has.
 func (r *sourceReader) read() (sources, error) {
 	text, err := readFile(r.file, maxPolicy)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sources{}, fmt.Errorf("read policy: %w; README.md has one to begin with", err)
+	}
 	if err != nil {
 		return sources{}, fmt.Errorf("read policy: %w", err)
 	}

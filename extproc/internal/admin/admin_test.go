@@ -209,8 +209,8 @@ func TestThePageShowsTheMoney(t *testing.T) {
 		"observed": "In enforce mode, the 1,200 calls that were only observed would have cost $9.00 instead of $40.00.",
 		"levers":   "Lever Saved Of the baseline tier $600.00 60.0% exact_cache $250.00 25.0% prompt_cache -$10.00 -1.0%",
 		"budgets": "Budget Scope Spent and reserved Spent Reserved Limit Left Refills " +
-			"every team team=search 102.0% $450.00 $60.00 $500.00 $0 2026-11-22 12:00:00 UTC " +
-			"company everybody 10.0% $1,420.00 $0 $14,200.00 $12,780.00 2026-11-22 12:00:00 UTC",
+			"every team team=search 102.0% $450.00 $60.00 $500.00 $0 2026-11-22 12:00 UTC " +
+			"company everybody 10.0% $1,420.00 $0 $14,200.00 $12,780.00 2026-11-22 12:00 UTC",
 		"pools": "Pool Used Break-even Eligible at the API GPUs Tokens Busy Cheaper " +
 			"gpu when cheaper 125.0% $126.00 $100.80 12,345,678 42.2% the pool " +
 			"spare never 0.0% $0 $24.00 0 unknown the API",

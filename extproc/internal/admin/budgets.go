@@ -30,6 +30,11 @@ const maxOrder = 16 << 10
 type Budgets struct {
 	At      time.Time `json:"at"`
 	Budgets []Budget  `json:"budgets"`
+
+	// Of balances that replicas share: the store cannot be reached or hands nothing out, and since when. They are as last
+	// known then.
+	Outage bool      `json:"shared_out_of_reach,omitempty"`
+	Since  time.Time `json:"shared_out_of_reach_since,omitzero"`
 }
 
 // Budget is how a budget stands for one scope in its present window.
@@ -48,16 +53,34 @@ type Budget struct {
 	Steps    []Step                            `json:"steps,omitempty"`
 	TopUps   []TopUp                           `json:"top_ups,omitempty"`
 
-	// Of balances that replicas share, Spent and Reserved are of this replica; Left = Limit - Granted + Leased. Granted
-	// and Leased are nil elsewhere and where Left is.
+	// Of balances that replicas share, Spent and Reserved are of this replica, and Left is what calls through it can still
+	// take: Left = Limit - Granted + Leased. Granted and Leased are nil elsewhere and where Left is.
 	Shared  bool     `json:"shared,omitempty"`
 	Granted *Dollars `json:"granted_usd,omitempty"` // to all replicas, with what they have spent
 	Leased  *Dollars `json:"leased_usd,omitempty"`  // to this replica, and neither spent nor reserved
+	// Elsewhere is the part of Limit that it was topped up by at other replicas, which know by whom.
+	Elsewhere *Dollars `json:"topped_up_elsewhere_usd,omitempty"`
 }
 
 // SharedNote says what the columns of shared balances mean.
-const SharedNote = "shared through Redis: SPENT and RESERVED are of this replica, LEASED is what it may still spend without asking, " +
-	"GRANTED and LEFT are of all replicas"
+const SharedNote = "shared through Redis: GRANTED is what all replicas together have spent, reserved or leased, as Redis said last; " +
+	"SPENT, RESERVED and LEASED are of this replica, which may spend what it has LEASED without asking; " +
+	"LEFT is what calls through this replica can still take, LIMIT less GRANTED and with LEASED, so each replica has its own"
+
+// OutageNote says how balances stand while the store that replicas share them in is away, "" if it is not.
+func (b *Budgets) OutageNote() string { return outageNote(b.Outage, b.Since) }
+
+func outageNote(outage bool, since time.Time) string {
+	if !outage {
+		return ""
+	}
+	from := ""
+	if !since.IsZero() {
+		from = " since " + clock(since)
+	}
+	return "Redis is out of reach, or hands nothing out," + from + ": numbers are as last known. Calls pass as far as LEASED goes; " +
+		"beyond that the budget's on_outage decides"
+}
 
 // Step is what a budget does from a part of its limit on.
 type Step struct {
@@ -125,6 +148,9 @@ func budgetOf(b *ledger.Balance) Budget {
 	if b.Known || !b.Shared {
 		row.Left = new(Dollars(b.Left))
 	}
+	if b.Elsewhere > 0 {
+		row.Elsewhere = new(Dollars(b.Elsewhere))
+	}
 	if b.Known && b.Shared {
 		row.Granted, row.Leased = new(Dollars(b.Granted)), new(Dollars(b.Leased))
 	}
@@ -147,7 +173,11 @@ func (h *handler) serveBudgets(w http.ResponseWriter, r *http.Request) {
 	if name := r.URL.Query().Get("budget"); name != "" {
 		balances = slices.DeleteFunc(balances, func(b ledger.Balance) bool { return string(b.Budget) != name })
 	}
-	writeJSON(w, http.StatusOK, NewBudgets(balances, now))
+	out := NewBudgets(balances, now)
+	if stats, shared := h.Ledger.Shared(); shared && stats.Down {
+		out.Outage, out.Since = true, stats.Since
+	}
+	writeJSON(w, http.StatusOK, out)
 }
 
 // serveTopUp raises a limit. Browsers cannot be made to send what it demands: a bearer token and JSON.

@@ -96,6 +96,8 @@ func TestSharedBalancesSayWhatIsOfAllReplicas(t *testing.T) {
 	shared := ledger.Balance{Budget: "company", Limit: 100 * pricing.Dollar, Spent: 3 * pricing.Dollar, Left: 41 * pricing.Dollar, Shared: true}
 	told := shared
 	told.Known, told.Granted, told.Leased = true, 60*pricing.Dollar, pricing.Dollar
+	raised := told
+	raised.Elsewhere = 20 * pricing.Dollar
 	for _, tt := range []struct {
 		name                 string
 		balance              ledger.Balance
@@ -104,17 +106,22 @@ func TestSharedBalancesSayWhatIsOfAllReplicas(t *testing.T) {
 	}{
 		{"told", told, false, `"left_usd": "41.000000000"`, `<td class="n">$41.00</td>`, `id="outage"`},
 		{"granted", told, false, `"granted_usd": "60.000000000"`, `<td class="n">$1.00</td><td class="n">$60.00</td>`, "?</td>"},
+		{"topped up elsewhere", raised, false, `"topped_up_elsewhere_usd": "20.000000000"`, `topped up at another replica by $20.00`, `id="outage"`},
+		{"since when", told, true, `"shared_out_of_reach_since": "2026-11-22T11:00:00Z"`, "since 2026-11-22 11:00:00 UTC: numbers are as last known", "?</td>"},
 		{"never told", shared, false, `"shared": true`, `<td class="n">?</td>`, "left_usd"},
 		{"out of reach", told, true, `"leased_usd": "1.000000000"`, `id="outage"`, "?</td>"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			h := New(config(&book{summary: aDay(), balances: []ledger.Balance{tt.balance}, shared: &lease.Stats{Down: tt.down}}))
+			h := New(config(&book{summary: aDay(), balances: []ledger.Balance{tt.balance}, shared: &lease.Stats{Down: tt.down, Since: noon.Add(-time.Hour)}}))
 			api, summary, page := get(t, h, "/api/budgets").Body.String(), get(t, h, "/api/summary").Body.String(), get(t, h, "/").Body.String()
 			if !strings.Contains(api, tt.json) || !strings.Contains(summary, tt.json) {
 				t.Errorf("want %s in %s\nand in %s", tt.json, api, summary)
 			}
 			if want := fmt.Sprintf(`"shared_out_of_reach": %t`, tt.down); !strings.Contains(summary, want) {
 				t.Errorf("want %s in %s", want, summary)
+			}
+			if got := strings.Contains(api, `"shared_out_of_reach": true`); got != tt.down {
+				t.Errorf("out of reach %t, want %t: %s", got, tt.down, api)
 			}
 			if !strings.Contains(page, tt.page) || !strings.Contains(page, SharedNote) || strings.Contains(api+page, tt.unwanted) {
 				t.Errorf("want %q, not %q, in %s", tt.page, tt.unwanted, page)

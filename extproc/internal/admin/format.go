@@ -117,6 +117,17 @@ func clock(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
+// refill prints when a budget refills, in its own zone, to the minute, as farebox budgets does.
+func refill(t time.Time) string { return t.Format("2006-01-02 15:04 MST") }
+
+// number prints a number of things: "1 call", "1,200 calls".
+func number(n int64, one, more string) string {
+	if n == 1 {
+		more = one
+	}
+	return count(n) + " " + more
+}
+
 // brief is clock where space is short.
 func brief(t time.Time) string { return t.UTC().Format("Jan 2, 15:04:05") }
 

@@ -37,7 +37,7 @@ type collected struct {
 // parsePage panics if the embedded template is wrong, which the tests would have shown.
 func parsePage() *template.Template {
 	return template.Must(template.New("page.html").Funcs(template.FuncMap{
-		"count": count, "clock": clock, "brief": brief, "meter": meterOf, "megabytes": megabytes, "known": known,
+		"count": count, "clock": clock, "brief": brief, "meter": meterOf, "megabytes": megabytes, "known": known, "refill": refill, "number": number,
 	}).ParseFS(files, "page.html"))
 }
 

@@ -45,6 +45,7 @@ type report struct {
 	MoreBudgets    int         `json:"budgets_left_out"`
 	Shared         bool        `json:"budgets_shared"`      // by replicas
 	Outage         bool        `json:"shared_out_of_reach"` // or nothing is handed out
+	OutSince       time.Time   `json:"shared_out_of_reach_since,omitzero"`
 	Pools          []poolRow   `json:"pools"`
 	Latest         []callRow   `json:"latest"`
 }
@@ -112,18 +113,19 @@ type shareRow struct {
 }
 
 type budgetRow struct {
-	Budget   policies.BudgetName `json:"budget"`
-	Scope    string              `json:"scope"`
-	Limit    Dollars             `json:"limit_usd"`
-	Spent    Dollars             `json:"spent_usd"`
-	Reserved Dollars             `json:"reserved_usd"`
-	Left     *Dollars            `json:"left_usd,omitempty"` // as in Budget
-	Shared   bool                `json:"shared,omitempty"`
-	Granted  *Dollars            `json:"granted_usd,omitempty"`
-	Leased   *Dollars            `json:"leased_usd,omitempty"`
-	Spend    Share               `json:"spent_share"`
-	Reserve  Share               `json:"reserved_share"`
-	Refills  time.Time           `json:"refills"`
+	Budget    policies.BudgetName `json:"budget"`
+	Scope     string              `json:"scope"`
+	Limit     Dollars             `json:"limit_usd"`
+	Spent     Dollars             `json:"spent_usd"`
+	Reserved  Dollars             `json:"reserved_usd"`
+	Left      *Dollars            `json:"left_usd,omitempty"` // as in Budget
+	Shared    bool                `json:"shared,omitempty"`
+	Granted   *Dollars            `json:"granted_usd,omitempty"`
+	Leased    *Dollars            `json:"leased_usd,omitempty"`
+	Elsewhere *Dollars            `json:"topped_up_elsewhere_usd,omitempty"`
+	Spend     Share               `json:"spent_share"`
+	Reserve   Share               `json:"reserved_share"`
+	Refills   time.Time           `json:"refills"`
 }
 
 type poolRow struct {
@@ -144,6 +146,12 @@ func (r *report) Note() string {
 	}
 	return ""
 }
+
+// OutageNote says how shared balances stand while their store is away, "" if it is not.
+func (r *report) OutageNote() string { return outageNote(r.Outage, r.OutSince) }
+
+// Entries is how many answers the exact cache holds, for people.
+func (r *report) Entries() string { return number(int64(r.Caches.Entries), "entry", "entries") }
 
 // Busy is the measured utilisation for people.
 func (p poolRow) Busy() string {
@@ -224,6 +232,9 @@ func (h *handler) build(ctx context.Context, over stretch, now time.Time) (*repo
 	r.addBudgets(h.Ledger.Balances(now))
 	stats, shared := h.Ledger.Shared()
 	r.Shared, r.Outage = shared, shared && stats.Down
+	if r.Outage {
+		r.OutSince = stats.Since
+	}
 	for i := range entries {
 		r.Latest = append(r.Latest, rowOf(&entries[i]))
 	}
@@ -281,8 +292,20 @@ func (r *report) addBreakdowns(s *ledger.Summary) {
 	add("provider or pool", s.Routes)
 	add("rule", s.Rules)
 	for _, name := range slices.Sorted(maps.Keys(s.Dims)) {
-		add(string(name), s.Dims[name])
+		add(string(name), withNone(s.Dims[name], s))
 	}
+}
+
+// withNone adds the calls without a value of a dimension, at the end, to those that have one.
+func withNone(shares []ledger.Share, s *ledger.Summary) []ledger.Share {
+	none := ledger.Share{Sums: s.Sums}
+	for i := range shares {
+		none.Calls, none.Cost, none.Baseline = none.Calls-shares[i].Calls, none.Cost-shares[i].Cost, none.Baseline-shares[i].Baseline
+	}
+	if none.Calls <= 0 {
+		return shares
+	}
+	return append(slices.Clip(shares), none)
 }
 
 // addBudgets shows the fullest balances.
@@ -291,7 +314,7 @@ func (r *report) addBudgets(all []ledger.Balance) {
 		b, row := &all[i], budgetOf(&all[i])
 		r.Budgets = append(r.Budgets, budgetRow{
 			Budget: b.Budget, Scope: ledger.ScopeText(b.Scope), Limit: row.Limit, Spent: row.Spent, Reserved: row.Reserved,
-			Left: row.Left, Shared: row.Shared, Granted: row.Granted, Leased: row.Leased, Refills: b.Refills,
+			Left: row.Left, Shared: row.Shared, Granted: row.Granted, Leased: row.Leased, Elsewhere: row.Elsewhere, Refills: b.Refills,
 			Spend: shareOf(int64(b.Spent), int64(b.Limit)), Reserve: shareOf(int64(b.Reserved), int64(b.Limit)),
 		})
 	}

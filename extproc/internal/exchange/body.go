@@ -146,7 +146,8 @@ func (x *Exchange) account(route policies.RouteName) string {
 // refused answers a call that no option can serve. err is why the budgets or the journal did not take it, nil if
 // they were not asked.
 func (x *Exchange) refused(err error) Reply {
-	refusal := x.decision.Options()[len(x.decision.Options())-1].Refusal
+	last := &x.decision.Options()[len(x.decision.Options())-1]
+	refusal := last.Refusal
 	x.c.metrics.Record(x.refusedCall())
 	var limit *ledger.LimitError
 	switch {
@@ -169,12 +170,7 @@ func (x *Exchange) refused(err error) Reply {
 		message := fmt.Sprintf("no price is known for model %q, and this gateway refuses unknown models; ask the platform team to add it to the price list", x.call.Model)
 		return x.end(x.refuse(provider.ModelRefused, message, "model", "farebox_unknown_model"), refusal.String())
 	}
-	message := "a spend limit covers this call and its cost cannot be bounded in advance; set an output cap, or ask the platform team for a price of this model"
-	if x.call.OpenSeconds {
-		message = "a spend limit covers this call and its cost cannot be bounded in advance; send the recording as a WAV file of plain samples (PCM) " +
-			"without chunking_strategy, or use a model that is billed by tokens"
-	}
-	return x.end(x.refuse(provider.Unpriced, message, "", "farebox_unpriced"), policies.RefuseUnpriced.String())
+	return x.end(x.refuse(provider.Unpriced, x.unpriced(last), "", "farebox_unpriced"), policies.RefuseUnpriced.String())
 }
 
 // refusedByStep answers a call that a budget's step refuses, as it keeps the rest of the money in reserve.

@@ -261,6 +261,7 @@ func (m *meter) row(budget *policies.Budget, b *balance, now time.Time) Balance 
 		Left: max(0, limit-b.claimed()), Start: m.start, Refills: m.refills(b, 0), FreeOnly: budget.FreeOnly,
 		Soft: budget.Soft, Steps: budget.Steps,
 		Known: b.known, Leased: b.leased, Granted: pricing.AddCapped(b.claimed(), b.leased),
+		Elsewhere: limit - budget.Limit,
 	}
 	if m.rolling() {
 		row.Start = time.Unix(0, m.cut).Add(m.period.Grain()).In(m.period.Zone)
@@ -268,6 +269,7 @@ func (m *meter) row(budget *policies.Budget, b *balance, now time.Time) Balance 
 	for _, t := range b.topUps {
 		if t.Budget == budget.Name && now.Before(t.Until) {
 			row.TopUps = append(row.TopUps, t)
+			row.Elsewhere = max(0, row.Elsewhere-t.Amount)
 		}
 	}
 	return row
@@ -288,12 +290,14 @@ type Balance struct {
 	Steps    []policies.Step // of the budget; not to be changed
 	TopUps   []TopUp         // in force
 
-	// Where replicas share the balance, Spent and Reserved are of this one, and Left, Leased and Granted add up:
-	// Left = Limit - Granted + Leased, as last known from the store.
+	// Where replicas share the balance, Spent and Reserved are of this one, and Left is what calls through it can still
+	// take: Left = Limit - Granted + Leased, as last known from the store.
 	Shared  bool
 	Known   bool          // the store has told; otherwise nobody knows what is left
 	Leased  pricing.Money // granted to this replica, and neither spent nor reserved
 	Granted pricing.Money // to all replicas, with what they have spent
+	// Elsewhere is the part of Limit that the budget was topped up by at other replicas, or before this one lost its state.
+	Elsewhere pricing.Money
 }
 
 // compareBalances orders the rows of a budget by scope.

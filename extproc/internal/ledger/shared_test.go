@@ -179,6 +179,11 @@ func TestATopUpReachesOtherReplicas(t *testing.T) {
 	if got := admits(t, 5*cent, b, a); got != 6 {
 		t.Errorf("%d calls of 5 cents admitted on 30 cents, want 6", got)
 	}
+	for replica, want := range map[*Ledger]pricing.Money{a: 0, b: 20 * cent} {
+		if got := replica.Balances(time.Now())[0]; got.Elsewhere != want || got.Limit != 30*cent {
+			t.Errorf("%s of a limit of %s are of other replicas, want %s of %s", got.Elsewhere, got.Limit, want, 30*cent)
+		}
+	}
 }
 
 // Whoever calls may name as many scopes as they like.

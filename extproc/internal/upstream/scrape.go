@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/url"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -88,16 +89,19 @@ func scrape(ctx context.Context, client *http.Client, endpoint string) (sample, 
 	}
 	request.Header.Set("Accept", "text/plain;version=0.0.4")
 	response, err := client.Do(request)
+	if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+		err = wrapped.Err // the address stands before it
+	}
 	if err != nil {
-		return sample{}, err
+		return sample{}, fmt.Errorf("GET /metrics: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return sample{}, fmt.Errorf("%s/metrics answered %s", endpoint, response.Status)
+		return sample{}, fmt.Errorf("GET /metrics answered %s", response.Status)
 	}
 	s, err := readSample(response.Body)
 	if err != nil {
-		return sample{}, fmt.Errorf("%s/metrics: %w", endpoint, err)
+		return sample{}, fmt.Errorf("GET /metrics: %w", err)
 	}
 	return s, nil
 }

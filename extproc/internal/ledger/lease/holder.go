@@ -52,6 +52,7 @@ type Holder struct {
 	down    atomic.Bool               // the last operation failed; only beats ask the store
 	idle    atomic.Bool               // the store has answered last that it recovers
 	known   atomic.Int32              // a condition: the one that was logged
+	since   atomic.Pointer[time.Time] // when it began that nothing is handed out, by our own clock
 
 	trips, failures, refusals atomic.Int64
 
@@ -78,6 +79,7 @@ type Stats struct {
 	Failures int64         // of them, those without an answer
 	Refusals int64         // of them, those that asked for more than was left
 	Down     bool          // the store cannot be reached, or hands nothing out
+	Since    time.Time     // when that began, by our own clock; zero unless Down, and for the moment before it is known
 	Spare    pricing.Money // granted and not used, all leases together
 	Leases   int           // accounts that are kept in mind
 }
@@ -157,6 +159,9 @@ func (h *Holder) Stats() Stats {
 	s := Stats{
 		Trips: h.trips.Load(), Failures: h.failures.Load(), Refusals: h.refusals.Load(),
 		Down: h.down.Load() || h.idle.Load(),
+	}
+	if since := h.since.Load(); s.Down && since != nil {
+		s.Since = *since
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -286,8 +291,15 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 
 // log says how the store serves us, when that changes.
 func (h *Holder) log(now condition, err error) {
-	if condition(h.known.Swap(int32(now))) == now {
+	before := condition(h.known.Swap(int32(now)))
+	if before == now {
 		return
+	}
+	switch {
+	case now == granting:
+		h.since.Store(nil)
+	case before == granting, before == unknown:
+		h.since.Store(new(h.options.Now()))
 	}
 	ctx, at := context.Background(), slog.Attr{}
 	if s, ok := h.store.(fmt.Stringer); ok {

@@ -163,6 +163,9 @@ func TestAnOutageCostsOneCallARoundTrip(t *testing.T) {
 	if trips := h.Stats().Trips - before; trips != 1 || !h.Stats().Down {
 		t.Errorf("%d round trips in an outage, want 1; down %t", trips, h.Stats().Down)
 	}
+	if h.Stats().Since.IsZero() {
+		t.Error("nothing says since when the store is away")
+	}
 	both := []Demand{{Lease: h.Lease(open), Limits: upTo(100_000), Open: true}, {Lease: h.Lease(closed), Limits: upTo(100_000)}}
 	if err := h.Take(t.Context(), both, 100); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a call on an open and a closed budget: got %v, want unavailable", err)
@@ -172,6 +175,9 @@ func TestAnOutageCostsOneCallARoundTrip(t *testing.T) {
 	must(t, h.Beat(t.Context()))
 	if got := s.granted("open"); got != 100 || h.Stats().Down {
 		t.Errorf("after the outage %s are granted, want the 100 that were let through; down %t", got, h.Stats().Down)
+	}
+	if since := h.Stats().Since; !since.IsZero() {
+		t.Errorf("after the outage it is away since %s", since)
 	}
 }
 

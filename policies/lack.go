@@ -1,0 +1,47 @@
+package policies
+
+import (
+	"github.com/farebox-mesh/farebox/pricing"
+	"github.com/farebox-mesh/farebox/pricing/provider"
+)
+
+// Lack is what is missing to bound the cost of a call.
+type Lack uint8
+
+// The lacks. Several may hold: the first does that whoever calls can mend, or else the one that the price list has to.
+const (
+	LackNothing Lack = iota
+	LackSound        // how long a recording is, at a price by the second
+	LackModel        // which model answers: the call lets its provider choose
+	LackPrice        // a listing of the model
+	LackOutput       // an output cap, and a limit of the model's output
+	LackContext      // the model's context window, where the body does not bound the prompt
+	LackPieces       // how many searches, images or other pieces are billed
+	LackRate         // a rate of the model for all that the call bills, as for its class of service
+)
+
+// lack returns why most cannot bound an option.
+func (s *Set) lack(call *provider.Request, o *Option) Lack {
+	price, _ := s.dearestPrice(call, o)
+	_, counted := pieces(call, &price)
+	free := price.Rates == (pricing.Rates{}) && len(price.Brackets) == 0
+	input := call.InputBound()
+	if input < 0 {
+		input = s.context(o)
+	}
+	switch {
+	case call.OpenSeconds && price.Fees.Second != 0:
+		return LackSound
+	case call.Facts.Has(provider.OtherModels):
+		return LackModel
+	case o.Listing == nil:
+		return LackPrice
+	case !free && !call.NoOutput && o.cap == 0, call.Facts.Has(provider.Compaction) && s.longest(o) == 0:
+		return LackOutput
+	case !free && input == 0:
+		return LackContext
+	case !counted:
+		return LackPieces
+	}
+	return LackRate
+}
