@@ -145,12 +145,16 @@ func (d *Decision) HitBill(u pricing.Usage) (Bill, error) {
 // Usage is what a call is charged for: what the response stated, or else an estimate from what it stated until it
 // ended, the expected prompt of input tokens and length of sound, and a token for every few bytes of answer that were
 // seen. Up to twice the longest answer that the option allows, these are taken for long words within that cap; text of
-// more went beyond it. A usage that is absurd for the model counts as not stated.
+// more went beyond it. A usage that is absurd for the model counts as not stated; so does one of nothing that the option's
+// price is by, whose answer is taken for the longest.
 func (d *Decision) Usage(o *Option, r *provider.Reading, input int64) (u pricing.Usage, estimated bool) {
 	u = r.Usage
 	stated := r.HasUsage
-	if stated && d.absurd(o, &u) {
+	switch {
+	case stated && d.absurd(o, &u):
 		u, stated = pricing.Usage{}, false
+	case stated && !r.HasStated && o.unpriced(&u):
+		u.Output, stated = max(u.Output, o.Output), false
 	}
 	if !stated {
 		if u.TotalInput() == 0 {
@@ -198,6 +202,17 @@ func mostContexts(call *provider.Request) int64 {
 		return 0
 	}
 	return far * call.Choices
+}
+
+// unpriced reports whether a usage that is not zero costs nothing, though the price is not one of nothing: it counts
+// pictures, for example, where tokens are billed.
+func (o *Option) unpriced(u *pricing.Usage) bool {
+	if *u == (pricing.Usage{}) {
+		return false
+	}
+	price, _ := o.price(o.Terms)
+	cost, err := price.Cost(*u)
+	return err == nil && cost == 0 && !price.Free()
 }
 
 // absurd reports whether a usage is beyond anything that the option's model can read and write.

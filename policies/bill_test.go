@@ -315,3 +315,30 @@ func TestPayersIncludeWhatBudgetsAskFor(t *testing.T) {
 		t.Errorf("payers (-want +got):\n%s", diff)
 	}
 }
+
+// TestAUsageOfWhatHasNoPriceIsAnEstimate: pictures are counted where tokens are billed, and the other way round.
+func TestAUsageOfWhatHasNoPriceIsAnEstimate(t *testing.T) {
+	byTokens := pricing.Price{Rates: pricing.Rates{Input: 5e9, Output: 40e9}}
+	bySecond := pricing.Price{Fees: pricing.Fees{Second: 1e14}}
+	d := Decision{Facts: BillFacts{Seconds: 7}}
+	for _, tt := range []struct {
+		name  string
+		price pricing.Price
+		r     provider.Reading
+		want  pricing.Usage
+		guess bool
+	}{
+		{"pictures for tokens", byTokens, provider.Reading{HasUsage: true, Usage: pricing.Usage{Images: 2}}, pricing.Usage{Input: 3, Output: 900, Images: 2}, true},
+		{"seconds for tokens", byTokens, provider.Reading{HasUsage: true, Usage: pricing.Usage{Seconds: 600}}, pricing.Usage{Input: 3, Output: 900, Seconds: 600}, true},
+		{"tokens for seconds", bySecond, provider.Reading{HasUsage: true, Usage: pricing.Usage{Input: 5}}, pricing.Usage{Input: 5, Output: 900, Seconds: 7}, true},
+		{"tokens", byTokens, provider.Reading{HasUsage: true, Usage: pricing.Usage{Input: 5, Images: 1}}, pricing.Usage{Input: 5, Images: 1}, false},
+		{"nothing", byTokens, provider.Reading{HasUsage: true}, pricing.Usage{}, false},
+		{"what is free", pricing.Price{}, provider.Reading{HasUsage: true, Usage: pricing.Usage{Images: 2}}, pricing.Usage{Images: 2}, false},
+		{"a stated charge", byTokens, provider.Reading{HasUsage: true, HasStated: true, Stated: 4, Usage: pricing.Usage{Images: 2}}, pricing.Usage{Images: 2}, false},
+	} {
+		o := Option{Kind: Asked, Output: 900, Listing: &pricing.Listing{Model: "m", Price: tt.price}}
+		if got, guess := d.Usage(&o, &tt.r, 3); got != tt.want || guess != tt.guess {
+			t.Errorf("%s: %+v, estimated %t, want %+v, %t", tt.name, got, guess, tt.want, tt.guess)
+		}
+	}
+}

@@ -40,6 +40,11 @@ type Price struct {
 	Fees     Fees
 }
 
+// Free reports whether nothing that a usage counts costs anything.
+func (p *Price) Free() bool {
+	return p.Rates == (Rates{}) && p.Fees == (Fees{}) && !slices.ContainsFunc(p.Brackets, func(b Bracket) bool { return b.Rates != (Rates{}) })
+}
+
 // Cost returns the charge for u, rounded half up once, at the end. It returns an error that wraps
 // ErrOverflow when the sum does not fit, another for a negative count or rate, and never a partial amount.
 // Cost never falls when a count of u grows, as long as no kind is cheaper in a later bracket.

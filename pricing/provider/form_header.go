@@ -12,19 +12,27 @@ func (e Endpoint) TakesForm(contentType string) bool {
 	return (e.API == OpenAITranscription || e.API == OpenAIImages) && strings.EqualFold(strings.Trim(kind, " \t"), formType)
 }
 
-// boundaryOf returns the boundary that a content type states, if all parsers find the same one.
+// boundaryOf returns the boundary that a content type states, if all parsers find the same one, and read names and values
+// in the same letters: some take the charset of the whole for that of each part.
 func boundaryOf(contentType string) (boundary string, ok bool) {
 	kind, rest, _ := strings.Cut(contentType, ";")
 	if !strings.EqualFold(strings.Trim(kind, " \t"), formType) || strings.Count(strings.ToLower(contentType), "boundary") != 1 {
 		return "", false
 	}
+	charset := ""
 	for rest != "" {
 		var key, value string
 		if key, value, rest, ok = cutParameter(rest); !ok {
 			return "", false
 		}
-		if strings.EqualFold(key, "boundary") {
+		switch key = strings.ToLower(key); {
+		case key == "boundary":
 			boundary = value
+		case strings.HasPrefix(key, "charset"):
+			if charset != "" || key != "charset" || !isPlain(value) {
+				return "", false
+			}
+			charset = value
 		}
 	}
 	return boundary, isBoundary(boundary)
@@ -106,8 +114,8 @@ func (p *formPart) contentType(value string) bool {
 		if key, word, rest, ok = cutParameter(rest); !ok {
 			return false
 		}
-		if strings.EqualFold(key, "charset") {
-			if p.charset != "" {
+		if key = strings.ToLower(key); strings.HasPrefix(key, "charset") {
+			if p.charset != "" || key != "charset" {
 				return false
 			}
 			p.charset = strings.ToLower(word)
@@ -117,9 +125,12 @@ func (p *formPart) contentType(value string) bool {
 }
 
 // plainText reports whether the part's characters are those of ASCII where its bytes are.
-func (p *formPart) plainText() bool {
-	switch p.charset {
-	case "", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252":
+func (p *formPart) plainText() bool { return p.charset == "" || isPlain(p.charset) }
+
+// isPlain reports whether a character set is ASCII in the bytes of ASCII.
+func isPlain(charset string) bool {
+	switch strings.ToLower(charset) {
+	case "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "windows-1252":
 		return true
 	}
 	return false

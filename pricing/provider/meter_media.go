@@ -92,13 +92,21 @@ func (m *Meter) setMedia(t *tally, duration count, pictures int64) {
 		}
 		m.setUsage(m.openAIUsage(t), t.negative())
 	case t.states(ofSeconds):
-		m.setUsage(pricing.Usage{Seconds: t.of(ofSeconds)}, t.negative())
+		m.setUsage(pricing.Usage{Seconds: m.billed(t.of(ofSeconds))}, t.negative())
 	case m.api == OpenAITranscription && duration.set:
-		m.setUsage(pricing.Usage{Seconds: duration.n}, duration.negative)
+		m.setUsage(pricing.Usage{Seconds: m.billed(duration.n)}, duration.negative)
 	case m.api == OpenAIImages && pictures > 0:
 		m.pictures += pictures
 		m.setUsage(pricing.Usage{Images: m.pictures}, false)
 	}
+}
+
+// billed is for how long a recording is billed.
+func (m *Meter) billed(seconds int64) int64 {
+	if m.vendor == Groq {
+		return max(seconds, leastSeconds)
+	}
+	return seconds
 }
 
 // embedObject reads an answer of the embedding APIs of OpenAI, Google and Ollama. The vectors are passed over.

@@ -165,6 +165,9 @@ func TestFreeProbeKnowsWhatProvidersDoNotCharge(t *testing.T) {
 		{"POST", "/v1/messages", false},
 		{"POST", "/countTokens", false},
 		{"DELETE", "/v1/models/ft:x", false},
+		{"DELETE", "/v1/responses/resp_1", true},
+		{"DELETE", "/v1beta/interactions/v1_a", true},
+		{"DELETE", "/v1/responses", false},
 	} {
 		if got := provider.FreeProbe(tt.method, tt.path); got != tt.want {
 			t.Errorf("FreeProbe(%s %s) = %v, want %v", tt.method, tt.path, got, tt.want)

@@ -16,9 +16,11 @@ var freeGets = []string{
 	"key", "credits", "generation", "api-key", "balance",
 }
 
-// freeGetsBelow are parts of paths below which a GET tells of one thing: a model, an answer that the provider holds, a
-// file or a job.
-var freeGetsBelow = []string{"/models/", "/responses/", "/interactions/", "/files/", "/batches/", "/foundation-models/", "/deferred-completion/"}
+// freeGetsBelow are parts of paths below which a GET tells of one thing: a model, a file or a job.
+var freeGetsBelow = []string{"/models/", "/files/", "/batches/", "/foundation-models/", "/deferred-completion/"}
+
+// heldAnswers are parts of paths below which stands an answer that the provider holds.
+var heldAnswers = []string{"/responses/", "/interactions/"}
 
 // freePosts are the ends of paths of which a POST counts or splits tokens, shows a model or gives up an answer; below,
 // if it is not empty, must come before. Sources: the API references of Anthropic, OpenAI, Google, Amazon Bedrock,
@@ -37,8 +39,17 @@ var freePosts = [...]struct{ below, end string }{
 	{"", "/tokenize"}, {"", "/detokenize"}, {"", "/apply-template"},
 }
 
+// isBelow reports whether a path names one thing below a part of it.
+func isBelow(path string, parts []string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool {
+		_, rest, ok := strings.Cut(path, part)
+		return ok && rest != ""
+	})
+}
+
 // FreeProbe reports whether a request is one that providers answer at no charge, and so passes where a budget refuses
-// what cannot be priced: HEAD and OPTIONS, the GETs of freeGets and freeGetsBelow, and the POSTs of freePosts. A request
+// what cannot be priced: HEAD and OPTIONS, the GETs of freeGets and freeGetsBelow, GET and DELETE of
+// heldAnswers, and the POSTs of freePosts. A request
 // that upgrades its connection is none, whatever its path.
 func FreeProbe(method, path string) bool {
 	raw, _ := cutQuery(path)
@@ -46,12 +57,11 @@ func FreeProbe(method, path string) bool {
 	switch method {
 	case "HEAD", "OPTIONS":
 		return true
+	case "DELETE":
+		return isBelow(plain, heldAnswers)
 	case "GET":
 		last := plain[strings.LastIndexByte(plain, '/')+1:]
-		return slices.Contains(freeGets, last) || slices.ContainsFunc(freeGetsBelow, func(part string) bool {
-			_, rest, ok := strings.Cut(plain, part)
-			return ok && rest != ""
-		})
+		return slices.Contains(freeGets, last) || isBelow(plain, heldAnswers) || isBelow(plain, freeGetsBelow)
 	case "POST":
 		for _, p := range freePosts {
 			if start, ok := strings.CutSuffix(plain, p.end); ok && strings.Contains(start+"/", p.below) {
