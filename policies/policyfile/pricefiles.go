@@ -65,8 +65,9 @@ func (p *parser) overlay(n *yaml.Node, path string) {
 	listings, err := catalog.LoadOverlay(bytes.NewReader(text))
 	if err != nil {
 		p.within = append(p.within, pricesProblems(place, string(text), err)...)
-	} else if doubts := pricefile.Contradictions(text, listings); len(doubts) > 0 {
-		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, doubts)...)
+	} else {
+		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, pricefile.Contradictions(text, listings))...)
+		p.lists = append(p.lists, priceList{place, text, listings})
 	}
 	p.overlays, p.own = append(p.overlays, listings), nil
 }
