@@ -26,6 +26,9 @@ func PriceFiles(data []byte) []string {
 	return p.policy.Overlays
 }
 
+// DidYouMean says which of some names is probably meant, "" if none is close.
+func DidYouMean[S ~string](got string, names []S) string { return didYouMean(got, names) }
+
 // PricePath returns where a price file of a policy lies: relative paths begin at the policy's folder.
 func PricePath(policy, path string) string {
 	if filepath.IsAbs(path) {

@@ -20,7 +20,7 @@ func TestMistakesSayWhere(t *testing.T) {
 			`2:11 ""; 2:41 "2,5"; 2:58 10; 2:71 "2026-13"; 2:92 ""; 2:104 "soon"; 2:124 ""`},
 		{"a word that is no JSON", one(`, "context": tru`), `1:125 tru`},
 		{"a comma that is missing", one(` "context": 1`), `1:113 "`},
-		{"text that does not end", one(`, "note": "a`+"\n"), `1:122 "`},
+		{"text that does not end", one(`, "note": "a` + "\n"), `1:122 "`},
 		{"a bracket of a variant", one(`, "variants": {"batch": {"input": "1", "output": "2", "brackets": [{"above": 9, "input": "x", "output": "4"}]}}`), `1:201 "x"`},
 		{"a fee", one(`, "fees": {"image": "1", "web_search": "-1"}`), `1:151 "-1"`},
 		{"a rival's rate", one(`, "rival": {"price": {"input": "1", "output": "1"}, "other": {"input": "1", "output": ""}, "source": "s", "as_of": "2026-11"}`), `1:198 ""`},
