@@ -84,6 +84,36 @@ func (s *Set) longest(o *Option) int64 {
 // not bound counts as the whole context. A call whose price nobody lists is unbounded, whatever its tokens cost at
 // the dearest that is; one whose tokens cost nothing needs no bound of them.
 func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, bound pricing.Money, unbounded bool) {
+	e, price, bounded, counted := s.exposure(call, o, output)
+	if !bounded {
+		return 0, 0, true
+	}
+	bound, err := price.Bound(e)
+	return e.Output, bound, err != nil || !counted
+}
+
+// Reckoning is what the bound of an option is made of, for people.
+type Reckoning struct {
+	Input, Output int64         // tokens, at most
+	Rates         pricing.Rates // Input and Output: what a million of them cost at most
+	Fees          pricing.Money // what is billed by the piece, at most
+}
+
+// Reckon takes the bound of an option of a decision apart. It returns false where nothing bounds the call.
+func (s *Set) Reckon(call *provider.Request, o *Option) (Reckoning, bool) {
+	e, price, bounded, _ := s.exposure(call, o, o.cap)
+	if !bounded || o.Unbounded {
+		return Reckoning{}, false
+	}
+	r := Reckoning{Input: e.Input, Output: e.Output, Rates: price.Most(e)}
+	tokens, err := pricing.Price{Rates: r.Rates}.Cost(pricing.Usage{Input: e.Input, Output: e.Output})
+	r.Fees = o.Bound - tokens
+	return r, err == nil
+}
+
+// exposure returns the most that an option can use, at so many tokens to an answer, and the price of that. It also
+// reports whether its tokens are bounded, and whether all that it is billed for is counted and has a price.
+func (s *Set) exposure(call *provider.Request, o *Option, output int64) (e pricing.Exposure, price pricing.Price, bounded, counted bool) {
 	input := call.InputBound()
 	if input < 0 {
 		input = s.context(o)
@@ -94,17 +124,16 @@ func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, 
 		all, ok = pricing.AddCapped(all, summary), ok && summary > 0
 	}
 	price, known := s.dearestPrice(call, o)
-	pieces, counted := pieces(call, &price)
+	pieces, closed := pieces(call, &price)
 	if free := price.Rates == (pricing.Rates{}) && len(price.Brackets) == 0; free {
 		input = max(input, 1) // there is a prompt, for a fee of the request
 	} else if input == 0 || (output == 0 && !call.NoOutput) || !ok {
-		return 0, 0, true
+		return e, price, false, false
 	}
-	bound, err := price.Bound(pricing.Exposure{
+	return pricing.Exposure{
 		Input: input, Output: all, LongWrites: call.Facts.Has(provider.LongCacheWrites),
 		InputMedia: call.InputMedia, OutputMedia: call.OutputMedia, Pieces: pieces,
-	})
-	return all, bound, err != nil || !known || !counted
+	}, price, true, known && closed
 }
 
 // usualTools is how often the provider's tools are taken to run where the call does not limit them: as often as

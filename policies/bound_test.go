@@ -36,6 +36,11 @@ func TestTheMostThatAnUploadCosts(t *testing.T) {
 			call := tt.call
 			call.API, call.Choices = provider.OpenAITranscription, 1
 			new(Set).bound(&call, &o, NoState{})
+			parts, ok := new(Set).Reckon(&call, &o)
+			tokens, err := pricing.Price{Rates: parts.Rates}.Cost(pricing.Usage{Input: parts.Input, Output: parts.Output})
+			if ok == o.Unbounded || ok && (err != nil || tokens+parts.Fees != o.Bound) || ok && tt.price.Fees == (pricing.Fees{}) && parts.Fees != 0 {
+				t.Errorf("taken apart: %+v, %t, %v", parts, ok, err)
+			}
 			if got := o.Bound; o.Unbounded != (tt.want < 0) || !o.Unbounded && got != tt.want {
 				t.Errorf("bound %s, unbounded %t; want %s", got, o.Unbounded, tt.want)
 			}

@@ -51,7 +51,7 @@ func timeOfDay(d time.Duration) string {
 	return fmt.Sprintf("%02d:%02d", h, m)
 }
 
-// String prints the window for people: "mon,tue 01:00-04:00 UTC but on 26 days", "always".
+// String prints the window for people: "mon,tue 01:00-04:00 UTC but on 26 holidays", "always".
 func (w *Window) String() string {
 	if w.always() {
 		return "always"
@@ -62,9 +62,9 @@ func (w *Window) String() string {
 	case 0:
 		return text
 	case 1:
-		return text + " but on 1 day"
+		return text + " but on 1 holiday"
 	default:
-		return fmt.Sprintf("%s but on %d days", text, n)
+		return fmt.Sprintf("%s but on %d holidays", text, n)
 	}
 }
 

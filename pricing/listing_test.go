@@ -7,10 +7,10 @@ import (
 
 func TestWindowsArePrinted(t *testing.T) {
 	for want, w := range map[string]Window{
-		"always":                              {},
-		"sun,sat 00:00-24:00 UTC":             {Weekdays: 1 | 1<<6, End: 24 * time.Hour},
-		"mon 01:00-01:01:01 UTC but on 1 day": {Weekdays: 2, Start: time.Hour, End: time.Hour + time.Minute + time.Second, Except: []Day{7}},
-		"mon,tue,wed,thu,fri 16:30-23:00 UTC but on 2 days": {Weekdays: 0b111110, Start: 16*time.Hour + 30*time.Minute, End: 23 * time.Hour, Except: []Day{7, 8}},
+		"always":                  {},
+		"sun,sat 00:00-24:00 UTC": {Weekdays: 1 | 1<<6, End: 24 * time.Hour},
+		"mon 01:00-01:01:01 UTC but on 1 holiday":               {Weekdays: 2, Start: time.Hour, End: time.Hour + time.Minute + time.Second, Except: []Day{7}},
+		"mon,tue,wed,thu,fri 16:30-23:00 UTC but on 2 holidays": {Weekdays: 0b111110, Start: 16*time.Hour + 30*time.Minute, End: 23 * time.Hour, Except: []Day{7, 8}},
 	} {
 		if got := w.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -109,17 +109,23 @@ type Exposure struct {
 
 // Bound returns the most that a call can cost, whatever the provider's prompt cache does. Errors are those of Cost.
 func (p Price) Bound(e Exposure) (Money, error) {
+	r := p.Most(e)
+	u := e.Pieces
+	u.Input, u.Output = e.Input, e.Output
+	u.CacheRead, u.CacheReadAudio, u.CacheWriteShort, u.CacheWriteLong = 0, 0, 0, 0
+	u.InputAudio, u.InputImage, u.OutputAudio, u.OutputImage = 0, 0, 0, 0
+	return Price{Rates: r, Fees: p.Fees}.Cost(u)
+}
+
+// Most returns the rates of input and output that Bound counts the tokens at, the dearest that they can have.
+func (p Price) Most(e Exposure) Rates {
 	r := p.Rates.dearest(&e)
 	for i := range p.Brackets {
 		if e.Input > p.Brackets[i].Above {
 			r = r.max(p.Brackets[i].Rates.dearest(&e))
 		}
 	}
-	u := e.Pieces
-	u.Input, u.Output = e.Input, e.Output
-	u.CacheRead, u.CacheReadAudio, u.CacheWriteShort, u.CacheWriteLong = 0, 0, 0, 0
-	u.InputAudio, u.InputImage, u.OutputAudio, u.OutputImage = 0, 0, 0, 0
-	return Price{Rates: r, Fees: p.Fees}.Cost(u)
+	return r
 }
 
 // dearest folds the kinds that a call may use into one rate for input and one for output.

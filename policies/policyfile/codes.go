@@ -49,11 +49,12 @@ const (
 	UnpricedProvider    Code = "unpriced-provider"
 	CallerCredential    Code = "caller-credential"
 	ContradictingPrices Code = "contradicting-prices"
+	DoubtfulPrices      Code = "doubtful-prices"
 )
 
 // warning reports whether a policy with such a problem is still usable.
 func (c Code) warning() bool {
-	return c == UnpricedModel || c == UnpricedProvider || c == CallerCredential || c == ContradictingPrices
+	return c == UnpricedModel || c == UnpricedProvider || c == CallerCredential || c == ContradictingPrices || c == DoubtfulPrices
 }
 
 //go:embed CODES.md

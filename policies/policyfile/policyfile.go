@@ -23,6 +23,7 @@ func (p *parser) parse(data []byte) {
 		p.sections(top)
 		p.checkTiers()
 		p.checkReach()
+		p.checkPrices()
 	}
 }
 
@@ -34,6 +35,7 @@ type parser struct {
 	overlays [][]pricing.Listing               // of the price files that could be read
 	own      *pricing.Table                    // what the overlays have ever priced; nil until somebody asks
 	within   Problems                          // of price files
+	lists    []priceList                       // the price files without a mistake
 	policy   policies.Policy
 	claims   map[string]policies.RouteName // hosts and path prefixes, by whom they belong to
 	refs     [][]*yaml.Node                // where the models of each tier stand

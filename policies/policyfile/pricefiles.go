@@ -26,6 +26,9 @@ func PriceFiles(data []byte) []string {
 	return p.policy.Overlays
 }
 
+// DidYouMean says which of some names is probably meant, "" if none is close.
+func DidYouMean[S ~string](got string, names []S) string { return didYouMean(got, names) }
+
 // PricePath returns where a price file of a policy lies: relative paths begin at the policy's folder.
 func PricePath(policy, path string) string {
 	if filepath.IsAbs(path) {
@@ -65,8 +68,9 @@ func (p *parser) overlay(n *yaml.Node, path string) {
 	listings, err := catalog.LoadOverlay(bytes.NewReader(text))
 	if err != nil {
 		p.within = append(p.within, pricesProblems(place, string(text), err)...)
-	} else if doubts := pricefile.Contradictions(text, listings); len(doubts) > 0 {
-		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, doubts)...)
+	} else {
+		p.within = append(p.within, mistakesIn(place, string(text), ContradictingPrices, pricefile.Contradictions(text, listings))...)
+		p.lists = append(p.lists, priceList{place, text, listings})
 	}
 	p.overlays, p.own = append(p.overlays, listings), nil
 }

@@ -27,7 +27,7 @@ func TestParseWithReturnsTheListingsOfEachFile(t *testing.T) {
 	}
 	read := func(path string) ([]byte, error) { return []byte(texts[path]), nil }
 	_, overlays, problems := ParseWith("conf/p.yaml", []byte("version: 1\nprices: {files: [b.json, a.json]}\n"), read)
-	if problems != nil || len(overlays) != 2 || len(overlays[0]) != 0 || len(overlays[1]) != 1 || overlays[1][0].Model != "m" {
+	if problems.Err() != nil || len(overlays) != 2 || len(overlays[0]) != 0 || len(overlays[1]) != 1 || overlays[1][0].Model != "m" {
 		t.Errorf("%+v, problems %v", overlays, problems)
 	}
 	texts["a.json"] = `{`

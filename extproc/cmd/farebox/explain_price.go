@@ -22,6 +22,19 @@ func (t *explanation) price(r *policies.Request, o *policies.Option) {
 	}
 }
 
+// bound says on a line what the most that an option can cost is made of.
+func (t *explanation) bound(r *policies.Request, o *policies.Option) {
+	parts, ok := t.set.Reckon(r.Call, o)
+	if !ok || o.Kind == policies.Pooled {
+		return
+	}
+	text := fmt.Sprintf("%d input tokens at %s and %d of output at %s USD per million", parts.Input, parts.Rates.Input, parts.Output, parts.Rates.Output)
+	if parts.Fees != 0 {
+		text += fmt.Sprintf(", and %s of fees", usd(parts.Fees))
+	}
+	t.line("at most", o.Kind.String(), "%s: %s", usd(o.Bound), text)
+}
+
 // whyUnpriced is the note of a model that is listed without a price.
 func (t *explanation) whyUnpriced(o *policies.Option) string {
 	for _, l := range t.set.Prices().Rows(o.Vendor, o.Model) {

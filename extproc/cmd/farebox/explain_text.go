@@ -21,6 +21,7 @@ import (
 //	rule      why it matched       tier    whether it changed the model
 //	pool      its break-even       budget  what it has left for this call, and when it refills
 //	option    in order of preference, with the most that it can cost
+//	at most   the tokens and rates that this is made of
 //	price     what an option's tokens cost, where that is from, and what made it so
 //	decision  what happens         edit    the bytes that change: before -> after
 type explanation struct {
@@ -73,6 +74,7 @@ func (t *explanation) call(r *policies.Request, body []byte) {
 	t.poolLines()
 	t.budgets(r)
 	t.line("as asked", "", "%s", costText(&d.Asked))
+	t.bound(r, &d.Asked)
 	t.price(r, &d.Asked)
 	if d.Budget != "" {
 		t.line("step", string(d.Budget), "%s", stepText(&d.Step))
@@ -91,7 +93,7 @@ func (t *explanation) payers(r *policies.Request) {
 		case v.Value == "":
 			t.line("payer", string(v.Name), "not set")
 		case v.Verified:
-			t.line("payer", string(v.Name), "%q, verified", v.Value)
+			t.line("payer", string(v.Name), "%q, trusted", v.Value)
 		default:
 			t.line("payer", string(v.Name), "%q, a label: rules may match it, it scopes no budget and no cache", v.Value)
 		}
@@ -235,6 +237,7 @@ func (t *explanation) options(r *policies.Request, d *policies.Decision) (*polic
 			t.line("option", o.Kind.String(), "%s", costText(o))
 		}
 		if o := &d.Options()[i]; o.Kind == policies.Tiered || o.Kind == policies.Pooled {
+			t.bound(r, o)
 			t.price(r, o)
 		}
 	}

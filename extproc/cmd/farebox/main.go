@@ -102,11 +102,18 @@ func flags(name, synopsis string, e env) *flag.FlagSet {
 
 // parse reports the exit status of a command whose flags cannot be used, and whether they can.
 func parse(f *flag.FlagSet, args []string) (status int, ok bool) {
-	switch err := f.Parse(args); {
+	out, usage := f.Output(), f.Usage
+	f.SetOutput(io.Discard) // what it says lacks the command's name
+	f.Usage = func() {}
+	err := f.Parse(args)
+	f.SetOutput(out)
+	f.Usage = usage
+	switch {
 	case errors.Is(err, flag.ErrHelp):
+		f.Usage()
 		return statusOK, false
 	case err != nil:
-		return statusUsage, false
+		return misused(f, err.Error()), false
 	}
 	return statusOK, true
 }

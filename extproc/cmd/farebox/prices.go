@@ -78,7 +78,7 @@ func (m *dateFlag) Set(s string) error {
 // atFlag adds the moment that prices are asked for, which is now unless stated.
 func atFlag(f *flag.FlagSet, e env) *dateFlag {
 	at := &dateFlag{e.now()}
-	f.Var(at, "at", "`DATE` to look at, YYYY-MM-DD or RFC 3339; now by default")
+	f.Var(at, "at", "`DATE` to look at, YYYY-MM-DD or RFC 3339; now by default. Prices whose start is not known are taken to hold from ever on")
 	f.Lookup("at").DefValue = ""
 	return at
 }

@@ -31,7 +31,7 @@ func TestEveryDifferenceOfPriceIsALine(t *testing.T) {
 		{"a factor", `"1.1"`, `"1.2"`, "region us: x1.1 -> x1.2"},
 		{"another region", `"us"`, `"*"`, "region us: only in the catalogue, x1.1|region any but global: only in the file, x1.1"},
 		{"hours", "09:01:01", "09:01", "hours: mon 08:00-09:01:01 UTC -> mon 08:00-09:01 UTC"},
-		{"other holidays", `"09:01:01"`, `"09:01:01", "except": ["2026-12-24"]`, "hours: mon 08:00-09:01:01 UTC -> mon 08:00-09:01:01 UTC but on 1 day"},
+		{"other holidays", `"09:01:01"`, `"09:01:01", "except": ["2026-12-24"]`, "hours: mon 08:00-09:01:01 UTC -> mon 08:00-09:01:01 UTC but on 1 holiday"},
 		{"no hours", `"windows": [{"days": ["mon"], "start": "08:00", "end": "09:01:01"}], `, "", "hours: mon 08:00-09:01:01 UTC -> always"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/farebox-mesh/farebox/policies/policyfile"
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
@@ -53,6 +58,7 @@ func runPricesList(_ context.Context, args []string, e env) int {
 // list prints a line for every listing that holds at the moment, and those without a price.
 func (v *priceView) list(to io.Writer, filter *priceFilter, at time.Time) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	found, early := false, false
 	head := []string{"PROVIDER", "MODEL", "INPUT", "CACHE READ", "OUTPUT"}
 	if v.discounts() {
 		head = append(head, "OFF", "LIST PRICE")
@@ -62,14 +68,78 @@ func (v *priceView) list(to io.Writer, filter *priceFilter, at time.Time) error 
 		if !filter.takes(l) || (!l.Unpriced && v.table.Lookup(l.Provider, l.Model, at) != l) {
 			continue
 		}
-		printRow(w, v.row(l))
+		row := v.row(l)
+		if startUnknown(l, at) {
+			early, row[len(row)-1] = true, strings.TrimPrefix(row[len(row)-1]+"; start unknown", "; ")
+		}
+		found = true
+		printRow(w, row)
 		if r := l.Rival; r != nil && filter.disputed {
 			printRow(w, v.side(&r.Price.Rates, l.Source, l.AsOf, "one side"))
-			printRow(w, v.side(&r.Other.Rates, r.Source, r.AsOf, "the other"))
+			printRow(w, v.side(&r.Other.Rates, r.Source, r.AsOf, otherSide(r)))
 		}
+	}
+	if !found {
+		return v.noListing(filter, at)
+	}
+	if early {
+		fmt.Fprintf(w, "\nstart unknown: the price as read later (AS OF); the model may not have been there on %s yet, or at another price.\n", at.UTC().Format(time.DateOnly))
 	}
 	v.foot(w, at)
 	return w.Flush()
+}
+
+// startUnknown reports whether a listing of no known start was read only after the moment.
+func startUnknown(l *pricing.Listing, at time.Time) bool {
+	return l.From.IsZero() && l.AsOf > at.UTC().Format(time.DateOnly)
+}
+
+// otherSide says in what the other side of a disputed price differs where the columns do not show it.
+func otherSide(r *pricing.Rival) string {
+	if !slices.Equal(threeRates(&r.Price.Rates), threeRates(&r.Other.Rates)) {
+		return "the other"
+	}
+	changes := rateChanges("", &r.Price.Rates, &r.Other.Rates, true)
+	if theirs := maps.Collect(r.Other.Fees.All()); r.Price.Fees != r.Other.Fees {
+		for name, ours := range r.Price.Fees.All() {
+			if *ours != *theirs[name] {
+				changes = append(changes, fmt.Sprintf("%s %s -> %s each", words(name), ours.Each(), theirs[name].Each()))
+			}
+		}
+	}
+	if !reflect.DeepEqual(r.Price.Brackets, r.Other.Brackets) {
+		changes = append(changes, "rates of long prompts")
+	}
+	return "the other: " + strings.Join(changes, ", ")
+}
+
+// noListing says that nothing passes a filter, and what was probably meant.
+func (v *priceView) noListing(filter *priceFilter, at time.Time) error {
+	var vendors, names []string
+	for l := range v.table.All() {
+		vendors = append(vendors, string(l.Provider))
+		if filter.provider == "" || filter.provider == string(l.Provider) {
+			names = append(names, string(l.Model))
+		}
+	}
+	text, hint := "no listing", ""
+	switch {
+	case filter.provider != "" && !slices.Contains(vendors, filter.provider):
+		text, hint = fmt.Sprintf("no listing of provider %q", filter.provider), policyfile.DidYouMean(filter.provider, vendors)
+	case slices.Contains(names, filter.model):
+		text = fmt.Sprintf("no listing of model %q that passes all flags and holds on %s", filter.model, at.UTC().Format(time.DateOnly))
+	case filter.model != "" && !strings.Contains(filter.model, "*"):
+		text, hint = fmt.Sprintf("no listing of a model %q", filter.model), policyfile.DidYouMean(filter.model, names)
+		if hint == "" {
+			hint = "* stands for any text: --model '*" + filter.model + "*'"
+		}
+	case filter.model != "":
+		text = fmt.Sprintf("no listing of a model like %q", filter.model)
+	}
+	if hint != "" {
+		text += "; " + hint
+	}
+	return errors.New(text)
 }
 
 // foot says what the numbers are.

@@ -14,31 +14,42 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
-// poolColumns explain the table, a line for each number.
+// poolColumns explain the tables, an entry for each number.
 var poolColumns = [...][2]string{
 	{"GPUS", "how many; of these, what share is spot"},
 	{"USD/HOUR", "what they cost together, busy or not, at the policy's prices"},
 	{"USD/DAY", "24 hours of that"},
-	{"TOKENS/S", "tokens of prompts and answers that the whole pool processes of the model when busy, and in which quantisation, as the policy states"},
+	{"TOKENS/S", "tokens of prompts and answers that the pool processes when busy, and the quantisation, as the policy states"},
 	{"BUSY USD/M", "what a million tokens cost at that throughput; calls are booked at it"},
 	{"USED", "measured: tokens of the last minutes over what the policy states"},
 	{"USED USD/M", "what a million tokens really cost at that utilisation"},
-	{"CAPACITY/DAY", "tokens that the pool processes in 24 hours at most, of the model that it is fastest with"},
-	{"ELIGIBLE 24H", "tokens of the calls of the last 24 hours that could have gone to the pool, wherever they went"},
-	{"API USD/M", "what a million tokens cost at INSTEAD OF, the first API model of the pool's tier, in the mix of input and output below"},
-	{"BREAK-EVEN/DAY", "tokens per day above which the pool is cheaper than that, as a share of what it processes of the model in a day; above 100% it never is"},
+	{"CAPACITY", "tokens a day that the pool processes at most, of the model that it is fastest with"},
+	{"ELIGIBLE", "tokens of the calls of the last 24 hours that could have gone to the pool, wherever they went"},
+	{"API USD/M", "what a million tokens cost at INSTEAD OF, the tier's first API model, in the mix of input and output below"},
+	{"BREAK-EVEN", "tokens per day above which the pool is cheaper than that; in brackets the share of what it processes of\n\tthe model in a day: above 100% it never is cheaper"},
 }
 
-// table prints the rows, what the columns mean, and what is to be said of each pool.
+// table prints what the pools cost, then how that compares with the API, what the columns mean, and what is to be said of each pool.
 func (r *poolsReport) table(to io.Writer) error {
 	if len(r.rows) == 0 {
 		_, err := fmt.Fprintln(to, "the policy has no pools")
 		return err
 	}
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "POOL\tMODEL\tGPUS\tUSD/HOUR\tUSD/DAY\tTOKENS/S\tBUSY USD/M\tUSED\tUSED USD/M\tCAPACITY/DAY\tELIGIBLE 24H\tINSTEAD OF\tAPI USD/M\tBREAK-EVEN/DAY\tIN USE")
+	fmt.Fprintln(w, "POOL\tMODEL\tGPUS\tUSD/HOUR\tUSD/DAY\tTOKENS/S\tBUSY USD/M\tUSED\tUSED USD/M")
 	for i := range r.rows {
-		fmt.Fprintln(w, r.rows[i].line(r.hasState))
+		fmt.Fprintln(w, r.rows[i].costLine())
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintln(w, "POOL\tMODEL\tCAPACITY TOKENS/DAY\tELIGIBLE TOKENS/24 H\tBREAK-EVEN TOKENS/DAY\tINSTEAD OF\tAPI USD/M\tIN USE")
+	for i := range r.rows {
+		fmt.Fprintln(w, r.rows[i].useLine(r.hasState))
+	}
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	fmt.Fprintln(w)
 	for _, c := range poolColumns {
@@ -75,16 +86,34 @@ func (r *poolRow) name() string {
 	return string(r.def.Name) + "/" + string(r.model)
 }
 
-// line is the row with tabs.
-func (r *poolRow) line(hasState bool) string {
+// costLine is what the pool costs, with tabs.
+func (r *poolRow) costLine() string {
+	return strings.Join([]string{
+		string(r.def.Name), cmp.Or(string(r.model), "-"), r.gpus(), amount(r.hour()), amount(r.status.GPUCost24h), r.throughput(),
+		r.busy().String(), usedText(&r.status.Load), orDash(r.used()),
+	}, "\t")
+}
+
+// useLine is how that compares with the API, with tabs.
+func (r *poolRow) useLine(hasState bool) string {
 	word, _ := r.inUse(hasState)
 	instead := "-"
 	if r.instead.Model != "" {
 		instead = string(r.instead.Route) + "/" + string(r.instead.Model)
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s",
-		r.def.Name, cmp.Or(string(r.model), "-"), r.gpus(), amount(r.hour()), amount(r.status.GPUCost24h), r.throughput(), r.busy(),
-		usedText(&r.status.Load), orDash(r.used()), r.status.Capacity, r.eligible(hasState), instead, orDash(r.api), r.evenText(), word)
+	return strings.Join([]string{
+		string(r.def.Name), cmp.Or(string(r.model), "-"), thousands(r.status.Capacity), r.eligible(hasState), r.evenText(), instead,
+		orDash(r.api), word,
+	}, "\t")
+}
+
+// thousands prints a count, zero or more, with commas: "345,600,000".
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 func (r *poolRow) gpus() string {
@@ -102,23 +131,23 @@ func amount(m pricing.Money) string { return strings.TrimSuffix(usd(m), " USD") 
 
 func (r *poolRow) throughput() string {
 	if r.quant == "" {
-		return fmt.Sprint(r.speed)
+		return thousands(r.speed)
 	}
-	return fmt.Sprintf("%d %s", r.speed, r.quant)
+	return fmt.Sprintf("%s %s", thousands(r.speed), r.quant)
 }
 
 func (r *poolRow) eligible(hasState bool) string {
 	if !hasState {
 		return "unknown"
 	}
-	return fmt.Sprint(r.status.Tokens24h)
+	return thousands(r.status.Tokens24h)
 }
 
 func (r *poolRow) evenText() string {
 	if r.api <= 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%d (%.1f%%)", r.breakEven(), 100*r.breakEvenShare())
+	return fmt.Sprintf("%s (%.1f%%)", thousands(r.breakEven()), 100*r.breakEvenShare())
 }
 
 func orDash(r pricing.Rate) string {

@@ -32,14 +32,24 @@ func runPricesShow(_ context.Context, args []string, e env) int {
 	}
 	vendor := view.vendor(*provider)
 	found := listingsOf(view.table, vendor, model, at.Time)
+	if route, rest, ok := strings.Cut(string(model), "/"); ok && len(found) == 0 && *provider == "" {
+		if view.isPool(route) {
+			fmt.Fprintf(e.stdout, "%s %s\n  charged: own GPUs, paid by the hour: budgets count nothing; farebox prices pools --policy %s shows the cost\n", route, rest, *policy)
+			return statusOK
+		}
+		if known := view.vendor(route); view.lists(known) {
+			vendor, model = known, pricing.ModelName(rest)
+			found = listingsOf(view.table, vendor, model, at.Time)
+		}
+	}
 	if len(found) == 0 {
-		return e.fail(&missingError{&view, model, at.Time})
+		return e.fail(&missingError{&view, vendor, model, at.Time})
 	}
 	for i, l := range found {
 		if i > 0 {
 			fmt.Fprintln(e.stdout)
 		}
-		s := shown{&view, cmp.Or(vendor, l.Provider), model, l, at.Time}
+		s := shown{&view, cmp.Or(vendor, l.Provider), model, l, at.Time, when(l, found)}
 		if err := s.print(e.stdout); err != nil {
 			return e.fail(err)
 		}
@@ -83,14 +93,40 @@ type shown struct {
 	vendor pricing.ProviderName
 	model  pricing.ModelName
 	*pricing.Listing
-	at time.Time
+	at   time.Time
+	when string // the hours at which it holds among others, "" for all
+}
+
+// when says at which hours a listing holds where its model has another price at others, "" for all.
+func when(l *pricing.Listing, found []*pricing.Listing) string {
+	if len(l.Windows) > 0 {
+		return ", at " + clock(l.Windows)
+	}
+	for _, other := range found {
+		if other.Provider == l.Provider && other.Model == l.Model && other.From.Equal(l.From) && len(other.Windows) > 0 {
+			return ", not at " + clock(other.Windows)
+		}
+	}
+	return ""
+}
+
+// clock prints the hours of windows without their days: "01:00-04:00, 06:00-10:00 UTC".
+func clock(windows []pricing.Window) string {
+	var parts []string
+	for i := range windows {
+		_, start, end := windows[i].Hours()
+		if part := start + "-" + end; !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ") + " UTC"
 }
 
 // print prints all that a listing says, and what the policy makes of it.
 func (s *shown) print(to io.Writer) error {
 	l := s.Listing
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s %s\n", l.Provider, l.Model)
+	fmt.Fprintf(w, "%s %s%s\n", l.Provider, l.Model, s.when)
 	for _, line := range [][2]string{
 		{"also", joined(l.Aliases)}, {"source", l.Source + ", read " + l.AsOf}, {"file", s.view.files[l]}, {"charged", s.charged()},
 		{"holds", holds(l)}, {"hours", hours(l.Windows)},

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/policies/policyfile"
 	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/catalog"
 )
@@ -47,6 +49,21 @@ func (v *priceView) vendor(name string) pricing.ProviderName {
 		}
 	}
 	return pricing.ProviderName(name)
+}
+
+// isPool reports whether the policy has a pool of that name.
+func (v *priceView) isPool(name string) bool {
+	return v.set != nil && slices.ContainsFunc(v.set.Policy().Pools, func(p policies.Pool) bool { return string(p.Name) == name })
+}
+
+// lists reports whether a vendor has listings.
+func (v *priceView) lists(vendor pricing.ProviderName) bool {
+	for l := range v.table.All() {
+		if l.Provider == vendor {
+			return true
+		}
+	}
+	return false
 }
 
 // discounts reports whether the policy has any.
@@ -93,9 +110,10 @@ func mainRates(r *pricing.Rates) string {
 
 // A missingError says that nobody lists a model, what follows from it, and what to do next.
 type missingError struct {
-	view  *priceView
-	model pricing.ModelName
-	now   time.Time
+	view   *priceView
+	vendor pricing.ProviderName // "" for all
+	model  pricing.ModelName
+	now    time.Time
 }
 
 func (e *missingError) Error() string {
@@ -104,11 +122,25 @@ func (e *missingError) Error() string {
 	if e.view.set != nil {
 		fmt.Fprintf(&b, "; with this policy a call to it is %s", unknown(e.view.set))
 	}
+	if hint := e.meant(); hint != "" {
+		b.WriteString("\n" + hint)
+	}
 	fmt.Fprintf(&b, "\nnext: search other spellings: farebox prices list --model '*%s*'", e.model)
 	fmt.Fprintf(&b, "\n      or take it from a price list: farebox prices import --model '%s' -o prices.json LIST", e.model)
 	fmt.Fprintf(&b, "\n      or write prices.json, in dollars per million tokens:\n        %s", exampleOverlay(e.model, e.now))
 	b.WriteString("\n      then name the file in the policy: prices: {files: [prices.json]}")
 	return b.String()
+}
+
+// meant says which name was probably meant, "" for none.
+func (e *missingError) meant() string {
+	var names []pricing.ModelName
+	for l := range e.view.table.All() {
+		if e.vendor == "" || e.vendor == l.Provider {
+			names = append(append(names, l.Model), l.Aliases...)
+		}
+	}
+	return policyfile.DidYouMean(string(e.model), names)
 }
 
 // exampleOverlay is the least that a price file says of a model.

@@ -95,6 +95,16 @@ func CSV(r io.Reader, source Source) (List, error) {
 	}
 }
 
+// separator is what stands between the names of a header that has no comma, 0 for nothing that is known to.
+func separator(header []string) rune {
+	for _, c := range ";\t|" {
+		if len(header) == 1 && strings.ContainsRune(header[0], c) {
+			return c
+		}
+	}
+	return 0
+}
+
 // csvList is a list that is being read.
 type csvList struct {
 	List
@@ -148,6 +158,9 @@ func checkColumns(header []string) error {
 		}
 	}
 	for _, name := range []string{"provider", "model", "input", "output"} {
+		if other := separator(header); other != 0 {
+			return fmt.Errorf("line 1: the separator seems to be %q: a list has %q between its columns", other, ',')
+		}
 		if !slices.Contains(header, name) {
 			return fmt.Errorf("line 1: no column %q", name)
 		}

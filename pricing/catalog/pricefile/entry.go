@@ -24,8 +24,8 @@ type entry struct {
 	Context      int64                       `json:"context,omitempty"`
 	MaxOutput    int64                       `json:"max_output,omitempty"`
 	CacheMinimum int64                       `json:"cache_minimum,omitempty"`
-	From         time.Time                   `json:"from,omitzero"`
-	Until        time.Time                   `json:"until,omitzero"`
+	From         moment                      `json:"from,omitzero"`
+	Until        moment                      `json:"until,omitzero"`
 	Windows      []window                    `json:"windows,omitempty"`
 	Unpriced     bool                        `json:"unpriced,omitempty"`
 	Rival        *rival                      `json:"rival,omitempty"`
@@ -49,61 +49,72 @@ func (e *entry) listing(holidays map[string][]pricing.Day) (pricing.Listing, err
 		Limits:   pricing.Limits{Context: e.Context, MaxOutput: cmp.Or(e.MaxOutput, e.Context), CacheMinimum: e.CacheMinimum},
 		Unpriced: e.Unpriced, Source: e.Source, AsOf: e.AsOf, Note: e.Note,
 	}
-	if err := e.check(); err != nil {
-		return l, err
-	}
 	if e.Unpriced {
-		return l, e.checkUnpriced()
+		return l, errors.Join(e.check(), e.checkUnpriced())
 	}
-	var err error
-	if l.Price, err = (&sheet{e.rates, e.Brackets, e.Fees}).price(); err != nil {
-		return l, err
+	var errs [6]error
+	errs[0] = e.check()
+	l.Price, errs[1] = (&sheet{e.rates, e.Brackets, e.Fees}).price()
+	l.Variants, errs[2] = readVariants(e.Variants, &l.Price)
+	l.Uplifts, errs[3] = readUplifts(e.Uplifts)
+	l.Rival, errs[4] = e.Rival.parse()
+	l.Windows, errs[5] = readWindows(e.Windows, holidays)
+	return l, errors.Join(errs[:]...)
+}
+
+// moment is a time that does not stop the decoding of a file where it is none: check tells it.
+type moment struct{ time.Time }
+
+// UnmarshalJSON reads a time as in RFC 3339; what is none is the zero time.
+func (m *moment) UnmarshalJSON(text []byte) error {
+	if err := m.Time.UnmarshalJSON(text); err != nil {
+		m.Time = time.Time{}
 	}
-	if l.Variants, err = readVariants(e.Variants, &l.Price); err != nil {
-		return l, err
-	}
-	if l.Uplifts, err = readUplifts(e.Uplifts); err != nil {
-		return l, err
-	}
-	if l.Rival, err = e.Rival.parse(); err != nil {
-		return l, err
-	}
-	l.Windows, err = readWindows(e.Windows, holidays)
-	return l, err
+	return nil
 }
 
 func (e *entry) check() error {
-	switch {
-	case e.Provider == "":
-		return errors.New("no provider")
-	case e.Model == "":
-		return at("model", errors.New("a name is empty"))
-	case slices.Contains(e.Aliases, ""):
-		return at("aliases", errors.New("a name is empty"))
-	case !e.Until.IsZero() && !e.From.Before(e.Until):
-		return at("until", errors.New("until is not after from"))
-	case e.Context < 0:
-		return at("context", errNegative)
-	case e.MaxOutput < 0:
-		return at("max_output", errNegative)
-	case e.CacheMinimum < 0:
-		return at("cache_minimum", errNegative)
+	var errs []error
+	if e.Provider == "" {
+		errs = append(errs, at("provider", errors.New("no provider")))
 	}
-	return checkOrigin(e.Source, e.AsOf)
+	if e.Model == "" {
+		errs = append(errs, at("model", errEmptyName))
+	}
+	if i := slices.Index(e.Aliases, ""); i >= 0 {
+		errs = append(errs, at("aliases", at(i, errEmptyName)))
+	}
+	if !e.Until.IsZero() && !e.From.Before(e.Until.Time) {
+		errs = append(errs, at("until", errors.New("until is not after from")))
+	}
+	for _, limit := range [...]struct {
+		key   string
+		count int64
+	}{{"context", e.Context}, {"max_output", e.MaxOutput}, {"cache_minimum", e.CacheMinimum}} {
+		if limit.count < 0 {
+			errs = append(errs, at(limit.key, errNegative))
+		}
+	}
+	return errors.Join(append(errs, checkOrigin(e.Source, e.AsOf))...)
 }
+
+var errEmptyName = errors.New("a name is empty")
 
 var errNegative = errors.New("negative limit")
 
 // checkOrigin wants to know where a price is from.
 func checkOrigin(source, asOf string) error {
-	err := errors.New("want a source and the day of reading as YYYY-MM or YYYY-MM-DD")
-	switch {
-	case source == "":
-		return at("source", err)
-	case !validDay(asOf):
-		return at("as_of", err)
+	var noSource, noDay error
+	if source == "" {
+		noSource = at("source", &hinted{`where the price was read: "source": "contract"`, errors.New("source is missing")})
 	}
-	return nil
+	switch {
+	case asOf == "":
+		noDay = at("as_of", &hinted{`the day of reading: "as_of": "2026-11-22"`, errors.New("as_of is missing")})
+	case !validDay(asOf):
+		noDay = at("as_of", fmt.Errorf("as_of %q: want the day of reading as YYYY-MM or YYYY-MM-DD", asOf))
+	}
+	return errors.Join(noSource, noDay)
 }
 
 // checkUnpriced wants nothing that looks like a price, so that nobody believes in it.
@@ -121,24 +132,18 @@ func (r *rival) parse() (*pricing.Rival, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if err := checkOrigin(r.Source, r.AsOf); err != nil {
-		return nil, at("rival", fmt.Errorf("rival: %w", err))
-	}
 	out := pricing.Rival{Source: r.Source, AsOf: r.AsOf}
-	var err error
-	if out.Price, err = r.Price.price(); err != nil {
-		return nil, at("rival", at("price", fmt.Errorf("rival: %w", err)))
-	}
-	if out.Other, err = r.Other.price(); err != nil {
-		return nil, at("rival", at("other", fmt.Errorf("rival: other: %w", err)))
-	}
-	return &out, nil
+	var one, other error
+	out.Price, one = r.Price.price()
+	out.Other, other = r.Other.price()
+	err := errors.Join(checkOrigin(r.Source, r.AsOf), at("price", one), at("other", about("other", other)))
+	return &out, at("rival", about("rival", err))
 }
 
 // entryOf is the inverse of entry.listing.
 func entryOf(l *pricing.Listing) *entry {
 	e := &entry{
-		Provider: l.Provider, Model: l.Model, Aliases: l.Aliases, From: l.From, Until: l.Until,
+		Provider: l.Provider, Model: l.Model, Aliases: l.Aliases, From: moment{l.From}, Until: moment{l.Until},
 		Context: l.Limits.Context, CacheMinimum: l.Limits.CacheMinimum,
 		Unpriced: l.Unpriced, Source: l.Source, AsOf: l.AsOf, Note: l.Note,
 	}

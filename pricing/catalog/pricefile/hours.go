@@ -21,17 +21,14 @@ type calendar struct {
 
 func readCalendars(texts map[string]calendar) (map[string][]pricing.Day, error) {
 	days := make(map[string][]pricing.Day, len(texts))
+	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		c := texts[name]
-		err := checkOrigin(c.Source, c.AsOf)
-		if err == nil {
-			days[name], err = parseDays("days", c.Days)
-		}
-		if err != nil {
-			return nil, at(name, fmt.Errorf("calendar %q: %w", name, err))
-		}
+		var err error
+		days[name], err = parseDays("days", c.Days)
+		errs = append(errs, at(name, about(fmt.Sprintf("calendar %q", name), errors.Join(checkOrigin(c.Source, c.AsOf), err))))
 	}
-	return days, nil
+	return days, errors.Join(errs...)
 }
 
 // parseDays reads rising days, the value of a key.
@@ -62,36 +59,36 @@ type window struct {
 
 func readWindows(texts []window, holidays map[string][]pricing.Day) ([]pricing.Window, error) {
 	var out []pricing.Window
+	var errs []error
 	for i := range texts {
 		w, err := texts[i].parse(holidays)
-		if err != nil {
-			return nil, at("windows", at(i, fmt.Errorf("window: %w", err)))
-		}
+		errs = append(errs, at("windows", at(i, about("window", err))))
 		out = append(out, w)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 func (w *window) parse(holidays map[string][]pricing.Day) (pricing.Window, error) {
 	var out pricing.Window
+	var errs []error
 	for i, d := range w.Days {
 		day := slices.Index(pricing.Weekdays[:], d)
 		if day < 0 {
-			return out, at("days", at(i, &hinted{"one of " + strings.Join(pricing.Weekdays[:], ", "), fmt.Errorf("unknown day %q", d)}))
+			errs = append(errs, at("days", at(i, &hinted{"one of " + strings.Join(pricing.Weekdays[:], ", "), fmt.Errorf("unknown day %q", d)})))
+			continue
 		}
 		out.Weekdays |= 1 << day
 	}
-	var err error
-	if out.Start, err = sinceMidnight(w.Start); err != nil {
-		return out, at("start", err)
-	}
-	if out.End, err = sinceMidnight(w.End); err != nil {
-		return out, at("end", err)
+	var start, end error
+	out.Start, start = sinceMidnight(w.Start)
+	out.End, end = sinceMidnight(w.End)
+	if err := errors.Join(append(errs, at("start", start), at("end", end), w.except(&out, holidays))...); err != nil {
+		return out, err
 	}
 	if out.Weekdays == 0 || out.Start >= out.End {
 		return out, fmt.Errorf("%s-%s on %d days is empty", w.Start, w.End, len(w.Days))
 	}
-	return out, w.except(&out, holidays)
+	return out, nil
 }
 
 // except fills in the days on which the window is closed.

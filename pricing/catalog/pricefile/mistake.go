@@ -2,8 +2,10 @@ package pricefile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,8 +22,7 @@ type Mistake struct {
 // String prints the place and what is wrong: "3:14: unknown key "inptu"".
 func (m *Mistake) String() string { return fmt.Sprintf("%d:%d: %s", m.Line, m.Column, m.Message) }
 
-// Mistakes are what is wrong with a file, in file order: one of each listing, or all keys and types that are. Where
-// there are many, the last says that there are more.
+// Mistakes are what is wrong with a file, in file order. Where there are many, the last says that there are more.
 type Mistakes []Mistake
 
 // Error prints a line for each.
@@ -65,6 +66,46 @@ func at(key any, err error) error {
 	return &placed{fmt.Sprint(key), err}
 }
 
+// topical is an error with what it is about before its text: "window: unknown day "mo"".
+type topical struct {
+	topic string
+	err   error
+}
+
+func (t *topical) Error() string { return t.topic + ": " + t.err.Error() }
+func (t *topical) Unwrap() error { return t.err }
+
+// about says what an error is about, if there is one.
+func about(topic string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &topical{topic, err}
+}
+
+// split takes joined errors apart; each keeps its place and what it is about.
+func split(err error) []error {
+	var out []error
+	switch e := err.(type) { //nolint:errorlint // the wrappers themselves are taken apart, one at a time
+	case nil:
+	case *placed:
+		for _, inner := range split(e.err) {
+			out = append(out, &placed{e.key, inner})
+		}
+	case *topical:
+		for _, inner := range split(e.err) {
+			out = append(out, &topical{e.topic, inner})
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			out = append(out, split(inner)...)
+		}
+	default:
+		out = append(out, err)
+	}
+	return out
+}
+
 // hinted is an error with what to write instead. Its text is that of the error.
 type hinted struct {
 	hint string
@@ -86,7 +127,7 @@ func keysOf(err error) []string {
 	}
 }
 
-// mistakesOf finds the places of errors in a text that check accepts.
+// mistakesOf finds the places of errors in a text that is JSON, and puts them in file order.
 func mistakesOf(text []byte, errs []error) Mistakes {
 	places := make(map[string]span)
 	for _, err := range errs {
@@ -116,7 +157,31 @@ func mistakesOf(text []byte, errs []error) Mistakes {
 		}
 		out = append(out, m)
 	}
-	return out
+	return out.first(maxMistakes)
+}
+
+// first puts mistakes in file order and keeps the first n; where there are more, one that says so follows.
+func (ms Mistakes) first(n int) Mistakes {
+	slices.SortStableFunc(ms, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if len(ms) <= n {
+		return ms
+	}
+	more := ms[n]
+	more.Message, more.Hint, more.Key, more.Known = errMore.Error(), "", "", nil
+	return append(ms[:n:n], more)
+}
+
+// beside adds the mistakes at places where none is yet.
+func (ms Mistakes) beside(others Mistakes) Mistakes {
+	out := slices.Clone(ms)
+	for i := range others {
+		if !slices.ContainsFunc(ms, func(m Mistake) bool { return m.Line == others[i].Line && m.Column == others[i].Column }) {
+			out = append(out, others[i])
+		}
+	}
+	return out.first(maxMistakes)
 }
 
 // path names a place by its keys.

@@ -14,8 +14,13 @@ func TestMistakesSayWhere(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"a rate", "{\"provider\": \"acmé\", \"listings\": [\n  {\"model\": \"m\", \"input\": \"2,5\", \"output\": \"8\", \"source\": \"s\", \"as_of\": \"2026-11\"}]}",
 			`2:27 "2,5"`},
-		{"all listings", "{\"provider\": \"a\", \"listings\": [\n{\"model\": \"\"},\n{\"model\": \"é\", \"as_of\": \"2026\", \"source\": \"s\"}]}",
-			`2:11 ""; 3:25 "2026"`},
+		{"all listings", "{\"provider\": \"a\", \"listings\": [\n{\"model\": \"\", \"input\": \"1\", \"output\": \"1\", \"as_of\": \"2026-11\", \"source\": \"s\"},\n{\"model\": \"é\", \"input\": \"1\", \"output\": \"1\", \"as_of\": \"2026\", \"source\": \"s\"}]}",
+			`2:11 ""; 3:54 "2026"`},
+		{"all values of a row", "{\"listings\": [\n{\"model\": \"\", \"provider\": \"p\", \"input\": \"2,5\", \"output\": 10, \"as_of\": \"2026-13\", \"source\": \"\", \"from\": \"soon\", \"aliases\": [\"\"]}]}",
+			`2:11 ""; 2:41 "2,5"; 2:58 10; 2:71 "2026-13"; 2:92 ""; 2:104 "soon"; 2:124 ""`},
+		{"a word that is no JSON", one(`, "context": tru`), `1:125 tru`},
+		{"a comma that is missing", one(` "context": 1`), `1:113 "`},
+		{"text that does not end", one(`, "note": "a` + "\n"), `1:122 "`},
 		{"a bracket of a variant", one(`, "variants": {"batch": {"input": "1", "output": "2", "brackets": [{"above": 9, "input": "x", "output": "4"}]}}`), `1:201 "x"`},
 		{"a fee", one(`, "fees": {"image": "1", "web_search": "-1"}`), `1:151 "-1"`},
 		{"a rival's rate", one(`, "rival": {"price": {"input": "1", "output": "1"}, "other": {"input": "1", "output": ""}, "source": "s", "as_of": "2026-11"}`), `1:198 ""`},
@@ -26,10 +31,10 @@ func TestMistakesSayWhere(t *testing.T) {
 		{"misspelled keys", one(`, "inptu": {"a": [1, {}]}, "Model": "m"`), `1:114 "inptu"; 1:139 "Model"`},
 		{"a key that stands twice", one(`, "note": "a", "note": "b"`), `1:127 "note"`},
 		{"a comma too many", `{"listings": [],}`, `1:17 }`},
-		{"no quotes", "{\n  listings: []}", `2:3 l`},
+		{"no quotes", "{\n  listings: []}", `2:3 listings`},
 		{"a file that ends early", "{\"listings\": [{\n\"model\": \"m\"\n", `2:13 `},
 		{"nothing", "", `1:1 `},
-		{"another format", "provider,model\n", `1:1 p`},
+		{"another format", "provider,model\n", `1:1 provider`},
 		{"two documents", "{\"listings\": []}\n{}", `2:1 {`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +82,7 @@ func TestManyMistakesEndWithAWord(t *testing.T) {
 			t.Fatalf("%s: %d mistakes, want 20 and a word", name, len(mistakes))
 		}
 		for i, m := range mistakes {
-			if last := m.Message == "and more, from here on"; last != (i == 20) || (i > 0 && m.Column <= mistakes[i-1].Column) {
+			if last := m.Message == "and more, from here on"; last != (i == 20) || (i > 0 && m.Column < mistakes[i-1].Column) {
 				t.Errorf("%s: mistake %d: %+v", name, i, m)
 			}
 		}
@@ -97,7 +102,7 @@ func TestListsOfOtherFormatsAreOneMistake(t *testing.T) {
 	for text, message := range map[string]string{
 		litellm:            `1:2: "sample_spec" is no key of an overlay: this is another kind of list`,
 		`[{"id": "a"}]`:    "1:1: want an object: {...}",
-		"provider,model\n": `1:1: invalid character 'p' looking for beginning of value`,
+		"provider,model\n": `1:1: "provider" is no JSON`,
 	} {
 		_, err := Parse(strings.NewReader(text))
 		mistakes, _ := errors.AsType[Mistakes](err)

@@ -85,26 +85,43 @@ func (o *outline) report(s span, message, hint string) {
 	o.mistakes = append(o.mistakes, m)
 }
 
-// broken notes that the text is no JSON from here on.
-func (o *outline) broken(s span, err error) bool {
+// broken notes that the text is no JSON from here on, and what was wanted, "" if that is a matter of the whole file.
+func (o *outline) broken(s span, want string, err error) bool {
 	if o.full {
 		return false
 	}
-	message := err.Error()
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		message = "the file ends within the object"
-		s.start = len(bytes.TrimRight(o.text, " \t\r\n"))
+	if len(o.keys) == 0 && want != keyHint {
+		want = formatHint
 	}
-	o.report(span{s.start, s.start + 1}, message, formatHint)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		s.start = len(bytes.TrimRight(o.text, " \t\r\n"))
+		o.report(span{s.start, s.start + 1}, "the file ends within the object", formatHint)
+		return false
+	}
+	rest := o.text[s.start:]
+	word := rest[:max(0, bytes.IndexAny(append(slices.Clip(rest), ','), " \t\r\n,:\"{}[]"))]
+	switch before := bytes.TrimRight(o.text[:s.start], " \t\r\n"); {
+	case len(before) > 0 && bytes.IndexByte([]byte(",:[{"), before[len(before)-1]) < 0:
+		o.report(span{s.start, s.start + 1}, "a comma or colon is missing before this", "")
+	case len(word) > 0:
+		o.report(span{s.start, s.start + len(word)}, fmt.Sprintf("%q is no JSON", word), want)
+	case rest[0] == '"':
+		o.report(span{s.start, s.start + 1}, "this text is no JSON: it ends on its line, and \\ is written \\\\", "")
+	default:
+		o.report(span{s.start, s.start + 1}, fmt.Sprintf("%c has no place here", rest[0]), "is the comma before it one too many?")
+	}
 	return false
 }
 
-var timeType = reflect.TypeFor[time.Time]()
+// keyHint is what to write for a key.
+const keyHint = "a key stands in quotes"
+
+var timeType = reflect.TypeFor[moment]()
 
 func (o *outline) value(t reflect.Type) bool {
 	token, s, err := o.next()
 	if err != nil {
-		return o.broken(s, err)
+		return o.broken(s, wanted(t), err)
 	}
 	if name := path(o.keys); o.places != nil {
 		if _, wanted := o.places[name]; wanted {
@@ -176,7 +193,7 @@ func (o *outline) object(t reflect.Type) bool {
 	for o.dec.More() {
 		token, s, err := o.next()
 		if err != nil {
-			return o.broken(s, err)
+			return o.broken(s, keyHint, err)
 		}
 		key := token.(string) // the decoder takes nothing else here
 		field, known := fields[key]
@@ -242,7 +259,7 @@ func (o *outline) under(key string, t reflect.Type) bool {
 // end reads the end of an object or list.
 func (o *outline) end() bool {
 	if _, s, err := o.next(); err != nil {
-		return o.broken(s, err)
+		return o.broken(s, "", err)
 	}
 	return true
 }
@@ -252,7 +269,7 @@ func (o *outline) skip(depth int) bool {
 	for {
 		token, s, err := o.next()
 		if err != nil {
-			return o.broken(s, err)
+			return o.broken(s, "", err)
 		}
 		switch token {
 		case json.Delim('{'), json.Delim('['):

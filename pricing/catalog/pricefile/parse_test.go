@@ -143,13 +143,13 @@ func TestParseRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"no JSON", `{`, "the file ends within the object"},
 		{"unknown key", one(`, "outptu": "8"`), `unknown key "outptu"`},
-		{"unknown key of a bracket", one(`, "brackets": [{"over": 8}]`), `unknown key "over"`},
+		{"unknown key of a bracket", one(`, "brackets": [{"over": 8}]`), listing + "bracket above 0 tokens: input is missing; " + listing + "bracket above 0 tokens: output is missing; " + listing + `bracket above 0 tokens: want rising thresholds above 0; unknown key "over"`},
 		{"trailing text", one(``) + `{}`, "something follows the object"},
-		{"no provider", `{"listings": [{"model": "m"}]}`, listing + "no provider"},
+		{"no provider", `{"listings": [{"model": "m", "input": "1", "output": "2", "source": "s", "as_of": "2026-11"}]}`, listing + "no provider"},
 		{"no model", one(`, "model": ""`), `listing 1, model "": a name is empty`},
 		{"empty alias", one(`, "aliases": [""]`), listing + "a name is empty"},
-		{"no source", one(`, "source": ""`), listing + "want a source and the day of reading as YYYY-MM or YYYY-MM-DD"},
-		{"bad day", one(`, "as_of": "August"`), listing + "want a source and the day of reading as YYYY-MM or YYYY-MM-DD"},
+		{"no source", one(`, "source": ""`), listing + "source is missing"},
+		{"bad day", one(`, "as_of": "August"`), listing + `as_of "August": want the day of reading as YYYY-MM or YYYY-MM-DD`},
 		{"no output", one(`, "output": ""`), listing + `output is missing`},
 		{"negative rate", one(`, "input": "-1"`), listing + `input: parse rate "-1": negative rate`},
 		{"too fine a rate", one(`, "cache_read": "0.0000000001"`), listing + `cache_read: parse rate "0.0000000001": more than 9 decimals`},
@@ -165,7 +165,7 @@ func TestParseRefuses(t *testing.T) {
 		{"too fine a fee", one(`, "fees": {"image": "1.0000000000000001"}`), listing + `fees: image "1.0000000000000001": more than 15 decimals`},
 		{"unknown class of service", one(`, "variants": {"slow": {"factor": "1"}}`), listing + `variants: unknown class of service "slow": want one of [batch flex priority fast ultrafast]`},
 		{"factor and rates", one(`, "variants": {"batch": {"factor": "1", "input": "1"}}`), listing + `variants: batch: want a factor or rates, not both`},
-		{"variant without a price", one(`, "variants": {"batch": {}}`), listing + `variants: batch: input is missing`},
+		{"variant without a price", one(`, "variants": {"batch": {}}`), listing + "variants: batch: input is missing; " + listing + "variants: batch: output is missing"},
 		{"free by factor", one(`, "variants": {"batch": {"factor": "0"}}`), listing + `variants: batch: factor "0": want a decimal number above 0 of at most 6 decimals`},
 		{"bad uplift", one(`, "uplifts": {"us": "10%"}`), listing + `uplifts: factor "10%": want a decimal number above 0 of at most 6 decimals`},
 		{"uplift of nowhere", one(`, "uplifts": {"": "1.1"}`), listing + `uplifts: a region is empty`},
@@ -174,16 +174,20 @@ func TestParseRefuses(t *testing.T) {
 		{"empty window", one(`, "windows": [{"days": ["mon"], "start": "22:00", "end": "02:00"}]`), listing + "window: 22:00-02:00 on 1 days is empty"},
 		{"unknown calendar", one(`, "windows": [{"days": ["mon"], "start": "01:00", "end": "02:00", "calendar": "mars"}]`), listing + `window: unknown calendar "mars"`},
 		{"falling days", one(`, "windows": [{"days": ["mon"], "start": "01:00", "end": "02:00", "except": ["2026-01-02", "2026-01-01"]}]`), listing + `window: day 2026-01-01 does not follow the one before it`},
-		{"calendar without a source", `{"calendars": {"c": {"days": []}}, "listings": []}`, `calendar "c": want a source and the day of reading as YYYY-MM or YYYY-MM-DD`},
+		{"calendar without a source", `{"calendars": {"c": {"days": []}}, "listings": []}`, `calendar "c": source is missing; calendar "c": as_of is missing`},
 		{"calendar of no days", `{"calendars": {"c": {"days": ["x"], "source": "s", "as_of": "2026-11"}}, "listings": []}`, `calendar "c": "x" is not a day`},
 		{"unpriced with a price", one(`, "unpriced": true, "note": "n"`), listing + "unpriced, but with a price"},
 		{"unpriced without a reason", `{"provider": "a", "listings": [{"model": "m", "unpriced": true, "source": "s", "as_of": "2026-11"}]}`, listing + "unpriced: want a note that says why"},
-		{"rival without a source", one(`, "rival": {"price": {}, "other": {}}`), listing + "rival: want a source and the day of reading as YYYY-MM or YYYY-MM-DD"},
+		{"rival without a source", one(`, "rival": {"price": {"input": "1", "output": "1"}, "other": {"input": "1", "output": "1"}, "as_of": "2026"}`), listing + "rival: source is missing; " + listing + `rival: as_of "2026": want the day of reading as YYYY-MM or YYYY-MM-DD`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse(strings.NewReader(tt.text))
 			mistakes, ok := errors.AsType[Mistakes](err)
-			if !ok || len(mistakes) != 1 || mistakes[0].Message != tt.want {
+			var got []string
+			for i := range mistakes {
+				got = append(got, mistakes[i].Message)
+			}
+			if !ok || strings.Join(got, "; ") != tt.want {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
 		})

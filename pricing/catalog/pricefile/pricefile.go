@@ -82,16 +82,19 @@ func Parse(r io.Reader) (File, error) {
 	if len(text) > MaxSize {
 		return File{}, fmt.Errorf("more than %d bytes", MaxSize)
 	}
-	if mistakes := check(text); len(mistakes) > 0 {
-		return File{}, mistakes
-	}
+	form := check(text)
 	var d document
-	if err := json.Unmarshal(text, &d); err != nil {
+	err = json.Unmarshal(text, &d)
+	_, odd := errors.AsType[*json.UnmarshalTypeError](err) // the other values are decoded all the same
+	switch {
+	case len(form) > 0 && (len(form) > maxMistakes || err != nil && !odd):
+		return File{}, form
+	case len(form) == 0 && err != nil:
 		return File{}, fmt.Errorf("internal error: %w", err)
 	}
 	f, errs := d.file()
-	if len(errs) > 0 {
-		return File{}, mistakesOf(text, errs)
+	if len(errs) > 0 || len(form) > 0 {
+		return File{}, form.beside(mistakesOf(text, errs))
 	}
 	return f, nil
 }
@@ -99,22 +102,16 @@ func Parse(r io.Reader) (File, error) {
 // file checks what the document says.
 func (d *document) file() (File, []error) {
 	holidays, err := readCalendars(d.Calendars)
-	if err != nil {
-		return File{}, []error{at("calendars", err)}
-	}
+	errs := split(at("calendars", err))
 	f := File{Provider: d.Provider, Hosts: d.Hosts, Listings: make([]pricing.Listing, len(d.Listings))}
-	var errs []error
 	for i := range d.Listings {
 		e := &d.Listings[i]
 		e.Provider = cmp.Or(e.Provider, d.Provider)
-		if f.Listings[i], err = e.listing(holidays); err == nil {
-			continue
-		}
-		if len(errs) == maxMistakes {
-			errs = append(errs, at("listings", at(i, errMore)))
+		f.Listings[i], err = e.listing(holidays)
+		errs = append(errs, split(at("listings", at(i, about(fmt.Sprintf("listing %d, model %q", i+1, e.Model), err))))...)
+		if len(errs) > maxMistakes {
 			break
 		}
-		errs = append(errs, at("listings", at(i, fmt.Errorf("listing %d, model %q: %w", i+1, e.Model, err))))
 	}
 	return f, errs
 }

@@ -79,16 +79,20 @@ const rateHint = `dollars per million tokens in quotes: "2.5"`
 
 func (r rates) parse() (pricing.Rates, error) {
 	full, out := r.filled(), pricing.Rates{}
-	for _, f := range full.all(&out) {
+	var none pricing.Rates
+	stated := r.all(&none)
+	var errs []error
+	for i, f := range full.all(&out) {
 		var err error
-		if *f.text == "" {
-			return pricing.Rates{}, at(f.name, &hinted{fmt.Sprintf("write %q: \"2.5\", dollars per million tokens", f.name), fmt.Errorf("%s is missing", f.name)})
+		if *f.text == "" && (f.name == "input" || f.name == "output") {
+			errs = append(errs, at(f.name, &hinted{fmt.Sprintf("write %q: \"2.5\", dollars per million tokens", f.name), fmt.Errorf("%s is missing", f.name)}))
+			continue
 		}
-		if *f.rate, err = pricing.ParseRate(*f.text); err != nil {
-			return pricing.Rates{}, at(f.name, &hinted{rateHint, fmt.Errorf("%s: %w", f.name, err)})
+		if *f.rate, err = pricing.ParseRate(*f.text); err != nil && *stated[i].text != "" { // once, where it is stated
+			errs = append(errs, at(f.name, &hinted{rateHint, fmt.Errorf("%s: %w", f.name, err)}))
 		}
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // ratesOf is the inverse of rates.parse: it leaves out what parse fills in.
@@ -111,34 +115,32 @@ func ratesOf(p pricing.Rates) rates {
 func (s *sheet) price() (pricing.Price, error) {
 	var p pricing.Price
 	var err error
-	if p.Rates, err = s.rates.parse(); err != nil {
-		return pricing.Price{}, err
-	}
+	p.Rates, err = s.rates.parse()
+	errs := []error{err}
 	for i := range s.Brackets {
 		b, err := s.Brackets[i].parse(&s.rates)
-		if err != nil {
-			return pricing.Price{}, at("brackets", at(i, fmt.Errorf("bracket above %d tokens: %w", s.Brackets[i].Above, err)))
-		}
 		if n := len(p.Brackets); b.Above <= 0 || (n > 0 && b.Above <= p.Brackets[n-1].Above) {
-			return pricing.Price{}, at("brackets", at(i, at("above", fmt.Errorf("bracket above %d tokens: want rising thresholds above 0", b.Above))))
+			err = errors.Join(err, at("above", errors.New("want rising thresholds above 0")))
 		}
+		errs = append(errs, at("brackets", at(i, about(fmt.Sprintf("bracket above %d tokens", b.Above), err))))
 		p.Brackets = append(p.Brackets, b)
 	}
 	p.Fees, err = readFees(s.Fees)
-	return p, err
+	return p, errors.Join(append(errs, err)...)
 }
 
 // parse wants every rate for which filling in would undercharge, as the price below the bracket states one of its own.
 func (b *bracket) parse(below *rates) (pricing.Bracket, error) {
 	var none pricing.Rates
+	var errs []error
 	ours := b.all(&none)
 	for i, f := range below.all(&none) {
-		if *f.text != "" && *ours[i].text == "" && f.name != "cache_read" {
-			return pricing.Bracket{}, fmt.Errorf("%s is missing", f.name)
+		if *f.text != "" && *ours[i].text == "" && f.name != "cache_read" && f.name != "input" && f.name != "output" {
+			errs = append(errs, fmt.Errorf("%s is missing", f.name))
 		}
 	}
 	r, err := b.rates.parse()
-	return pricing.Bracket{Above: b.Above, Rates: r}, err
+	return pricing.Bracket{Above: b.Above, Rates: r}, errors.Join(append(errs, err)...)
 }
 
 func sheetOf(p *pricing.Price) *sheet {
@@ -167,23 +169,25 @@ const perPiece = 15
 
 func readFees(texts map[string]string) (pricing.Fees, error) {
 	var fees pricing.Fees
+	var errs []error
 	names := maps.Collect(fees.All())
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		rate, ok := names[name]
 		if !ok {
 			hint := "one of " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
-			return pricing.Fees{}, at("fees", at(name, &hinted{hint, fmt.Errorf("fees: unknown fee %q", name)}))
+			errs = append(errs, at("fees", at(name, &hinted{hint, fmt.Errorf("fees: unknown fee %q", name)})))
+			continue
 		}
 		n, exact, err := decimal.Parse(texts[name], perPiece)
 		if err == nil && !exact {
 			err = fmt.Errorf("more than %d decimals", perPiece)
 		}
 		if err != nil {
-			return pricing.Fees{}, at("fees", at(name, &hinted{`dollars a piece in quotes: "0.01"`, fmt.Errorf("fees: %s %q: %w", name, texts[name], err)}))
+			errs = append(errs, at("fees", at(name, &hinted{`dollars a piece in quotes: "0.01"`, fmt.Errorf("fees: %s %q: %w", name, texts[name], err)})))
 		}
 		*rate = pricing.Rate(n)
 	}
-	return fees, nil
+	return fees, errors.Join(errs...)
 }
 
 func feesOf(fees pricing.Fees) map[string]string {
@@ -210,24 +214,23 @@ type variant struct {
 var services = []pricing.Service{pricing.Batch, pricing.Flex, pricing.Priority, pricing.Fast, pricing.Ultrafast}
 
 func readVariants(texts map[pricing.Service]variant, standard *pricing.Price) ([]pricing.Variant, error) {
+	var out []pricing.Variant
+	var errs []error
 	for _, s := range slices.Sorted(maps.Keys(texts)) {
 		if !slices.Contains(services, s) {
-			return nil, at("variants", at(s, fmt.Errorf("variants: unknown class of service %q: want one of %v", s, services)))
+			errs = append(errs, at("variants", at(s, fmt.Errorf("variants: unknown class of service %q: want one of %v", s, services))))
 		}
 	}
-	var out []pricing.Variant
 	for _, s := range services {
 		v, ok := texts[s]
 		if !ok {
 			continue
 		}
 		price, err := v.price(standard)
-		if err != nil {
-			return nil, at("variants", at(s, fmt.Errorf("variants: %s: %w", s, err)))
-		}
+		errs = append(errs, at("variants", at(s, about("variants: "+string(s), err))))
 		out = append(out, pricing.Variant{Service: s, Price: price})
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 func (v *variant) price(standard *pricing.Price) (pricing.Price, error) {
@@ -248,17 +251,16 @@ func (v *variant) price(standard *pricing.Price) (pricing.Price, error) {
 
 func readUplifts(texts map[string]string) ([]pricing.Uplift, error) {
 	var out []pricing.Uplift
+	var errs []error
 	for _, region := range slices.Sorted(maps.Keys(texts)) {
 		ppm, err := parseFactor(texts[region])
 		if region == "" {
 			err = errors.New("a region is empty")
 		}
-		if err != nil {
-			return nil, at("uplifts", at(region, fmt.Errorf("uplifts: %w", err)))
-		}
+		errs = append(errs, at("uplifts", at(region, about("uplifts", err))))
 		out = append(out, pricing.Uplift{Region: region, PPM: ppm})
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // parseFactor reads a factor above zero in parts per million.
