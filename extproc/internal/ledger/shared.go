@@ -89,7 +89,7 @@ func (l *Ledger) keepShared(ctx context.Context) {
 		topUps := slices.Clone(l.books.topUps)
 		l.mu.Unlock()
 		for i := range topUps {
-			_ = l.shareTopUp(ctx, &topUps[i]) // and again
+			l.repeatTopUp(ctx, &topUps[i])
 		}
 		select {
 		case <-ctx.Done():
