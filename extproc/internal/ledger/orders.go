@@ -16,6 +16,9 @@ import (
 // ordersKept is how long replicas tell each other of the key of a top-up that is over.
 const ordersKept = 7 * 24 * time.Hour
 
+// takenEvery is how often at most it is logged that the key of a top-up in force has gone to another one.
+const takenEvery = 10 * time.Minute
+
 // ErrAway says that the store of shared balances, without which a key cannot be known to be new, is out of reach.
 var ErrAway = errors.New("shared balances are out of reach, and without them a top-up with a key could count twice: " +
 	"try again when they are back, or without a key")
@@ -54,7 +57,9 @@ func (l *Ledger) repeatTopUp(ctx context.Context, t *TopUp) {
 	now := l.at(l.options.Now())
 	if t.Key != "" && now.Before(t.Until) {
 		if _, err := l.firstOf(ctx, t, now); errors.Is(err, ErrTaken) {
-			l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "top-up counts at this replica alone", slog.Any("err", err))
+			if _, ok := l.shared.taken.pass(now, takenEvery); ok {
+				l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "top-up counts at this replica alone", slog.Any("err", err))
+			}
 			return
 		}
 	}

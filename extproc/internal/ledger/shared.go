@@ -43,6 +43,7 @@ type shared struct {
 	holder *lease.Holder
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the leases are given back
+	taken  sparse        // warnings of top-ups whose keys have gone to others
 }
 
 // move is a change of what is spent and reserved on a lease.
