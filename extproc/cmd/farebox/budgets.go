@@ -49,7 +49,7 @@ func (b *budgetsFlags) define(f *flag.FlagSet) {
 	f.StringVar(&b.amount, "amount", "", "topup: `AMOUNT` to raise the limit by until the window ends, in dollars")
 	f.Var(&b.scope, "scope", "topup: `NAME=VALUE` of a dimension that the budget counts by; may be repeated")
 	f.StringVar(&b.until, "until", "", "topup: `TIME` when it ends, in RFC 3339, if before the window does")
-	f.StringVar(&b.key, "key", "", "topup: `TEXT` that names it, at most 128 characters: sent again with the same key it counts once")
+	f.StringVar(&b.key, "key", "", "topup: `TEXT` that names it, at most 128 characters: sent again with the same key, to any replica, it counts once")
 	f.StringVar(&b.reason, "reason", "", "topup: `TEXT` for the ledger")
 	f.StringVar(&b.who, "who", "", "topup: `NAME` for the ledger (default $USER)")
 	f.StringVar(&b.token, "token", "", "topup: `FILE`, or file:PATH, with the token of farebox serve --admin-token")

@@ -26,6 +26,8 @@ func (b *book) TopUp(t ledger.TopUp, now time.Time) (ledger.TopUp, error) {
 		return t, ledger.ErrBadOrder
 	case t.Key == "taken":
 		return t, ledger.ErrTaken
+	case t.Key == "away":
+		return t, ledger.ErrAway
 	case t.Amount == 99*pricing.Dollar:
 		return t, ledger.ErrJournal
 	}
@@ -153,6 +155,7 @@ func TestATopUpNeedsTheTokenAndJSON(t *testing.T) {
 		{name: "no UTF-8", body: "{\"amount_usd\": \"50\", \"scope\": {\"team\": \"\xff\"}, \"reason\": \"x\"}", want: 400, says: "UTF-8"},
 		{name: "longer than orders are", body: `{"amount_usd": "50", "reason": "` + strings.Repeat("x", maxOrder) + `"}`, want: 413, says: "more than"},
 		{name: "key of another order", key: "taken", want: 409},
+		{name: "key while balances are out of reach", key: "away", want: 503, says: "without a key"},
 		{name: "long key", key: strings.Repeat("x", 129), want: 400, says: "Idempotency-Key"},
 		{name: "strange key", key: "é", want: 400, says: "Idempotency-Key"},
 		{name: "journal not written", body: `{"amount_usd": "99", "reason": "x"}`, want: 503},

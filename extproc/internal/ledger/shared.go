@@ -43,6 +43,7 @@ type shared struct {
 	holder *lease.Holder
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the leases are given back
+	taken  sparse        // warnings of top-ups whose keys have gone to others
 }
 
 // move is a change of what is spent and reserved on a lease.
@@ -89,7 +90,7 @@ func (l *Ledger) keepShared(ctx context.Context) {
 		topUps := slices.Clone(l.books.topUps)
 		l.mu.Unlock()
 		for i := range topUps {
-			_ = l.shareTopUp(ctx, &topUps[i]) // and again
+			l.repeatTopUp(ctx, &topUps[i])
 		}
 		select {
 		case <-ctx.Done():

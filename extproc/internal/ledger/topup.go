@@ -76,8 +76,8 @@ func (t *TopUp) entry() Entry {
 // TopUp raises the limit of a scope for the present window and returns the top-up as it is in force when that is in
 // the journal. Dimensions that t.Scope leaves out stand for calls without a value. It survives restarts and reloads
 // while a budget of that name counts by the same dimensions. A top-up whose key has been used changes nothing: the one
-// that has it is returned, if it is in force and the same. Errors wrap ErrNoBudget, ErrBadOrder, ErrTaken, ErrJournal or
-// ErrClosed, and change nothing.
+// that has it is returned, if it is in force and the same. Replicas with shared balances know the keys of each other.
+// Errors wrap ErrNoBudget, ErrBadOrder, ErrTaken, ErrAway, ErrJournal or ErrClosed, and change nothing.
 func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	l.setting.Lock() // so that the budget stays in force
 	defer l.setting.Unlock()
@@ -91,6 +91,11 @@ func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 		}
 		if first != nil {
 			return *first, nil
+		}
+		if l.shared != nil {
+			if err := l.takeKey(context.Background(), &t, t.From); err != nil {
+				return TopUp{}, err
+			}
 		}
 	}
 	frame, err := encodeRecord(kindTopUp, &t)
@@ -113,7 +118,7 @@ func (l *Ledger) TopUp(t TopUp, now time.Time) (TopUp, error) {
 	return t, nil
 }
 
-// keyed returns the top-up that has the key of t, nil if there is none.
+// keyed returns the top-up of this replica that has the key of t, nil if there is none.
 func (l *Ledger) keyed(t *TopUp) (*TopUp, error) {
 	l.mu.Lock()
 	i := slices.IndexFunc(l.books.topUps, func(other TopUp) bool { return other.ID == t.ID })
@@ -131,7 +136,7 @@ func (l *Ledger) keyed(t *TopUp) (*TopUp, error) {
 		return nil, err
 	}
 	if entries > 0 {
-		return nil, fmt.Errorf("%w: %q is of a top-up that is over", ErrTaken, t.Key)
+		return nil, errOver(t.Key)
 	}
 	return nil, nil
 }

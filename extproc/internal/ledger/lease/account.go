@@ -147,6 +147,8 @@ type Store interface {
 	Do(ctx context.Context, op Op) (Reply, error)
 	// TopUp adds t unless its ID was applied before.
 	TopUp(ctx context.Context, t TopUp) error
+	// Order keeps o for a while unless there is one under its key, and returns the one that is there.
+	Order(ctx context.Context, o Order, keep time.Duration) (Order, error)
 	Close() error
 }
 
