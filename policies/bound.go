@@ -125,7 +125,7 @@ func (s *Set) exposure(call *provider.Request, o *Option, output int64) (e prici
 	}
 	price, known := s.dearestPrice(call, o)
 	pieces, closed := pieces(call, &price)
-	if free := price.Rates == (pricing.Rates{}) && len(price.Brackets) == 0; free {
+	if price.FreeTokens() {
 		input = max(input, 1) // there is a prompt, for a fee of the request
 	} else if input == 0 || (output == 0 && !call.NoOutput) || !ok {
 		return e, price, false, false

@@ -1,7 +1,6 @@
 package policies
 
 import (
-	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
@@ -24,7 +23,7 @@ const (
 func (s *Set) lack(call *provider.Request, o *Option) Lack {
 	price, _ := s.dearestPrice(call, o)
 	_, counted := pieces(call, &price)
-	free := price.Rates == (pricing.Rates{}) && len(price.Brackets) == 0
+	free := price.FreeTokens()
 	input := call.InputBound()
 	if input < 0 {
 		input = s.context(o)

@@ -41,8 +41,11 @@ type Price struct {
 }
 
 // Free reports whether nothing that a usage counts costs anything.
-func (p *Price) Free() bool {
-	return p.Rates == (Rates{}) && p.Fees == (Fees{}) && !slices.ContainsFunc(p.Brackets, func(b Bracket) bool { return b.Rates != (Rates{}) })
+func (p *Price) Free() bool { return p.Fees == (Fees{}) && p.FreeTokens() }
+
+// FreeTokens reports whether tokens cost nothing, however many: there may be fees.
+func (p *Price) FreeTokens() bool {
+	return p.Rates == (Rates{}) && !slices.ContainsFunc(p.Brackets, func(b Bracket) bool { return b.Rates != (Rates{}) })
 }
 
 // Cost returns the charge for u, rounded half up once, at the end. It returns an error that wraps

@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,19 +71,12 @@ func (x *Exchange) decide(body []byte) Reply {
 // maxFits is how often an answer's length is fitted to what calls that came at the same time leave.
 const maxFits = 4
 
-// fits reports whether a call that a budget refused may pass with a shorter answer, as others took what was left when
-// it was decided.
+// fits reports whether a call may pass with a shorter answer, as others took what was left when it was decided: the
+// budget that refused it fits answers.
 func (x *Exchange) fits(err error) bool {
-	if !errors.Is(err, ledger.ErrExhausted) {
-		return false
-	}
-	budgets := x.snap.Set.Policy().Budgets
-	for i := range budgets {
-		if budgets[i].FitOutput > 0 {
-			return true
-		}
-	}
-	return false
+	var limit *ledger.LimitError
+	return errors.As(err, &limit) &&
+		slices.ContainsFunc(x.snap.Set.Policy().Budgets, func(b policies.Budget) bool { return b.Name == limit.Budget && b.FitOutput > 0 })
 }
 
 // plain returns the body without its compression, and whether there was any. In observe mode the proxy forwards

@@ -201,3 +201,32 @@ func TestAnOutageIsNotLoggedForEveryCall(t *testing.T) {
 		t.Errorf("5 refused calls in 14 seconds were logged %d times, want 2:\n%s", got, log.String())
 	}
 }
+
+// counting counts the reservations that are tried.
+type counting struct {
+	Ledger
+	tried *int
+}
+
+func (c counting) Reserve(r ledger.Reservation, now time.Time) error {
+	*c.tried++
+	return c.Ledger.Reserve(r, now)
+}
+
+// TestACallIsDecidedAgainOnlyForABudgetThatFitsAnswers: a shorter answer helps with no other.
+func TestACallIsDecidedAgainOnlyForABudgetThatFitsAnswers(t *testing.T) {
+	for fits, want := range map[string]int{"a": 1, "b": maxFits} {
+		policy := "mode: enforce\nproviders: {openai: {hosts: [api.openai.com], credential: caller}}\nbudgets:\n"
+		for _, b := range []string{"{name: a, limit: $1 per day, for: {provider: anthropic}", "{name: b, limit: $0.000000001 per day"} {
+			if strings.Contains(b, "name: "+fits) {
+				b += ", fit_output: down to 1 tokens"
+			}
+			policy += "  - " + b + "}\n"
+		}
+		w, tried := newWorld(t, policy), 0
+		w.ledger = counting{w.ledger, &tried}
+		if _, reply := w.send(t, chat(`{"model":"gpt-4o","max_tokens":100,"messages":[]}`)); reply.Answer == nil || tried != want {
+			t.Errorf("budget %s fits: %d tries, want %d", fits, tried, want)
+		}
+	}
+}
