@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -225,7 +224,7 @@ func TestObserveGoesOnWithoutFarebox(t *testing.T) {
 func TestAPausedFareboxRefusesAndRecovers(t *testing.T) {
 	s := newStack(t, setup{policy: limitedTo(10_000_000_000)})
 	s.ok(t, chat(ask("gpt-4o", "Hi")))
-	s.farebox.signal(t, syscall.SIGSTOP)
+	s.farebox.pause(t)
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.send(t, tt.call)
@@ -235,7 +234,7 @@ func TestAPausedFareboxRefusesAndRecovers(t *testing.T) {
 			messageOf(t, a)
 		})
 	}
-	s.farebox.signal(t, syscall.SIGCONT)
+	s.farebox.resume(t)
 	s.reached(t)
 	s.ok(t, chat(ask("gpt-4o", "Hi")))
 	eventually(t, "nothing is reserved any more", func() bool { return s.summary(t).budget(t).Reserved == 0 })
@@ -248,9 +247,9 @@ func TestAPausedFareboxRefusesAndRecovers(t *testing.T) {
 func TestAStreamThatPausesWithFareboxRunsToItsEnd(t *testing.T) {
 	s := newStack(t, setup{policy: limitedTo(10_000_000_000), provider: slowly})
 	stream := streaming(t, s)
-	s.farebox.signal(t, syscall.SIGSTOP)
+	s.farebox.pause(t)
 	runsToItsEnd(t, stream)
-	s.farebox.signal(t, syscall.SIGCONT)
+	s.farebox.resume(t)
 	sum, total := s.settled(t, 1), s.provider.total(t)
 	if b := sum.budget(t); b.Spent < total.CostNanos || b.Reserved != 0 {
 		t.Errorf("budget %+v, invoice %s USD", b, total.CostNanos)

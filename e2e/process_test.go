@@ -79,6 +79,28 @@ func (p *process) signal(t *testing.T, s syscall.Signal) {
 	}
 }
 
+// pause stops the program until resume, and returns once all of its threads stand still: kill(2) only asks for it.
+func (p *process) pause(t *testing.T) {
+	t.Helper()
+	p.signal(t, syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || !status.Stopped() {
+			t.Fatalf("%s did not stop: %v, status %#x", p.name, err, status)
+		}
+		return
+	}
+}
+
+func (p *process) resume(t *testing.T) {
+	t.Helper()
+	p.signal(t, syscall.SIGCONT)
+}
+
 // kill ends the program at once.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
