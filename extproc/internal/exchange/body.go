@@ -146,9 +146,7 @@ func (x *Exchange) refused(err error) Reply {
 	var limit *ledger.LimitError
 	switch {
 	case errors.As(err, &limit) && limit.Outage:
-		if x.c.outage.isNews(x.c.now()) {
-			x.logError("shared balances out of reach", err)
-		}
+		x.logSparsely(&x.c.outage, "shared balances out of reach", err)
 		message := fmt.Sprintf("the gateway cannot reach the balance of budget %q at the moment and lets nothing pass it; try again later", limit.Budget)
 		return x.end(x.refuse(provider.Unavailable, message, "", "farebox_outage"), "outage")
 	case errors.As(err, &limit):

@@ -10,6 +10,7 @@ import (
 	"github.com/farebox-mesh/farebox/extproc/internal/cache"
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
+	"github.com/farebox-mesh/farebox/extproc/internal/sparse"
 	"github.com/farebox-mesh/farebox/extproc/internal/upstream"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
@@ -92,8 +93,8 @@ type Conductor struct {
 	// inflating has a place for each compressed body that is decoded at the moment: small bodies grow to megabytes.
 	inflating chan struct{}
 	snapshot  atomic.Pointer[Snapshot]
-	outage    seldom // an outage of shared balances is logged
-	unwritten seldom // a journal that cannot be written is logged
+	outage    sparse.Gate // an outage of shared balances is logged
+	unwritten sparse.Gate // a journal that cannot be written is logged
 }
 
 // maxInflating is how many compressed bodies are decoded at a time.
@@ -114,20 +115,6 @@ func (c *Conductor) Publish(s *Snapshot) { c.snapshot.Store(s) }
 
 // tellEvery is how often the log says what keeps calls from being served, which is the same for all of them.
 const tellEvery = 10 * time.Second
-
-// seldom keeps what is true for every call out of the log for most of them. Its methods may run together.
-type seldom struct {
-	last atomic.Int64 // when it was logged, Unix nanoseconds; 0 for never
-}
-
-// isNews reports whether the log is to say it at this moment.
-func (s *seldom) isNews(now time.Time) bool {
-	last := s.last.Load()
-	if age := now.Sub(time.Unix(0, last)); last != 0 && age >= 0 && age < tellEvery {
-		return false
-	}
-	return s.last.CompareAndSwap(last, now.UnixNano())
-}
 
 // reportMisfit warns once of a proxy that is not configured as expected.
 func (c *Conductor) reportMisfit(how string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/extproc/internal/metrics"
+	"github.com/farebox-mesh/farebox/extproc/internal/sparse"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -83,15 +84,24 @@ func (x *Exchange) logDecision(r *Reply) {
 }
 
 // logError says that a promise to this call was broken.
-func (x *Exchange) logError(message string, err error) {
+func (x *Exchange) logError(message string, err error, more ...slog.Attr) {
 	x.c.logger.LogAttrs(context.Background(), slog.LevelError, message,
-		slog.String("request_id", x.id.String()), slog.Any("err", err))
+		append(more, slog.String("request_id", x.id.String()), slog.Any("err", err))...)
+}
+
+// logSparsely is logError for what keeps all calls from being served alike.
+func (x *Exchange) logSparsely(g *sparse.Gate, message string, err error) {
+	if others, ok := g.Pass(x.c.now(), tellEvery); ok {
+		x.logError(message, err, slog.Int64("not_logged", others))
+	}
 }
 
 // logUnwritten is logError for what the ledger did not take. A journal that cannot be written, as on a full disk, is told
 // of now and then, not for every call.
 func (x *Exchange) logUnwritten(message string, err error) {
-	if !errors.Is(err, ledger.ErrJournal) || x.c.unwritten.isNews(x.c.now()) {
+	if errors.Is(err, ledger.ErrJournal) {
+		x.logSparsely(&x.c.unwritten, message, err)
+	} else {
 		x.logError(message, err)
 	}
 }

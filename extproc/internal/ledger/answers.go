@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
+	"github.com/farebox-mesh/farebox/extproc/internal/sparse"
 )
 
 const (
@@ -30,7 +31,7 @@ type answers struct {
 	mu      sync.Mutex
 	waiting map[string][]byte // answers by key, guarded by mu
 	failing bool              // the last round trip; guarded by mu
-	dropped sparse            // logs of answers that there was no room for
+	dropped sparse.Gate       // logs of answers that there was no room for
 }
 
 // SharesAnswers reports whether replicas tell each other of the answers that are fetched through them.
@@ -51,7 +52,7 @@ func (l *Ledger) ShareAnswer(key string, answer []byte) {
 	case len(l.answers.waiting) < maxAnswers:
 		l.answers.waiting[key] = answer
 	default:
-		if held, ok := l.answers.dropped.pass(l.options.Now(), droppedEvery); ok {
+		if held, ok := l.answers.dropped.Pass(l.options.Now(), droppedEvery); ok {
 			l.options.Logger.LogAttrs(context.Background(), slog.LevelWarn,
 				"fetched answer not shared with other replicas: its call counts at its bound there", slog.Int64("not_logged", held))
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
+	"github.com/farebox-mesh/farebox/extproc/internal/sparse"
 )
 
 // ErrClosed says that the ledger was closed.
@@ -68,7 +69,7 @@ type Ledger struct {
 	shared  *shared // nil without Options.Shared
 	answers answers
 
-	overruns sparse // those that are logged
+	overruns sparse.Gate // those that are logged
 
 	stop context.CancelFunc
 	wait sync.WaitGroup // the goroutines that Open starts

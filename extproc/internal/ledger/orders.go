@@ -57,7 +57,7 @@ func (l *Ledger) repeatTopUp(ctx context.Context, t *TopUp) {
 	now := l.at(l.options.Now())
 	if t.Key != "" && now.Before(t.Until) {
 		if _, err := l.firstOf(ctx, t, now); errors.Is(err, ErrTaken) {
-			if _, ok := l.shared.taken.pass(now, takenEvery); ok {
+			if _, ok := l.shared.taken.Pass(now, takenEvery); ok {
 				l.options.Logger.LogAttrs(ctx, slog.LevelWarn, "top-up counts at this replica alone", slog.Any("err", err))
 			}
 			return

@@ -108,6 +108,9 @@ func (l *Ledger) settled(e *Entry) {
 	}
 }
 
+// overrunEvery is how often at most a call that overran its reservation is logged.
+const overrunEvery = 5 * time.Second
+
 // countOverrun counts a call that came to more than was reserved, and warns of it now and then: a provider can have
 // all calls do so.
 func (l *Ledger) countOverrun(e *Entry) {
@@ -117,7 +120,7 @@ func (l *Ledger) countOverrun(e *Entry) {
 	l.mu.Lock()
 	l.stats.Overruns++
 	l.mu.Unlock()
-	others, ok := l.overruns.pass(l.options.Now(), overrunEvery)
+	others, ok := l.overruns.Pass(l.options.Now(), overrunEvery)
 	if !ok {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger/lease"
+	"github.com/farebox-mesh/farebox/extproc/internal/sparse"
 	"github.com/farebox-mesh/farebox/policies"
 	"github.com/farebox-mesh/farebox/pricing"
 )
@@ -43,7 +44,7 @@ type shared struct {
 	holder *lease.Holder
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the leases are given back
-	taken  sparse        // warnings of top-ups whose keys have gone to others
+	taken  sparse.Gate   // warnings of top-ups whose keys have gone to others
 }
 
 // move is a change of what is spent and reserved on a lease.

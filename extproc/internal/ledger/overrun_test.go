@@ -34,17 +34,3 @@ func TestOverrunsAreLoggedNowAndThen(t *testing.T) {
 		t.Errorf("got %d overruns, want 41", n)
 	}
 }
-
-func TestSparse(t *testing.T) {
-	var s sparse
-	for i, step := range []struct {
-		after int // seconds
-		held  int64
-		ok    bool
-	}{{0, 0, true}, {1, 0, false}, {4, 0, false}, {5, 2, true}, {5, 0, false}, {60, 1, true}, {2, 0, true}, {3, 0, false}} {
-		held, ok := s.pass(noon.Add(time.Duration(step.after)*time.Second), 5*time.Second)
-		if held != step.held || ok != step.ok {
-			t.Errorf("step %d: got %d, %v, want %d, %v", i, held, ok, step.held, step.ok)
-		}
-	}
-}
