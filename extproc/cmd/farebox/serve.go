@@ -27,6 +27,10 @@ import (
 // all the time. GOGC in the environment wins.
 const gcPercent = 400
 
+// streamWorkers is how many calls at a time run on goroutines that stay, with the stacks that earlier calls have grown;
+// those beyond have their own. Growing a stack for each call was 9% of the server's CPU time on small JSON calls.
+const streamWorkers = 64
+
 // serveFlags are the flags of farebox serve.
 type serveFlags struct {
 	policy, listen, admin, state string
@@ -90,7 +94,8 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 		return err
 	}
 	processor := extproc.New(parts.conductor, parts.metrics)
-	server := grpc.NewServer(creds, grpc.ForceServerCodecV2(extproc.Codec{}), grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(extproc.MaxMessage), grpc.MaxConcurrentStreams(1<<20),
+	server := grpc.NewServer(creds, grpc.ForceServerCodecV2(extproc.Codec{}), grpc.WaitForHandlers(true), grpc.NumStreamWorkers(streamWorkers),
+		grpc.MaxRecvMsgSize(extproc.MaxMessage), grpc.MaxConcurrentStreams(1<<20),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
 	extprocv3.RegisterExternalProcessorServer(server, processor)
 	healthServer := health.NewServer()
