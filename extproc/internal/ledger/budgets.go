@@ -32,13 +32,26 @@ func (l *Ledger) setBudgets(ctx context.Context, budgets []policies.Budget, now 
 	joins := reached && l.books.shared == nil
 	layout := l.books.layOut(budgets, l.journal.end().Seq, joins)
 	l.mu.Unlock()
-	err := l.build(ctx, layout.fresh, now)
+	if err := l.build(ctx, layout.fresh, now); err != nil {
+		l.mu.Lock()
+		l.books.building = nil
+		l.mu.Unlock()
+		return fmt.Errorf("set budgets: %w", err)
+	}
+	l.publish(layout, joins, now)
+	if reached && len(layout.fresh) > 0 {
+		// What this replica spent before counts for the others from now on, not from the next beat on. While the store is
+		// away nobody gets anything from it, and the holder logs that.
+		_ = l.shared.holder.Beat(ctx)
+	}
+	return nil
+}
+
+// publish puts a layout in force, on leases if the store has been reached.
+func (l *Ledger) publish(layout *layout, joins bool, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.books.building = nil
-	if err != nil {
-		return fmt.Errorf("set budgets: %w", err)
-	}
 	if joins {
 		l.books.shared = l.shared.holder
 	}
@@ -51,7 +64,6 @@ func (l *Ledger) setBudgets(ctx context.Context, budgets []policies.Budget, now 
 		l.shared.holder.Open()
 	}
 	l.books.settleIn(now)
-	return nil
 }
 
 // build adds to fresh meters what the database has of their current windows.

@@ -33,12 +33,12 @@
 // Windows follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are
 // open on outage. Budgets that differ only in name, limit or steps share a lease: the one that leaves least refuses
 // first, with what it was topped up by. A budget that is new counts what the other replicas spent before it once each
-// of them has it in force. Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to
+// of them has it in force and has reached the store. Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to
 // the others.
 //
-// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole Tells what its
-// bill depends on, under the key, and the one where the call is parked Finds it there, also when it was down for a while,
-// and settles it once. While the store is away such a call waits, until its time is over and a minute more: then it
+// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole shares what its
+// bill depends on (ShareAnswer), under the key, and the one where the call is parked finds it there (SharedAnswers), also
+// when it was down for a while, and settles it once. While the store is away such a call waits, until its time is over and a minute more: then it
 // counts at its bound.
 //
 // # Journal

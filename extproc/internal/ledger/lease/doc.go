@@ -65,6 +65,10 @@
 // down have spent, until they are back. Two state folders with the same replica id (a cloned disk) lock each other
 // out: the older process refuses what its leases do not cover.
 //
+// An account is known to the store from its first claim on. What a replica spent on it before it takes part, as under a
+// budget that a reload adds, counts from when it says so: whoever takes a budget up asserts and beats before it relies on
+// it. Until the last replica has done that, the others may be granted what it has spent.
+//
 // When the store cannot be reached, a call waits at most twice [Options.Timeout] to learn it, and later ones not at all
 // until a beat finds it back. What the leases still hold is spent, then calls are refused, or let through where the
 // demand says so.

@@ -266,16 +266,18 @@ func (h *Holder) do(ctx context.Context, op *Op) (Reply, error) {
 			err = errors.New("another process has the same replica id")
 		}
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if err != nil {
 		h.failures.Add(1)
+		h.mu.Lock()
 		h.book.failed(op)
 		h.book.abandon()
 		h.down.Store(true)
+		h.mu.Unlock()
 		h.log(away, err)
 		return reply, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.idle.Store(reply.Status == Recovering)
 	if h.clock.Swap(&reference{reply.Now, h.options.Now()}) == nil {
 		close(h.reached)
