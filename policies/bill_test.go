@@ -79,6 +79,31 @@ func TestBoundsAreAtTheRatesThatACallAsksFor(t *testing.T) {
 	}
 }
 
+// The settings of a project may serve what names no class with priority.
+func TestBoundsAreAtTheRatesThatAProviderIsSetTo(t *testing.T) {
+	s := servedSet(t, func(p *Policy) {
+		for i := range p.Providers {
+			p.Providers[i].Priority = true
+		}
+	})
+	for _, tt := range []struct {
+		model, more   string
+		output, input pricing.Rate
+	}{
+		{"gpt-6-sol", ``, 20e9, 4e9},
+		{"gpt-6-sol", `,"service_tier":"default"`, 20e9, 4e9},
+		{"gpt-6-sol", `,"service_tier":"flex"`, 5e9, 1e9},
+		{"gpt-6-luna", ``, 5e9, 1.25e9}, // has one class
+	} {
+		r := request(t, s, chat, "", `{"model":"`+tt.model+`","max_completion_tokens":1000,"messages":[]`+tt.more+`}`)
+		d := s.Decide(r, NoState{}, testNow)
+		want := pricing.Money((1000*int64(tt.output) + r.Call.InputBound()*int64(tt.input)) / 1_000_000)
+		if o := d.First(); o.Bound != want || o.Unbounded {
+			t.Errorf("%s%s: bound %s USD, unbounded %t, want %s USD", tt.model, tt.more, o.Bound, o.Unbounded, want)
+		}
+	}
+}
+
 func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 	const asked = `{"model":"gpt-6-sol","service_tier":"priority","max_completion_tokens":1000,"messages":[]}`
 	million := pricing.Usage{Input: 1_000_000}

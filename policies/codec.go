@@ -54,6 +54,7 @@ func (w *encoder) provider(p *Provider) {
 	writeTexts(w, "hosts", p.Hosts)
 	w.text("prefix", p.Prefix)
 	w.text("region", p.Region)
+	w.flag("priority", p.Priority)
 	w.credential(p.Credential)
 }
 

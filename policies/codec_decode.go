@@ -106,6 +106,8 @@ func (d *decoder) provider(p *Provider, key string, v jsonscan.Token) bool {
 		p.Prefix = d.text(v)
 	case "region":
 		p.Region = d.text(v)
+	case "priority":
+		p.Priority = d.flag(v)
 	case "credential":
 		p.Credential = d.credential(v)
 	default:

@@ -21,7 +21,7 @@ func codecPolicy() *Policy {
 		Mode:    Enforce,
 		Passive: true,
 		Providers: []Provider{
-			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Region: "eu", Credential: Credential{File: "/run/\"key\"\n"}},
+			{Name: "gw", Vendor: "openai", Hosts: []string{"a.example", "b.example"}, Prefix: "/x", Region: "eu", Priority: true, Credential: Credential{File: "/run/\"key\"\n"}},
 			{Name: "anthropic", Vendor: "anthropic", Credential: Credential{Caller: true}},
 		},
 		Dimensions: []Dimension{{Name: "team", Sources: []Source{{FromHeader, "x-team"}, {FromJWT, "urn:team"}}, Trusted: true}},

@@ -160,7 +160,8 @@ func (s *Set) asked(r *Request, st State, now time.Time) Option {
 
 // priced fills in what the option's model costs.
 func (s *Set) priced(r *Request, o Option, now time.Time) Option {
-	o.Listing, o.Terms = s.Lookup(o.Vendor, o.Model, now), s.terms(r.Call, o.Route)
+	o.Listing = s.Lookup(o.Vendor, o.Model, now)
+	o.Terms = s.terms(pricing.Terms{Service: r.Call.Service, Region: r.Call.Region}, o.Route, o.Listing)
 	if o.Listing == nil {
 		return s.quarantined(o)
 	}

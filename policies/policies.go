@@ -73,6 +73,7 @@ type Provider struct {
 	Vendor     pricing.ProviderName // whose prices apply; the name itself unless the file says otherwise
 	Hosts      []string             // authorities without port, lower case
 	Prefix     string               // path prefix such as "/groq"; "" if recognised by host only
+	Priority   bool                 // its projects serve calls that name no class of service with priority, where a model has it
 	Region     string               // where its hosts process calls, "us" or "eu", if that has a price of its own; "" anywhere
 	Credential Credential
 }

@@ -20,9 +20,6 @@ type Sent struct {
 // one that served the call. What the policy says now counts, at the prices of the call's own time.
 func (s *Set) Resume(c Sent) Decision {
 	served := Option{Kind: Tiered, Route: c.Route, Vendor: c.Vendor, Model: c.Model}
-	if p := s.places[c.Route].provider; p != nil {
-		served.Terms.Region = p.Region
-	}
 	pool := s.places[c.Route].pool
 	switch {
 	case pool != nil:
@@ -35,6 +32,8 @@ func (s *Set) Resume(c Sent) Decision {
 		asked.Model = c.Asked
 		served.Listing = s.Lookup(c.Vendor, c.Model, c.At)
 		asked.Listing = s.Lookup(c.Vendor, c.Asked, c.At)
+		served.Terms = s.terms(served.Terms, c.Route, served.Listing)
+		asked.Terms = s.terms(asked.Terms, c.Route, asked.Listing)
 		if served.Listing == nil {
 			served = s.quarantined(served)
 		}

@@ -30,11 +30,18 @@ func (s *Set) dearestPrice(call *provider.Request, o *Option) (pricing.Price, bo
 	return price, known && !call.Facts.Has(provider.OtherModels)
 }
 
-// terms are those that a call asks for at a provider.
-func (s *Set) terms(call *provider.Request, at RouteName) pricing.Terms {
-	t := pricing.Terms{Service: call.Service, Region: call.Region}
-	if p := s.places[at].provider; p != nil && t.Region == "" {
-		t.Region = p.Region
+// terms are those of a call: what it asks for, else what the settings of the provider say. The listing is nil where there is none.
+// To ask for the standard class is to ask for none: the dearer one is only a bound, until the answer says.
+func (s *Set) terms(call pricing.Terms, at RouteName, l *pricing.Listing) pricing.Terms {
+	p := s.places[at].provider
+	if p == nil {
+		return call
 	}
-	return t
+	if call.Region == "" {
+		call.Region = p.Region
+	}
+	if call.Service == pricing.Standard && p.Priority && l != nil && l.Serves(pricing.Priority) {
+		call.Service = pricing.Priority
+	}
+	return call
 }

@@ -46,7 +46,7 @@ type Terms struct {
 func (l *Listing) PriceFor(t Terms) (Price, bool) {
 	price, known := l.Price, t.Service == Standard
 	if !known {
-		i := slices.IndexFunc(l.Variants, func(v Variant) bool { return v.Service == t.Service })
+		i := l.variant(t.Service)
 		if known = i >= 0; known {
 			price = l.Variants[i].Price
 		} else {
@@ -62,6 +62,14 @@ func (l *Listing) PriceFor(t Terms) (Price, bool) {
 		return price, false
 	}
 	return scaled, known
+}
+
+// Serves reports whether the listing has a price of a class of service's own.
+func (l *Listing) Serves(s Service) bool { return l.variant(s) >= 0 }
+
+// variant returns the index of the price of a class of service, -1 if it has none of its own.
+func (l *Listing) variant(s Service) int {
+	return slices.IndexFunc(l.Variants, func(v Variant) bool { return v.Service == s })
 }
 
 // uplift returns the factor of a region in parts per million, 0 for none.

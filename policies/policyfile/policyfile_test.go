@@ -87,7 +87,7 @@ func TestTheWholeLanguageIsRead(t *testing.T) {
 			{Name: "openai", Vendor: "openai", Hosts: []string{"api.openai.com"}, Credential: policies.Credential{Caller: true}},
 			{Name: "anthropic", Vendor: "anthropic", Hosts: []string{"api.anthropic.com"},
 				Credential: policies.Credential{File: "/run/secrets/anthropic"}},
-			{Name: "eu", Vendor: "openai", Hosts: []string{"eu.api.example.com"}, Prefix: "/eu", Region: "eu",
+			{Name: "eu", Vendor: "openai", Hosts: []string{"eu.api.example.com"}, Prefix: "/eu", Region: "eu", Priority: true,
 				Credential: policies.Credential{File: "/run/secrets/eu"}},
 			{Name: "google", Vendor: "google", Hosts: []string{"generativelanguage.googleapis.com", "aiplatform.googleapis.com"},
 				Credential: policies.Credential{Caller: true}},

@@ -14,7 +14,7 @@ import (
 )
 
 var providerKeys = keys{
-	now:   []string{"hosts", "prefix", "vendor", "region", "credential"},
+	now:   []string{"hosts", "prefix", "vendor", "region", "service", "credential"},
 	later: []string{"on_outage", "endpoint"},
 }
 
@@ -47,6 +47,7 @@ func (p *parser) provider(e entry) {
 	if n := f.get("region"); n != nil && p.name(n, "region") {
 		pr.Region = n.Value
 	}
+	pr.Priority = choice(&p.source, f.get("service"), "service", "standard", "priority") == "priority"
 	if n := f.get("credential"); n != nil {
 		pr.Credential = p.credential(n, true)
 	}
