@@ -132,7 +132,11 @@ func (p *requestParser) next(o *object) (field, bool) {
 		f := o.acts.exact(p.s.Text(key), camel)
 		if f == fNone {
 			if name := o.acts.lookalike(&p.s, key, camel, p.protos); name != "" {
-				p.fail(name, CodeAmbiguousKey, `a key differs from "`+name+`" only in case or by escapes or underscores; providers differ in how they read it`)
+				how := "in case or by escapes"
+				if strings.Contains(name, "_") && isCamel(p.s.String(key), name) {
+					how = "by underscores"
+				}
+				p.fail(name, CodeAmbiguousKey, `a key differs from "`+name+`" only `+how+`; providers differ in how they read it`)
 			}
 			continue
 		}
