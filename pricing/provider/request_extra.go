@@ -60,9 +60,9 @@ func (p *requestParser) alibabaSearch() {
 // https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-routing.html.
 func routes(model string) bool {
 	model = strings.ToLower(model)
-	if rest, ok := strings.CutPrefix(model, "openrouter/"); ok && rest != "free" { // which chooses among free ones
+	if rest, ok := strings.CutPrefix(model, "openrouter/"); ok {
 		if !strings.Contains(rest, "/") {
-			return true
+			return rest != "free" // which chooses among free ones
 		}
 		model = rest
 	}
