@@ -29,3 +29,30 @@ func TestEveryVendorThatStatesItsChargeIsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestAStatedChargeHasAMost is the edge up to which a charge is believed, on its own and beside that of the caller's key.
+func TestAStatedChargeHasAMost(t *testing.T) {
+	for _, tt := range []struct {
+		vendor pricing.ProviderName
+		rest   string // of a usage
+		want   pricing.Money
+		stated bool
+	}{
+		{OpenRouter, `"cost":100000`, 100_000e9, true},
+		{OpenRouter, `"cost":100000.000000001`, 0, false},
+		{OpenRouter, `"cost":1e9`, 0, false},
+		{OpenRouter, `"cost":"100001"`, 0, false},
+		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":100000}`, 100_007e9, true},
+		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":100001}`, 0, false},
+		{OpenRouter, `"cost":7,"is_byok":true`, 0, false},
+		{Perplexity, `"cost":{"total_cost":100001}`, 0, false},
+		{XAI, `"cost_in_usd_ticks":1000000000000000`, 100_000e9, true},
+		{XAI, `"cost_in_usd_ticks":1000000000000005`, 0, false},
+	} {
+		m := NewMeter(ParsePath(chatPath), tt.vendor)
+		m.Write([]byte(`{"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,` + tt.rest + `}}`))
+		if r := m.Close(); r.HasStated != tt.stated || r.Stated != tt.want || !r.HasUsage {
+			t.Errorf("%s %s: a stated charge of %s, %v; want %s, %v", tt.vendor, tt.rest, r.Stated, r.HasStated, tt.want, tt.stated)
+		}
+	}
+}
