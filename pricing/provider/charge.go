@@ -30,6 +30,8 @@ var chargePlaces = map[pricing.ProviderName]int{
 	Perplexity: dollarPlaces, // API reference: usage.cost.total_cost
 	Vercel:     dollarPlaces, // AI Gateway, "Usage and billing": providerMetadata.gateway.cost
 	XAI:        tickPlaces,   // API reference: usage.cost_in_usd_ticks
+
+	vercelListed: dollarPlaces,
 }
 
 // StatesCharge reports whether a vendor's responses say what the call cost: see Reading.Stated.

@@ -14,6 +14,8 @@ func TestEveryVendorThatStatesItsChargeIsRead(t *testing.T) {
 		Perplexity: body + `,"cost":{"request_cost":1,"total_cost":25}}}`,
 		Vercel:     body + `},"providerMetadata":{"gateway":{"cost":"25"}}}`,
 		XAI:        body + `,"cost_in_usd_ticks":25}}`,
+
+		vercelListed: body + `},"providerMetadata":{"gateway":{"cost":"25"}}}`,
 	}
 	for vendor, places := range chargePlaces {
 		want, _ := shifted([]byte("25"), places)
