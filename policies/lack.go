@@ -12,6 +12,7 @@ const (
 	LackNothing Lack = iota
 	LackSound        // how long a recording is, at a price by the second
 	LackModel        // which model answers: the call lets its provider choose
+	LackHost         // which host of a router answers: the call chooses among them
 	LackPrice        // a listing of the model
 	LackOutput       // an output cap, and a limit of the model's output
 	LackContext      // the model's context window, where the body does not bound the prompt
@@ -33,6 +34,8 @@ func (s *Set) lack(call *provider.Request, o *Option) Lack {
 		return LackSound
 	case call.Facts.Has(provider.OtherModels):
 		return LackModel
+	case s.choosesHost(call, o), o.Listing.ChoosesHost(o.Model):
+		return LackHost
 	case o.Listing == nil:
 		return LackPrice
 	case !free && !call.NoOutput && o.cap == 0, call.Facts.Has(provider.Compaction) && s.longest(o) == 0:

@@ -20,6 +20,9 @@ func (x *Exchange) unpriced(refuse *policies.Option) string {
 		return start + "; send the recording as a WAV file of plain samples (PCM) without chunking_strategy, or use a model that is billed by tokens"
 	case policies.LackModel:
 		return start + ": other models than the one that it names may answer; name one, without fallbacks, presets or tools that call others"
+	case policies.LackHost:
+		return start + `: it chooses which host of the router serves the model, and hosts have prices of their own; leave that out: ` +
+			`"provider" (but for "sort": "price") and "providerOptions" in the body, ":nitro" and ":exacto" behind the model, a host in the path`
 	case policies.LackPrice:
 		return fmt.Sprintf("%s: no price and no limits are known of model %q%s for a price file with both", start, model, withCap)
 	case policies.LackOutput:
