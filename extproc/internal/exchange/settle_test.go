@@ -118,6 +118,26 @@ func TestACallThatNeverLeft(t *testing.T) {
 	}
 }
 
+// Google lets clients choose what of an answer they are sent, its usage included.
+func TestAnAnswerOfWhichPartsWereChosenCountsAtItsBound(t *testing.T) {
+	const body = `{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":1000}}`
+	const answer = `{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"totalTokenCount":1}}`
+	const gemini, googleHost = "/v1beta/models/gemini-2.5-pro:generateContent", "generativelanguage.googleapis.com"
+	masked := call{path: gemini + "?fields=candidates,usageMetadata.promptTokenCount", host: googleHost, body: body}
+	header := call{path: gemini, host: googleHost, body: body, headers: []Header{{Name: "x-goog-fieldmask", Value: "candidates"}}}
+	for _, c := range []call{masked, header} {
+		w := newWorld(t, limited)
+		x, _ := w.send(t, c)
+		bound := w.books.Balances(noon)[0].Reserved
+		x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+		_, err := x.ResponseBody([]byte(answer), true)
+		must(t, err)
+		if e := w.entry(t); !e.Estimated || w.books.Balances(noon)[0].Spent < bound || bound < 1_000_000 {
+			t.Errorf("%s: %+v, spent %s USD of the %s reserved", c.path, e, w.books.Balances(noon)[0].Spent, bound)
+		}
+	}
+}
+
 func TestAbortedCallsSpendWhatTheyMayHaveCost(t *testing.T) {
 	// Ten calls of the bound fit, and half of another one.
 	w := newWorld(t, "mode: enforce\nbudgets:\n  - {name: company, limit: $"+pricing.Money(10*bound+bound/2).String()+" per day}\n")
