@@ -64,11 +64,11 @@ func TestUncachedReadsAllAtTheFullPrice(t *testing.T) {
 
 func TestPlusAddsEveryKind(t *testing.T) {
 	u := Usage{}
-	for i, n := range u.counts() {
+	for i, n := range u.Counts() {
 		*n = int64(i + 1)
 	}
 	sum := u.Plus(u)
-	for i, n := range sum.counts() {
+	for i, n := range sum.Counts() {
 		if *n != 2*int64(i+1) {
 			t.Errorf("%s: got %d, want twice %d", kinds[i], *n, i+1)
 		}

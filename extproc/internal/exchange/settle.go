@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
@@ -111,10 +112,14 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge) {
 	}
 	charged := x.snap.Set.Charged(x.served, &r, x.at)
 	bill, err := x.decision.Bill(x.served, e.Usage, charged)
-	if err != nil { // a sum beyond Money: what was reserved, which fitted, is the most that can be told
-		x.logError("internal error: cost not computed", err)
+	if err == nil && max(bill.Cost, bill.ListCost, bill.Baseline) > pricing.MaxCost {
+		err = fmt.Errorf("%w: cost %s USD, baseline %s USD", pricing.ErrOverflow, bill.Cost, bill.Baseline)
+	}
+	if err != nil { // what was reserved, which is plausible, is the most that can be told
+		x.logError("cost not plausible, settled at its bound", err)
 		most := max(x.served.Bound, x.expected)
 		bill = policies.Bill{Cost: most, ListCost: most, Baseline: most, Estimated: true}
+		charged.Stated = nil
 	}
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	e.Estimated = e.Estimated || bill.Estimated
