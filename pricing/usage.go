@@ -62,7 +62,7 @@ func (u Usage) Prompt() int64 {
 func AddCapped[T ~int64](a, b T) T {
 	sum := a + b
 	if (sum > a) == (b > 0) {
-		return sum
+		return max(sum, -math.MaxInt64)
 	}
 	if b > 0 {
 		return math.MaxInt64

@@ -95,6 +95,13 @@ func TestAddCappedStopsAtTheLargestNumber(t *testing.T) {
 		{math.MaxInt64 - 1, 1, math.MaxInt64},
 		{math.MaxInt64, 1, math.MaxInt64},
 		{math.MaxInt64, math.MaxInt64, math.MaxInt64},
+		{math.MaxInt64, -1, math.MaxInt64 - 1},
+		{-1, math.MaxInt64, math.MaxInt64 - 1},
+		{-3, -4, -7},
+		{-math.MaxInt64, -1, -math.MaxInt64},
+		{math.MinInt64, -1, -math.MaxInt64},
+		{-math.MaxInt64, -math.MaxInt64, -math.MaxInt64},
+		{math.MinInt64, math.MaxInt64, -1},
 	} {
 		if got := AddCapped(tt.a, tt.b); got != tt.want {
 			t.Errorf("AddCapped(%d, %d) = %d, want %d", tt.a, tt.b, got, tt.want)
