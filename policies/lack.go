@@ -18,12 +18,14 @@ const (
 	LackContext      // the model's context window, where the body does not bound the prompt
 	LackPieces       // how many searches, images or other pieces are billed
 	LackRate         // a rate of the model for all that the call bills, as for its class of service
+	LackMeasure      // an end to what it asks for: it is more than any call comes to
 )
 
 // lack returns why most cannot bound an option.
 func (s *Set) lack(call *provider.Request, o *Option) Lack {
 	price, _ := s.dearestPrice(call, o)
 	_, counted := pieces(call, &price)
+	_, _, bounded, _ := s.exposure(call, o, o.cap)
 	free := price.FreeTokens()
 	input := call.InputBound()
 	if input < 0 {
@@ -44,6 +46,8 @@ func (s *Set) lack(call *provider.Request, o *Option) Lack {
 		return LackContext
 	case !counted:
 		return LackPieces
+	case bounded && o.Bound == 0 && !price.Free():
+		return LackMeasure
 	}
 	return LackRate
 }

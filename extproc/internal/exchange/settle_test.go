@@ -166,6 +166,50 @@ func TestACallWithoutAPriceOverrunsNothing(t *testing.T) {
 	}
 }
 
+func TestAmountsThatNoCallComesToAreEstimates(t *testing.T) {
+	const policy = "mode: observe\nproviders: {openai: {}, openrouter: {}}\nunknown_model: {charge: $30 per 1M}\n"
+	router := chat(strings.Replace(ask, "gpt-4o", "openai/gpt-4o", 1))
+	router.host, router.path = "openrouter.ai", "/api/v1/chat/completions"
+	for _, tt := range []struct {
+		name   string
+		call   call
+		answer string
+		most   pricing.Money
+	}{
+		{"a usage", chat(`{"model":"unheard-of","max_tokens":100,"messages":[]}`),
+			`{"model":"unheard-of","choices":[],"usage":{"prompt_tokens":1000000000000,"completion_tokens":1}}`, pricing.Dollar},
+		{"a stated charge", router, strings.Replace(said, `"usage":{`, `"usage":{"cost":900000000,`, 1), pricing.Dollar},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, policy)
+			w.answer(t, tt.call, tt.answer)
+			if e := w.entry(t); !e.Estimated || e.Stated || e.Cost <= 0 || e.Cost > tt.most {
+				t.Errorf("entry %+v, want an estimate of at most %s USD", e, tt.most)
+			}
+		})
+	}
+}
+
+func TestACapThatNoModelWritesMakesNoAmountOfBillions(t *testing.T) {
+	observe := strings.Replace(limited, "enforce", "observe", 1)
+	for _, policy := range []string{"mode: observe\n", observe} {
+		w := newWorld(t, policy)
+		for range 3 {
+			x, _ := w.send(t, chat(`{"model":"gpt-4o","n":1000,"max_tokens":500000000000}`))
+			x.End(StreamEnded)
+		}
+		must(t, w.books.SetBudgets(t.Context(), compile(t, observe).Policy().Budgets, noon))
+		var counted pricing.Money
+		list := w.entries(t)
+		for _, e := range list {
+			counted += e.Counted
+		}
+		if b := w.books.Balances(noon)[0]; len(list) != 3 || counted <= 0 || counted > pricing.MaxCost || b.Spent != counted {
+			t.Errorf("%q: %d entries of %s USD, spent %s, want three of what contexts cost", policy, len(list), counted, b.Spent)
+		}
+	}
+}
+
 func TestAReservationSaysWhatALostCallIsTakenToHaveCost(t *testing.T) {
 	w := newWorld(t, limited)
 	x, _ := w.send(t, chat(ask))

@@ -35,6 +35,8 @@ func (x *Exchange) unpriced(refuse *policies.Option) string {
 	case policies.LackContext:
 		return fmt.Sprintf("%s: the body does not bound the prompt, and the context window of model %q is not known%s for a price file "+
 			"that states the model's context", start, model, without)
+	case policies.LackMeasure:
+		return start + ": it asks for more than any call comes to; ask for fewer or shorter answers"
 	case policies.LackPieces:
 		return start + ": it leaves open how much it uses of what is billed by the piece, such as searches or images; state that, or leave it out"
 	}

@@ -377,7 +377,7 @@ func (k *books) lease(now time.Time) {
 			for i := range b.grains {
 				if g := &b.grains[i]; g.lease == nil {
 					g.lease = k.leaseOn(m, &c, time.Unix(0, g.start))
-					k.shared.Assert(g.lease, g.spent+g.reserved, m.leases)
+					k.shared.Assert(g.lease, g.taken(), m.leases)
 				}
 			}
 		}
