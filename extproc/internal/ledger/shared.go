@@ -62,6 +62,7 @@ func (l *Ledger) share(dir string, replica ID) error {
 	ctx, stop := context.WithCancel(context.Background())
 	l.shared = &shared{stop: stop, done: make(chan struct{}), holder: lease.NewHolder(l.options.Shared, lease.Options{
 		Replica: replica.String(), Incarnation: incarnation, Now: l.options.Now, Logger: l.options.Logger,
+		Timeout: l.options.sharedTimeout,
 	})}
 	go func() {
 		defer close(l.shared.done)
