@@ -28,12 +28,12 @@ type Endpoint struct {
 func (e Endpoint) IsCall() bool { return e.API != "" && e.Fetch == "" }
 
 // pathEnds are the ends of paths that tell the API, each before any that ends alike. Those of one word are Ollama's
-// and TGI's own.
+// and TGI's own. An agent of Mistral's answers with its own model and tools, which nobody can price.
 var pathEnds = [...]struct {
 	end string
 	api API
 }{
-	{"/chat/completions", OpenAIChat}, {"/completions", OpenAICompletions},
+	{"/chat/completions", OpenAIChat}, {"/agents/completions", ""}, {"/completions", OpenAICompletions},
 	{"/responses", OpenAIResponses}, {"/responses/compact", OpenAIResponses},
 	{"/v1/messages", AnthropicMessages}, {"/interactions", GeminiInteractions},
 	{"/api/embeddings", OllamaEmbed}, {"/embeddings", OpenAIEmbeddings},
@@ -47,8 +47,8 @@ var pathEnds = [...]struct {
 
 // ParsePath says which call a POST to the path is, query included. It goes by the end of the path, as hosts put
 // prefixes of their own before it: /openai/v1/chat/completions, /inference/v1/chat/completions. Percent-encoded
-// letters are decoded first, as the provider does. Batches, token counts and other methods of the same resources
-// are not calls.
+// letters are decoded first, as the provider does, and case is ignored, as Azure does. Batches, token counts and other
+// methods of the same resources are not calls, nor is a path with detours, which servers resolve or do not.
 func ParsePath(path string) Endpoint {
 	raw, query := cutQuery(path)
 	e := parsePath(strings.TrimRight(raw, "/"), query)
@@ -61,22 +61,44 @@ func (e *Endpoint) ReadHeaders(header func(name string) string) {
 	e.Selective = e.Selective || e.API != "" && header("x-goog-fieldmask") != ""
 }
 
+// parsePath reads a path without the slashes at its end.
 func parsePath(raw, query string) Endpoint {
+	plain := unescape(raw)
+	if !straight(plain) {
+		return Endpoint{}
+	}
 	if e, ok := bedrockPath(raw); ok {
 		return e
 	}
-	plain := unescape(raw)
+	low := mergeSlashes(strings.ToLower(plain))
 	for i := range pathEnds {
-		if strings.HasSuffix(plain, pathEnds[i].end) {
-			e := Endpoint{API: pathEnds[i].api, Stream: strings.HasSuffix(plain, "/generate_stream")}
+		if strings.HasSuffix(low, pathEnds[i].end) {
+			e := Endpoint{API: pathEnds[i].api, Stream: strings.HasSuffix(low, "/generate_stream")}
 			e.SSE = e.Stream
-			return azureDeployment(e, raw, pathEnds[i].end)
+			return azureDeployment(e, raw, low, pathEnds[i].end)
 		}
 	}
 	if e, ok := held(plain); ok {
 		return e
 	}
 	return googlePath(raw, query)
+}
+
+// straight reports whether a path has neither steps to itself or back, nor what some servers take for a slash.
+func straight(plain string) bool {
+	for segment := range strings.SplitSeq(plain, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return strings.IndexByte(plain, '\\') < 0
+}
+
+func mergeSlashes(s string) string {
+	for strings.Contains(s, "//") {
+		s = strings.ReplaceAll(s, "//", "/")
+	}
+	return s
 }
 
 // held reads /responses/ID and /interactions/ID.
@@ -95,13 +117,19 @@ func held(plain string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
-// azureDeployment adds the model of /deployments/M/chat/completions and the like, where Azure ignores the body's.
-func azureDeployment(e Endpoint, raw, verb string) Endpoint {
+// azureDeployment adds the model of /deployments/M/chat/completions and the like, where Azure ignores the body's. low
+// is the path in lower case and decoded. What else it may hold there is no call: whose model answers is not known.
+func azureDeployment(e Endpoint, raw, low, verb string) Endpoint {
 	const list = "/deployments/"
-	start := strings.LastIndex(raw, list) + len(list)
-	end := len(raw) - len(verb)
-	if start < len(list) || start >= end || strings.Contains(raw[start:end], "/") {
+	if !strings.Contains(low, list) {
 		return e
+	}
+	start, end := len(list), len(raw)-len(verb)
+	for start < end && !strings.EqualFold(raw[start-len(list):start], list) {
+		start++
+	}
+	if start >= end || strings.Contains(raw[start:end], "/") || !strings.EqualFold(raw[end:], verb) {
+		return Endpoint{}
 	}
 	e.ModelAt = Span{start, end}
 	e.Model = pricing.ModelName(unescape(raw[start:end]))
@@ -170,7 +198,7 @@ const countTokens = "count-tokens"
 // predictFormat is the format of predict: that of Google's own models, on Vertex and at the Gemini API, which has no
 // publishers in its paths. What a model of the customer's own takes nobody knows.
 func predictFormat(plain string) API {
-	if strings.HasSuffix(plain, "/publishers/google/models") || strings.HasSuffix(plain, "/models") && !strings.Contains(plain, "/publishers/") {
+	if strings.HasSuffix(plain, "/publishers/google/models") || strings.HasSuffix(plain, "/models") && !strings.Contains(strings.ToLower(plain), "/publishers/") {
 		return VertexPredict
 	}
 	return ""

@@ -1,6 +1,10 @@
 package provider
 
-import "github.com/farebox-mesh/farebox/pricing/jsonscan"
+import (
+	"strings"
+
+	"github.com/farebox-mesh/farebox/pricing/jsonscan"
+)
 
 var (
 	chatFields = setOf(fModel, fMessages, fStream, fStreamOptions, fMaxTokens, fMaxCompletionTokens, fN, fBestOf,
@@ -145,16 +149,16 @@ func (p *requestParser) streamOptions() {
 	p.r.options = spanOf(p.s.Whole(v))
 }
 
-// modalities reads the kinds of output that are wanted.
+// modalities reads the kinds of output that are wanted. Google takes them in any case, and by numbers of its own.
 func (p *requestParser) modalities() {
-	list := p.s.Next()
-	for v, ok := p.s.Element(list); ok; v, ok = p.s.Element(list) {
-		switch string(p.text(v)) {
-		case "audio", "AUDIO":
+	p.each(func(v jsonscan.Token) {
+		switch kind := string(p.text(v)); {
+		case strings.EqualFold(kind, "text"):
+		case strings.EqualFold(kind, "audio"):
 			p.r.Facts |= Audio
 			p.r.OutputMedia = true
-		case "image", "IMAGE", "video", "VIDEO":
+		default:
 			p.r.OutputMedia = true
 		}
-	}
+	})
 }

@@ -73,13 +73,12 @@ func (p *requestParser) embeddings(root jsonscan.Token) {
 		case fContent:
 			p.embeddedContent()
 		case fRequests:
-			list := p.s.Next()
-			for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+			p.each(func(v jsonscan.Token) {
 				o := object{start: v, acts: &requestFields}
 				for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
 					p.embeddedContent()
 				}
-			}
+			})
 		default:
 			p.common(f)
 		}

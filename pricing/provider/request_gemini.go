@@ -28,7 +28,7 @@ func (p *requestParser) gemini(root jsonscan.Token) {
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		switch f {
 		case fContents:
-			p.contents()
+			p.each(p.geminiMessage)
 		case fSystemInstruction:
 			v := p.s.Next()
 			if v.Kind != jsonscan.Null {
@@ -49,15 +49,23 @@ func (p *requestParser) gemini(root jsonscan.Token) {
 	}
 }
 
-// contents reads the conversation: a list, or one content.
-func (p *requestParser) contents() {
+// each reads the next value, a list, and returns it. Google's parsers take what is none for a list of one, and what a
+// list within the list holds may count as well.
+func (p *requestParser) each(read func(jsonscan.Token)) jsonscan.Token {
 	v := p.s.Next()
-	if v.Kind == jsonscan.Object {
-		p.geminiMessage(v)
+	if v.Kind != jsonscan.Null {
+		p.eachOf(v, read)
+	}
+	return v
+}
+
+func (p *requestParser) eachOf(v jsonscan.Token, read func(jsonscan.Token)) {
+	if v.Kind != jsonscan.Array {
+		read(v)
 		return
 	}
-	for c, ok := p.s.Element(v); ok && p.err == nil; c, ok = p.s.Element(v) {
-		p.geminiMessage(c)
+	for e, ok := p.s.Element(v); ok && p.err == nil; e, ok = p.s.Element(v) {
+		p.eachOf(e, read)
 	}
 }
 
@@ -71,24 +79,12 @@ func (p *requestParser) geminiContent(v jsonscan.Token, m *message) Span {
 	o := object{start: v, acts: &contentFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
 		if f == fParts {
-			p.parts(m)
+			p.each(func(part jsonscan.Token) { p.geminiPart(part, m) })
 		} else if role := p.role(); role != nobody {
 			m.role = role
 		}
 	}
 	return spanOf(p.s.Whole(v))
-}
-
-// parts reads a list of parts, or one part.
-func (p *requestParser) parts(m *message) {
-	v := p.s.Next()
-	if v.Kind == jsonscan.Object {
-		p.geminiPart(v, m)
-		return
-	}
-	for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
-		p.geminiPart(part, m)
-	}
 }
 
 func (p *requestParser) geminiPart(v jsonscan.Token, m *message) {
@@ -104,7 +100,7 @@ func (p *requestParser) geminiPart(v jsonscan.Token, m *message) {
 			var inner message
 			o := object{start: p.s.Next(), acts: &responsePartFields}
 			for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
-				p.parts(&inner)
+				p.each(func(part jsonscan.Token) { p.geminiPart(part, &inner) })
 			}
 		case fThoughtSignature:
 			p.mark(SignedReasoning)
@@ -127,22 +123,18 @@ func (p *requestParser) inlineData() {
 
 // geminiTools reads the tools. Every kind but functions is run by the provider.
 func (p *requestParser) geminiTools() {
-	list := p.s.Next()
-	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+	list := p.each(func(v jsonscan.Token) {
 		for key, ok := p.s.Member(v); ok && p.err == nil; key, ok = p.s.Member(v) {
-			if declarationFields.exact(p.s.Text(key), true) != fFunctionDeclarations {
-				p.r.Tools++
-				if name := string(p.s.Text(key)); p.stated() {
-					p.geminiTool(name)
-				}
+			if declarationFields.exact(p.s.Text(key), true) == fFunctionDeclarations {
+				p.each(func(jsonscan.Token) { p.r.Tools++ })
 				continue
 			}
-			functions := p.s.Next()
-			for _, ok := p.s.Element(functions); ok; _, ok = p.s.Element(functions) {
-				p.r.Tools++
+			p.r.Tools++
+			if name := string(p.s.Text(key)); p.stated() {
+				p.geminiTool(name)
 			}
 		}
-	}
+	})
 	p.toolBytes(p.s.Whole(list))
 }
 

@@ -90,7 +90,7 @@ func (p *requestParser) finish() {
 	case OllamaChat, OllamaGenerate:
 		r.SSE = false
 	case CohereChat:
-		r.SSE = r.Stream && strings.Contains(r.path, "/v2/")
+		r.SSE = r.Stream && strings.Contains(strings.ToLower(r.path), "/v2/")
 	default:
 		r.SSE = r.Stream
 	}

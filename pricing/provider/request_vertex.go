@@ -48,13 +48,12 @@ func (p *requestParser) predict(root jsonscan.Token) {
 
 // instances reads the inputs of a predict call, and returns how many there are and how many of them are texts.
 func (p *requestParser) instances() (all, texts int64) {
-	list := p.s.Next()
-	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+	p.each(func(v jsonscan.Token) {
 		all++
 		o := object{start: v, acts: &instanceFields}
 		for _, ok := p.next(&o); ok; _, ok = p.next(&o) {
 			texts++
 		}
-	}
+	})
 	return all, texts
 }
