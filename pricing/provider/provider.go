@@ -15,7 +15,8 @@
 //
 //   - malformed JSON, trailing bytes, invalid UTF-8, more than 128 levels: *RequestError, status 400
 //   - a key that farebox acts on that appears twice, is escaped ("mod\u0065l") or differs only in case
-//     ("Model"): *RequestError, status 400, as providers differ in which one wins
+//     ("Model") or, in OpenAI's formats but Responses, is in camel case ("maxTokens"), which Google reads as well:
+//     *RequestError, status 400, as providers differ in which one wins
 //   - a form that two parsers could split or name otherwise, see ParseForm: *RequestError, status 400
 //   - an unknown key or an unexpected type of a key that farebox does not act on: kept as it is
 //   - a response that is cut, malformed or silent on usage: a Reading without usage, never an error

@@ -88,6 +88,10 @@ func (l limit) present() bool { return l.value.End > 0 }
 
 func (l limit) stated() bool { return l.present() && !l.null }
 
+// endless reports whether a number is stated that caps nothing, as servers may take it: none of them writes less than
+// a token.
+func (l limit) endless() bool { return l.stated() && l.n <= 0 }
+
 // A RequestError says why a call cannot be read safely. It is the client's mistake: status 400, or 413 for
 // CodeTooLarge.
 type RequestError struct {

@@ -42,6 +42,7 @@ const (
 	fEdits
 	fEffort
 	fEncryptedContent
+	fExtraBody
 	fExtraContent
 	fEnvironment
 	fFallbacks
@@ -56,6 +57,7 @@ const (
 	fFunctionResponse
 	fFunctions
 	fGenerationConfig
+	fGoogle
 	fImage
 	fImages
 	fImageConfig
@@ -212,6 +214,7 @@ var fieldNames = [fields][2]string{
 	fEdits:                {"edits"},
 	fEffort:               {"effort"},
 	fEncryptedContent:     {"encrypted_content"},
+	fExtraBody:            {"extra_body"},
 	fExtraContent:         {"extra_content"},
 	fEnvironment:          {"environment"},
 	fFallbacks:            {"fallbacks"},
@@ -226,6 +229,7 @@ var fieldNames = [fields][2]string{
 	fFunctionResponse:     {"function_response", "functionResponse"},
 	fFunctions:            {"functions"},
 	fGenerationConfig:     {"generation_config", "generationConfig"},
+	fGoogle:               {"google"},
 	fImage:                {"image"},
 	fImages:               {"images"},
 	fImageConfig:          {"image_config", "imageConfig"},
@@ -390,8 +394,8 @@ var fieldByName = func() map[string]field {
 }()
 
 // lookalike returns the name of the set that key means to a server which resolves escapes and ignores case, "" if
-// there is none. Keys in plain lower case cannot be one.
-func (s *fieldSet) lookalike(scan *jsonscan.Scanner, key jsonscan.Token, camel bool) string {
+// there is none; with protos also to one that takes camel case beside snake case. Keys in plain lower case cannot be one.
+func (s *fieldSet) lookalike(scan *jsonscan.Scanner, key jsonscan.Token, camel, protos bool) string {
 	if !key.Escaped && plainLower(scan.Text(key)) {
 		return ""
 	}
@@ -401,7 +405,7 @@ func (s *fieldSet) lookalike(scan *jsonscan.Scanner, key jsonscan.Token, camel b
 			continue
 		}
 		names := fieldNames[f]
-		if strings.EqualFold(names[0], meaning) {
+		if strings.EqualFold(names[0], meaning) || protos && isCamel(meaning, names[0]) {
 			return names[0]
 		}
 		if camel && names[1] != "" && strings.EqualFold(names[1], meaning) {
@@ -409,6 +413,17 @@ func (s *fieldSet) lookalike(scan *jsonscan.Scanner, key jsonscan.Token, camel b
 		}
 	}
 	return ""
+}
+
+// isCamel reports whether s is a name in snake case without its underscores, in any case.
+func isCamel(s, name string) bool {
+	for word := range strings.SplitSeq(name, "_") {
+		if len(s) < len(word) || !strings.EqualFold(s[:len(word)], word) {
+			return false
+		}
+		s = s[len(word):]
+	}
+	return s == ""
 }
 
 func plainLower(b []byte) bool {

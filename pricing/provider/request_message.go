@@ -20,13 +20,13 @@ func (p *requestParser) messages() {
 }
 
 func (p *requestParser) messageList(list jsonscan.Token) {
-	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+	p.eachOf(list, func(v jsonscan.Token) {
 		m := p.message(v)
 		if p.r.API == OpenAIResponses {
 			p.item(&m)
 		}
 		p.said(&m)
-	}
+	})
 }
 
 func (p *requestParser) message(v jsonscan.Token) (m message) {

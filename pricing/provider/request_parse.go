@@ -17,6 +17,7 @@ type requestParser struct {
 	word [64]byte       // for the meaning of an escaped word
 
 	camel    bool      // the API's keys are in camel case
+	protos   bool      // they are in snake case, but Google, which serves the API too, may take either
 	use      serverUse // of the provider's tools
 	partials int64     // pictures that are sent before each is done
 	query    int       // bytes of a ranking's query
@@ -44,6 +45,7 @@ const (
 func (p *requestParser) top(root jsonscan.Token) {
 	p.r.root.Start = root.End
 	p.camel = p.r.API.Vendor() == Google || p.r.API == BedrockConverse
+	p.protos = p.r.API.Vendor() == OpenAI && p.r.API != OpenAIResponses
 	switch p.r.API {
 	case OpenAIChat:
 		p.chat(root)
@@ -104,7 +106,7 @@ func (p *requestParser) finish() {
 		r.cap, r.otherCap = r.otherCap, limit{}
 	}
 	r.MaxOutput = max(r.cap.n, r.otherCap.n, 0)
-	if r.cap.n < 0 || r.otherCap.n < 0 {
+	if r.cap.endless() || r.otherCap.endless() {
 		r.MaxOutput = 0
 	}
 	r.Prefix = prefixOf(r.API, p.tools, p.system)
@@ -129,8 +131,12 @@ func (p *requestParser) next(o *object) (field, bool) {
 		}
 		f := o.acts.exact(p.s.Text(key), camel)
 		if f == fNone {
-			if name := o.acts.lookalike(&p.s, key, camel); name != "" {
-				p.fail(name, CodeAmbiguousKey, `a key differs from "`+name+`" only in case or by escapes; providers differ in how they read it`)
+			if name := o.acts.lookalike(&p.s, key, camel, p.protos); name != "" {
+				how := "in case or by escapes"
+				if strings.Contains(name, "_") && isCamel(p.s.String(key), name) {
+					how = "by underscores"
+				}
+				p.fail(name, CodeAmbiguousKey, `a key differs from "`+name+`" only `+how+`; providers differ in how they read it`)
 			}
 			continue
 		}

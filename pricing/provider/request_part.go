@@ -14,16 +14,10 @@ var (
 	sourceFields = setOf(fType, fData, fMediaType, fContent)
 )
 
-// content reads what a message says, a string or parts, adds it to m, and returns its span.
+// content reads what a message says, a string, parts, or one part, as the output of a computer call is. It adds it to m,
+// and returns its span.
 func (p *requestParser) content(v jsonscan.Token, m *message) Span {
-	switch v.Kind {
-	case jsonscan.Array:
-		for part, ok := p.s.Element(v); ok && p.err == nil; part, ok = p.s.Element(v) {
-			p.part(part, m)
-		}
-	case jsonscan.Object: // the output of a computer call
-		p.part(v, m)
-	}
+	p.eachOf(v, func(part jsonscan.Token) { p.part(part, m) })
 	return spanOf(p.s.Whole(v))
 }
 
@@ -125,6 +119,11 @@ func (p *requestParser) imageAt(url jsonscan.Token) {
 	const scheme = "data:"
 	raw := p.s.Text(url)
 	if url.Kind == jsonscan.String && len(raw) > len(scheme) && strings.EqualFold(string(raw[:len(scheme)]), scheme) {
+		const picture = "image" // the slash behind it may be escaped
+		if kind := raw[len(scheme):min(len(raw), len(scheme)+len(picture))]; !strings.EqualFold(string(kind), picture) {
+			p.opaque(Images, url) // Google takes documents and videos here
+			return
+		}
 		p.image(url)
 		return
 	}
@@ -144,8 +143,7 @@ func (p *requestParser) image(v jsonscan.Token) {
 
 // imageList reads images, each a string of Base64, a URL or a part.
 func (p *requestParser) imageList() {
-	list := p.s.Next()
-	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+	p.each(func(v jsonscan.Token) {
 		switch {
 		case v.Kind == jsonscan.Object:
 			var inner message
@@ -154,9 +152,9 @@ func (p *requestParser) imageList() {
 			p.remote(v)
 			p.r.ImageParts++
 		default:
-			p.image(p.s.Whole(v))
+			p.image(v)
 		}
-	}
+	})
 }
 
 // source reads where an Anthropic image or document comes from. The source of a search result is a plain string.

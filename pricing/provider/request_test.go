@@ -220,6 +220,10 @@ func TestParseRequestRefusesWhatProvidersReadDifferently(t *testing.T) {
 		{"a model that folds from Unicode", chatPath, `{"model":"a","\u017ftream":true}`, "stream", provider.CodeAmbiguousKey},
 		{"a long s in raw bytes", chatPath, "{\"model\":\"a\",\"\u017ftream\":true}", "stream", provider.CodeAmbiguousKey},
 		{"capital stream options", chatPath, `{"model":"a","stream_options":{"Include_Usage":true}}`, "include_usage", provider.CodeAmbiguousKey},
+		{"a cap in camel case, which Google takes", chatPath, `{"model":"gemini-2.5-pro","max_tokens":10,"maxCompletionTokens":60000}`, "max_completion_tokens", provider.CodeAmbiguousKey},
+		{"a picture in camel case", chatPath, `{"model":"a","messages":[{"role":"user","content":[{"type":"image_url","imageUrl":{"url":"https://a/b"}}]}]}`, "image_url", provider.CodeAmbiguousKey},
+		{"Azure's data in camel case", chatPath, `{"model":"a","dataSources":[{}]}`, "data_sources", provider.CodeAmbiguousKey},
+		{"what Google holds, in camel case", chatPath, `{"model":"a","extraBody":{}}`, "extra_body", provider.CodeAmbiguousKey},
 		{"two roles", chatPath, `{"model":"a","messages":[{"role":"user","role":"system"}]}`, "role", provider.CodeDuplicateKey},
 		{"two types of a part", messagesPath, `{"model":"a","messages":[{"content":[{"type":"text","type":"image"}]}]}`, "type", provider.CodeDuplicateKey},
 		{"two spellings of a Gemini key", geminiPath, `{"generationConfig":{},"generation_config":{}}`, "generation_config", provider.CodeDuplicateKey},
@@ -260,7 +264,7 @@ func TestParseRequestRefusesWhatProvidersReadDifferently(t *testing.T) {
 
 func TestParseRequestLeavesUnknownKeysAlone(t *testing.T) {
 	for _, tt := range []struct{ path, body string }{
-		{chatPath, `{"model":"a","maxTokens":1,"MaxTokens":2,"x":1,"x":2,"\u0078":3}`},
+		{chatPath, `{"model":"a","maxtokens":1,"providers":2,"x":1,"x":2,"\u0078":3}`},
 		{chatPath, `{"model":"a","messages":[{"role":"user","content":"c","MODEL":1,"name":"n","name":"m"}]}`},
 		{responsesPath, `{"model":"a","maxOutputTokens":1,"max_tokens":5,"max_tokens":6}`},
 		{messagesPath, `{"model":"a","messages":[{"role":"assistant","content":[{"type":"tool_use","input":{"type":1,"type":2,"Type":3}}]},{"role":"user","content":"x"}]}`},

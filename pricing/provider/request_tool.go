@@ -10,11 +10,10 @@ var toolFields = setOf(fType, fCacheControl, fDeferLoading, fMaxUses, fModel)
 
 // toolList reads the tool definitions of OpenAI's and Anthropic's formats.
 func (p *requestParser) toolList() {
-	list := p.s.Next()
-	for v, ok := p.s.Element(list); ok && p.err == nil; v, ok = p.s.Element(list) {
+	list := p.each(func(v jsonscan.Token) {
 		p.r.Tools++
 		p.tool(v)
-	}
+	})
 	p.toolBytes(p.s.Whole(list))
 }
 

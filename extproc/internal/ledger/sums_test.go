@@ -80,6 +80,11 @@ func TestAnAmountThatDoesNotFitSpendsTheBudget(t *testing.T) {
 					t.Errorf("summary of %d calls of %s USD, %s as counted, want %d of the largest amount", sum.Calls, sum.Cost, sum.Bound, calls)
 				}
 			}
+			var odd int
+			must(t, l.store.reader.QueryRow("SELECT COUNT(*) FROM totals WHERE typeof(cost) || typeof(counted) <> 'integerinteger'").Scan(&odd))
+			if odd != 0 {
+				t.Errorf("%d totals are no integers", odd)
+			}
 			must(t, l.Close())
 			l = openAt(t, dir, quiet, budgets...)
 			checkFull(t, l)
