@@ -19,10 +19,6 @@ const (
 	tickPlaces   = -1 // of 1e-10 dollars
 )
 
-// mostCharge is the most that one call is believed to have cost: 100,000 USD. The dearest context and answer that any
-// model has come to a hundredth of that; more is another unit, or a mistake, and would spend every budget at once.
-const mostCharge pricing.Money = 100_000 * 1e9
-
 // chargePlaces holds the vendors whose responses say what the call cost, and the places of the unit they say it in.
 // Sources as read in November 2026, with the member that states it.
 var chargePlaces = map[pricing.ProviderName]int{
@@ -41,7 +37,7 @@ func StatesCharge(vendor pricing.ProviderName) bool {
 }
 
 // read takes the next value: a number, a string with one, or an object that holds the sum beside its parts. What is
-// negative, more than mostCharge or nothing of the kind leaves the charge as it was.
+// negative, more than pricing.MaxCost or nothing of the kind leaves the charge as it was.
 func (c *charge) read(s *jsonscan.Scanner, places int) {
 	v := s.Next()
 	if v.Kind != jsonscan.Object {
@@ -60,7 +56,7 @@ func (c *charge) take(s *jsonscan.Scanner, v jsonscan.Token, places int) {
 	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
 		return
 	}
-	if amount, ok := shifted(s.Text(v), places); ok && amount <= mostCharge {
+	if amount, ok := shifted(s.Text(v), places); ok && amount <= pricing.MaxCost {
 		*c = charge{amount, true}
 	}
 }

@@ -40,16 +40,16 @@ func TestAStatedChargeHasAMost(t *testing.T) {
 		want   pricing.Money
 		stated bool
 	}{
-		{OpenRouter, `"cost":100000`, 100_000e9, true},
-		{OpenRouter, `"cost":100000.000000001`, 0, false},
+		{OpenRouter, `"cost":1000000`, 1_000_000e9, true},
+		{OpenRouter, `"cost":1000000.000000001`, 0, false},
 		{OpenRouter, `"cost":1e9`, 0, false},
-		{OpenRouter, `"cost":"100001"`, 0, false},
-		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":100000}`, 100_007e9, true},
-		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":100001}`, 0, false},
+		{OpenRouter, `"cost":"1000001"`, 0, false},
+		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":1000000}`, 1_000_007e9, true},
+		{OpenRouter, `"cost":7,"is_byok":true,"cost_details":{"upstream_inference_cost":1000001}`, 0, false},
 		{OpenRouter, `"cost":7,"is_byok":true`, 0, false},
-		{Perplexity, `"cost":{"total_cost":100001}`, 0, false},
-		{XAI, `"cost_in_usd_ticks":1000000000000000`, 100_000e9, true},
-		{XAI, `"cost_in_usd_ticks":1000000000000005`, 0, false},
+		{Perplexity, `"cost":{"total_cost":1000001}`, 0, false},
+		{XAI, `"cost_in_usd_ticks":10000000000000000`, 1_000_000e9, true},
+		{XAI, `"cost_in_usd_ticks":10000000000000005`, 0, false},
 	} {
 		m := NewMeter(ParsePath(chatPath), tt.vendor)
 		m.Write([]byte(`{"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,` + tt.rest + `}}`))

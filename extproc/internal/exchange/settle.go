@@ -127,14 +127,10 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge) {
 	return e, charged
 }
 
-// bill is what the call cost, and by what price. A charge that no call comes to counts as not stated; of a usage that
-// comes to as much, what was reserved is the most that can be told.
+// bill is what the call cost, and by what price. Of a usage that comes to more than any call, what was reserved is the
+// most that can be told.
 func (x *Exchange) bill(r *provider.Reading, u pricing.Usage) (policies.Bill, policies.Charge) {
 	charged := x.snap.Set.Charged(x.served, r, x.at)
-	absurd := charged.Stated != nil && *charged.Stated > pricing.MaxCost
-	if absurd {
-		charged.Stated = nil
-	}
 	bill, err := x.decision.Bill(x.served, u, charged)
 	if err == nil && max(bill.Cost, bill.ListCost, bill.Baseline) > pricing.MaxCost {
 		err = fmt.Errorf("cost %s USD, baseline %s USD: %w", bill.Cost, bill.Baseline, pricing.ErrOverflow)
@@ -145,7 +141,6 @@ func (x *Exchange) bill(r *provider.Reading, u pricing.Usage) (policies.Bill, po
 		bill = policies.Bill{Cost: most, ListCost: most, Baseline: most, Estimated: true}
 		charged.Stated = nil
 	}
-	bill.Estimated = bill.Estimated || absurd
 	return bill, charged
 }
 
