@@ -214,6 +214,8 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 		{"one message that is no list", chatPath, `"messages":{"role":"user","content":{"type":"image_url","image_url":{"url":"https://a/b"}}}`, terms{Media: "in", Endless: true, Facts: "RemoteContent Images"}},
 		{"a video in the place of a picture", chatPath, `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:video/mp4;base64,AA"}}]}]`, terms{Media: "in", Endless: true, Facts: "Images"}},
 		{"one tool that is no list", chatPath, `"tools":{"type":"web_search"}`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools"}},
+		{"Alibaba's search", chatPath, `"enable_search":true`, terms{Open: true, Media: "in", Endless: true, Facts: "RemoteContent"}},
+		{"no search of Alibaba's", chatPath, `"enable_search":false`, terms{}},
 		{"sound out", chatPath, `"modalities":["text","audio"],"audio":{"voice":"v"}`, terms{Media: "out", Facts: "Audio"}},
 		{"pictures out", geminiPath, `"generationConfig":{"responseModalities":["TEXT","IMAGE"]}`, terms{Media: "out"}},
 		{"any class", chatPath, `"service_tier":"auto"`, terms{Auto: true}},
@@ -276,6 +278,23 @@ func TestModelsThatSearchByThemselvesAreOpen(t *testing.T) {
 		r := parse(t, chatPath, `{"model":"`+model+`"}`)
 		if r.OpenPieces != open || r.Facts.Has(provider.ServerTools) != open {
 			t.Errorf("%s: open %v, facts %s, want open %v", model, r.OpenPieces, factNames(r.Facts), open)
+		}
+	}
+}
+
+func TestModelsThatChooseAmongModelsAreOpen(t *testing.T) {
+	for model, open := range map[string]bool{
+		"openrouter/auto": true, "openrouter/auto:nitro": true, "OpenRouter/Auto": true, "openrouter/free": false,
+		"switchpoint/router": true, "kilo/auto": true, "model-router": true, "model-router-2025-11-18": true, "azure/model_router": true,
+		"accounts/fireworks/routers/fast":                                      true,
+		"arn:aws:bedrock:us-east-1:1:default-prompt-router/anthropic.claude:1": true,
+		"auto":                                  false, // for a policy to say
+		"openrouter/anthropic/claude-haiku-4.5": false,
+		"openai/gpt-5":                          false,
+		"arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-x-v1:0": false,
+	} {
+		if r := parse(t, chatPath, `{"model":"`+model+`"}`); r.Facts.Has(provider.OtherModels) != open {
+			t.Errorf("%s: facts %s, want OtherModels %v", model, factNames(r.Facts), open)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	chatFields = setOf(fExtraBody, fGoogle, fModel, fMessages, fStream, fStreamOptions, fMaxTokens, fMaxCompletionTokens, fN, fBestOf,
+	chatFields = setOf(fEnableSearch, fExtraBody, fGoogle, fModel, fMessages, fStream, fStreamOptions, fMaxTokens, fMaxCompletionTokens, fN, fBestOf,
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
@@ -22,6 +22,8 @@ func (p *requestParser) chat(root jsonscan.Token) {
 		switch f {
 		case fMessages:
 			p.messages()
+		case fEnableSearch:
+			p.alibabaSearch()
 		case fExtraBody:
 			p.extraBody()
 		case fGoogle:

@@ -41,6 +41,7 @@ const (
 	fDocuments
 	fEdits
 	fEffort
+	fEnableSearch
 	fEncryptedContent
 	fExtraBody
 	fExtraContent
@@ -213,6 +214,7 @@ var fieldNames = [fields][2]string{
 	fDocuments:            {"documents"},
 	fEdits:                {"edits"},
 	fEffort:               {"effort"},
+	fEnableSearch:         {"enable_search"},
 	fEncryptedContent:     {"encrypted_content"},
 	fExtraBody:            {"extra_body"},
 	fExtraContent:         {"extra_content"},

@@ -79,6 +79,9 @@ func (p *requestParser) finishTerms() {
 	case p.use.asked, searchesByItself(model) && (r.API == OpenAIChat || r.API == OpenAIResponses):
 		p.serverTool("web_search", -1)
 	}
+	if routes(string(r.Model)) {
+		r.Facts |= OtherModels
+	}
 	if r.Facts.Has(ServerTools) {
 		p.finishTools()
 	}
