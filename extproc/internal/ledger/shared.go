@@ -182,6 +182,9 @@ func (l *Ledger) holdShared(r Reservation, now time.Time) (*open, *LimitError, e
 		case try == windowTries:
 			return nil, l.limitError(&lease.UnavailableError{}, demands, meters, &r), nil
 		}
+		l.mu.Lock()
+		l.books.forgetUnused(demands, meters, &r) // of a window that is over, or has not begun
+		l.mu.Unlock()
 	}
 }
 

@@ -226,14 +226,15 @@ func TestRefusedCallsOfNewScopesLeaveNothingBehind(t *testing.T) {
 	s := startRedis(t)
 	budgets := []policies.Budget{
 		{Name: "each", Per: []policies.DimensionName{"team"}, Limit: cent, Window: policies.Hour, Zone: time.UTC},
-		{Name: "roll", Per: []policies.DimensionName{"team"}, Limit: 100 * cent, Window: policies.Rolling, Length: time.Hour, Zone: time.UTC},
+		{Name: "roll", Per: []policies.DimensionName{"team"}, Limit: 100 * cent, Window: policies.Rolling, Length: time.Minute, Zone: time.UTC},
 	}
 	a, b := openShared(t, t.TempDir(), s.URL(), budgets...), openShared(t, t.TempDir(), s.URL(), budgets...)
+	end := time.Now().Add(2 * time.Second) // the rolling window moves on each second
 	var callers sync.WaitGroup
 	for i := range 8 {
 		callers.Go(func() {
-			for n := range 60 { // each team twice, at about the same time
-				team := Dim{Name: "team", Value: strconv.Itoa(i/2*60 + n), Verified: true}
+			for n := 0; n < 60 || time.Now().Before(end); n++ { // each team about twice, at about the same time
+				team := Dim{Name: "team", Value: strconv.Itoa(n*4 + i/2), Verified: true}
 				if _, err := reserveNow(a, 2*cent, team); !errors.Is(err, ErrExhausted) {
 					t.Errorf("got %v, want a refusal", err)
 				}
