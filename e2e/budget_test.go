@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -129,25 +127,9 @@ func messageOf(t *testing.T, a answer) string {
 func TestABudgetForTenAdmitsTenOfManyAtOnce(t *testing.T) {
 	const callers, admitted = 200, 10
 	c := chat(ask("gpt-4o", "Hi"))
-	s := newStack(t, setup{policy: limitedTo(bound(t, c) * admitted)})
-	s.provider.fail(t, callers, "hang=3s") // nothing is settled before all have asked
-	var refused, answered atomic.Int64
-	var wait sync.WaitGroup
-	for range callers {
-		wait.Go(func() {
-			switch a := try(s.url, c); a.status {
-			case http.StatusOK:
-				answered.Add(1)
-			case http.StatusTooManyRequests:
-				refused.Add(1)
-			default:
-				t.Errorf("status %d, %v: %s", a.status, a.err, a.body)
-			}
-		})
-	}
-	wait.Wait()
-	if answered.Load() != admitted || refused.Load() != callers-admitted {
-		t.Errorf("%d calls were answered and %d refused, want %d and %d", answered.Load(), refused.Load(), admitted, callers-admitted)
+	s := newStack(t, setup{policy: limitedTo(bound(t, c) * admitted), edit: patient})
+	if got, want := s.siege(t, callers, admitted, c), (crowd{admitted, callers - admitted}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 	sum, total := s.settled(t, admitted), s.provider.total(t)
 	if b := sum.budget(t); b.Spent != total.CostNanos || b.Reserved != 0 || total.Calls != admitted {

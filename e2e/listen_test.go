@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// freeAddress is one on loopback that nobody listens on.
+// freeAddress is one on loopback that nobody listens on yet.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -18,7 +18,7 @@ func freeAddress(t *testing.T) string {
 
 func TestEnvoyReachesFareboxOverTCP(t *testing.T) {
 	eachEnvoy(t, func(t *testing.T, r release) {
-		s := newStack(t, setup{envoy: r, policy: cheapPolicy, listen: freeAddress(t)})
+		s := newStack(t, setup{envoy: r, policy: cheapPolicy, tcp: true})
 		for range 3 {
 			if got := s.asks(t); got != "gpt-4.1-nano" {
 				t.Errorf("model %q, want gpt-4.1-nano", got)

@@ -120,7 +120,7 @@ func (p *process) stop(t *testing.T) error {
 	p.signal(t, syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		p.kill(t)
 	}
 	return p.err
@@ -138,7 +138,7 @@ func (p *process) ended() bool {
 // eventually waits until ok holds, and fails the test if it never does.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)

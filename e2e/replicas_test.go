@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // replica is a farebox without an Envoy of its own, which is not started yet.
@@ -16,9 +15,15 @@ func replica(t *testing.T) *stack {
 	return &stack{owner: t, dir: dir, listen: "unix:" + filepath.Join(dir, "extproc.sock"), reports: newReports()}
 }
 
-// known waits until a store that is new gives something out: for five seconds after the first replica has met it, it
-// may be one that has lost its memory, and what it gave out before may still be spent.
-func known() { time.Sleep(7 * time.Second) }
+// known waits until a store that is new gives something out to a replica: for five seconds after the first one has met it,
+// it may be one that has lost its memory, and what it gave out before may still be spent. A replica whose budgets let
+// calls pass in an outage is ready before.
+func (s *stack) known(t *testing.T) {
+	t.Helper()
+	eventually(t, "the store gives something out", func() bool {
+		return s.metric(t, "farebox_shared_round_trips_total") > 1 && s.metric(t, "farebox_shared_down") == 0
+	})
+}
 
 // newReplicas starts so many fareboxes that share their balances, behind one Envoy. The first is that of the stack.
 func newReplicas(t *testing.T, count int, r *redisServer, c setup) []*stack {
@@ -71,11 +76,7 @@ func TestReplicasShareABudgetForTen(t *testing.T) {
 	r := newRedis(t)
 	list := newReplicas(t, count, r, setup{policy: limitedTo(bound(t, c) * admitted), edit: patient})
 	s := list[0]
-	s.provider.fail(t, callers, "hang=8s") // nothing is settled before all have asked
-	got := s.crowd(t, callers, callers, func() (int, error) {
-		a := try(s.url, c)
-		return a.status, a.err
-	})
+	got := s.siege(t, callers, admitted, c)
 	if want := (crowd{admitted, callers - admitted}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -132,6 +133,7 @@ func TestAReplicaThatDiesLetsNobodyOverspend(t *testing.T) {
 		})
 	}()
 	eventually(t, "all streams have begun", func() bool { return len(s.provider.requests(t)) == admitted })
+	s.provider.pause(t) // the streams do not end before these calls
 	list[1].farebox.kill(t)
 	for range 6 {
 		switch a := s.send(t, c); a.status {
@@ -140,6 +142,7 @@ func TestAReplicaThatDiesLetsNobodyOverspend(t *testing.T) {
 			t.Errorf("status %d, want a refusal", a.status)
 		}
 	}
+	s.provider.resume(t)
 	if got := <-done; got.answered != admitted {
 		t.Errorf("%d streams came to their end, want %d", got.answered, admitted)
 	}
@@ -167,7 +170,7 @@ func TestABudgetSaysWhatHappensWithoutItsStore(t *testing.T) {
 			r := newRedis(t)
 			policy := limitedTo(bound(t, c)*3) + "    on_outage: " + tt.rule + "\n"
 			s := newStack(t, setup{policy: policy, serve: r.flags()})
-			known()
+			s.known(t)
 			s.ok(t, c)
 			r.kill(t)
 			answered := 0
@@ -194,7 +197,6 @@ func TestAnAnswerInTheBackgroundMayBeFetchedThroughAnyReplica(t *testing.T) {
 	policy := limitedTo(bound(t, responses(later)) * 2)
 	a := newStack(t, setup{policy: policy, serve: r.flags()})
 	b := newStack(t, setup{policy: policy, serve: r.flags(), replace: map[string]string{"openai": a.provider.url}})
-	known()
 	finish := func(s *stack, id string) {
 		t.Helper()
 		for range 3 {

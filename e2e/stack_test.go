@@ -27,7 +27,7 @@ type setup struct {
 	serve    []string                   // further flags of farebox serve
 	routes   []string                   // further routes to the provider
 	replace  map[string]string          // routes that lead elsewhere: URLs by their names
-	listen   string                     // where farebox listens; "" is a unix socket
+	tcp      bool                       // farebox listens on loopback instead of a unix socket
 	edit     func(config string) string // of Envoy, as an operator does; nil for none
 }
 
@@ -56,9 +56,10 @@ func newStack(t *testing.T, c setup) *stack {
 	if c.envoy == "" {
 		c.envoy = pinned
 	}
-	s := &stack{owner: t, dir: tempDir(t), listen: c.listen, flags: c.serve, reports: newReports()}
-	if s.listen == "" {
-		s.listen = "unix:" + filepath.Join(s.dir, "extproc.sock")
+	s := &stack{owner: t, dir: tempDir(t), flags: c.serve, reports: newReports()}
+	s.listen = "unix:" + filepath.Join(s.dir, "extproc.sock")
+	if c.tcp {
+		s.listen = freeAddress(t)
 	}
 	s.policy = filepath.Join(s.dir, "policy.yaml")
 	s.setPolicy(t, c.policy)
@@ -112,17 +113,19 @@ func (s *stack) state() string { return filepath.Join(s.dir, "state") }
 
 var adminAddress = regexp.MustCompile(`msg=started .*admin=(\S+)`)
 
-// serve starts farebox and waits until it is ready.
+// serve starts farebox and waits until it is ready. Should another process have taken its port first, it gets another
+// one, which an Envoy that was configured before would not know.
 func (s *stack) serve(t *testing.T) {
 	t.Helper()
-	args := append([]string{
-		"serve", "--policy", s.policy, "--listen", s.listen, "--admin", "127.0.0.1:0",
-		"--state", s.state(), "--log-level", "debug",
-	}, s.flags...)
-	s.farebox = start(s.owner, "farebox", filepath.Join(bin, "farebox"), args...)
+	s.launch(t)
 	eventually(t, "farebox is ready", func() bool {
 		if s.farebox.ended() {
-			t.Fatalf("farebox ended: %v\n%s", s.farebox.err, s.farebox.log)
+			taken := strings.Contains(s.farebox.log.String(), "address already in use")
+			if !taken || s.envoy != nil || strings.HasPrefix(s.listen, "unix:") {
+				t.Fatalf("farebox ended: %v\n%s", s.farebox.err, s.farebox.log)
+			}
+			s.listen = freeAddress(t)
+			s.launch(t)
 		}
 		m := adminAddress.FindStringSubmatch(s.farebox.log.String())
 		if m == nil {
@@ -132,6 +135,16 @@ func (s *stack) serve(t *testing.T) {
 		status, _ := s.admin(t, "/readyz")
 		return status == http.StatusOK
 	})
+}
+
+// launch starts farebox.
+func (s *stack) launch(t *testing.T) {
+	t.Helper()
+	args := append([]string{
+		"serve", "--policy", s.policy, "--listen", s.listen, "--admin", "127.0.0.1:0",
+		"--state", s.state(), "--log-level", "debug",
+	}, s.flags...)
+	s.farebox = start(s.owner, "farebox", filepath.Join(bin, "farebox"), args...)
 }
 
 // restart starts farebox again, after it was stopped or killed, and waits until Envoy reaches it.

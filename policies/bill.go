@@ -26,7 +26,8 @@ type Bill struct {
 	Savings  pricing.Savings // adds up to Baseline - Cost
 
 	// Estimated says that no price is listed for what was billed: Cost is by the dearest price that is, or where other
-	// models had a part in the answer, by the price of the one that gave it.
+	// models had a part in the answer, by the price of the one that gave it, or where the call chose the host, by that of
+	// the usual ones.
 	Estimated bool
 }
 
@@ -76,7 +77,8 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && (!known || c.OtherModels || d.Facts.OpenModel && c.Listing == nil)}
+	known = known && !c.OtherModels && !d.openHost(o) && (!d.Facts.OpenModel || c.Listing != nil)
+	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && !known}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
 			return Bill{}, err
@@ -86,6 +88,11 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 		b.restate(*c.Stated, o.Kind == Asked || d.Asked.Listing == nil)
 	}
 	return b, nil
+}
+
+// openHost reports whether a host that the call or the option's name chose served it.
+func (d *Decision) openHost(o *Option) bool {
+	return d.Facts.OpenHost && o.Route == d.Asked.Route || o.Listing.ChoosesHost(o.Model)
 }
 
 // compare walks from what was asked to what was charged.

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,9 +21,10 @@ func servedPrices() *pricing.Table {
 	opus := listing(provider.Anthropic, "claude-opus-5-5", 4, 20)
 	opus.Uplifts = []pricing.Uplift{{Region: "us", PPM: 1_100_000}}
 	opus.Price.Fees.WebSearch = 10_000 * 1e9 // $10 a thousand
-	router := listing("openrouter", "gpt-6-sol", 3, 12)
-	return pricing.NewTable([]pricing.Listing{sol, opus, router, listing(provider.OpenAI, "gpt-6-luna", 1, 5)})
+	return pricing.NewTable([]pricing.Listing{sol, opus, listing("openrouter", "gpt-6-sol", 3, 12), listing(provider.OpenAI, "gpt-6-luna", 1, 5)})
 }
+
+const router = "/router/v1/chat/completions" // at OpenRouter
 
 func servedSet(t *testing.T, change func(*Policy)) *Set {
 	t.Helper()
@@ -56,6 +58,12 @@ func TestBoundsAreAtTheRatesThatACallAsksFor(t *testing.T) {
 		{"a cheaper class", chat, sol(`,"service_tier":"flex"`), 5_000_000, 1e9, 0, false},
 		{"a dearer class", chat, sol(`,"service_tier":"priority"`), 20_000_000, 4e9, 0, false},
 		{"the account's class", chat, sol(`,"service_tier":"auto"`), 20_000_000, 4e9, 0, false},
+		{"the account's class of several models", chat, sol(`,"service_tier":"auto","models":["m"]`), 20_000_000, 4e9, 0, true},
+		{"a host of a router", router, sol(`,"provider":{"order":["together"]}`), 12_000_000, 3.75e9, 0, true},
+		{"the fastest host of a router", router, strings.Replace(sol(``), "sol", "sol:nitro", 1), 12_000_000, 3.75e9, 0, true},
+		{"the cheapest host of a router", router, sol(`,"provider":{"sort":"price"}`), 12_000_000, 3.75e9, 0, false},
+		{"the cheapest host by the name", router, strings.Replace(sol(``), "sol", "sol:floor", 1), 12_000_000, 3.75e9, 0, false},
+		{"a provider at another vendor", chat, sol(`,"provider":{"order":["together"]}`), 10_000_000, 2.5e9, 0, false},
 		{"a class that nobody lists", chat, sol(`,"service_tier":"scale"`), 20_000_000, 4e9, 0, true},
 		{"a region", messages, opus(`,"inference_geo":"us"`), 22_000_000, 5.5e9, 0, false},
 		{"a context that is compacted, by a further answer", messages, opus(`,"context_management":{"edits":[{"type":"compact_20260112"}]}`), 40_000_000, 0, 0, false},
@@ -123,11 +131,23 @@ func TestBillsFollowTheTermsOfTheResponse(t *testing.T) {
 			provider.Reading{OtherModels: true}, Bill{Cost: 2e9, ListCost: 2e9, Baseline: 2e9, Estimated: true},
 		},
 		{
-			"the provider's own charge for several models", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
+			"a host that the call chose", router, `{"model":"gpt-6-sol","messages":[],"provider":{"only":["x"]}}`,
+			provider.Reading{Model: "gpt-6-sol"}, Bill{Cost: 3e9, ListCost: 3e9, Baseline: 3e9, Estimated: true},
+		},
+		{
+			"a host that the name chose", router, `{"model":"gpt-6-sol:exacto","messages":[]}`,
+			provider.Reading{Model: "gpt-6-sol"}, Bill{Cost: 3e9, ListCost: 3e9, Baseline: 3e9, Estimated: true},
+		},
+		{
+			"the router's own charge for that host", router, `{"model":"gpt-6-sol:nitro","messages":[],"provider":{"only":["x"]}}`,
+			provider.Reading{HasStated: true, Stated: 9_000_000_000}, Bill{Cost: 9e9, ListCost: 3e9, Baseline: 9e9},
+		},
+		{
+			"the provider's own charge for several models", router, `{"model":"gpt-6-sol","messages":[]}`,
 			provider.Reading{HasStated: true, Stated: 2_500_000_000, OtherModels: true}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
 		},
 		{
-			"the provider's own charge", "/router/v1/chat/completions", `{"model":"gpt-6-sol","messages":[]}`,
+			"the provider's own charge", router, `{"model":"gpt-6-sol","messages":[]}`,
 			provider.Reading{HasStated: true, Stated: 2_500_000_000}, Bill{Cost: 2.5e9, ListCost: 3e9, Baseline: 2.5e9},
 		},
 		{

@@ -41,7 +41,7 @@ func (s *Set) bound(call *provider.Request, o *Option, st State) {
 	price, _ := o.price(o.Terms)
 	var err error
 	o.Expected, err = price.Cost(u)
-	if err != nil || (!o.Unbounded && o.Expected > o.Bound) {
+	if err != nil || o.Expected > pricing.MaxCost || (!o.Unbounded && o.Expected > o.Bound) {
 		o.Expected = o.Bound
 	}
 }
@@ -57,7 +57,8 @@ func (s *Set) context(o *Option) int64 {
 	return 0
 }
 
-// outputCap is the most that one answer can have in tokens: the cap in force, else the model's own; 0 if unknown.
+// outputCap is the most that one answer can have in tokens: the cap in force, as far as the model can write that much,
+// else the model's own; 0 if unknown.
 func (s *Set) outputCap(call *provider.Request, o *Option) int64 {
 	if call.NoOutput {
 		return 0
@@ -67,9 +68,27 @@ func (s *Set) outputCap(call *provider.Request, o *Option) int64 {
 		most = call.CapWritten(o.Edit)
 	}
 	if most == 0 {
-		most = s.longest(o)
+		return s.longest(o)
+	}
+	if writable := s.writable(call, o); writable > 0 {
+		most = min(most, writable)
 	}
 	return most
+}
+
+// writable is what the option's model cannot go beyond in one answer, whatever the cap, 0 if unknown: its context, as a
+// longest answer that is listed may be too small. With the provider's tools, or where it makes room in the context, an
+// answer is written in several goes. Other models may have other contexts.
+func (s *Set) writable(call *provider.Request, o *Option) int64 {
+	context := s.context(o)
+	if context == 0 || call.Facts.Has(provider.OtherModels) {
+		return 0
+	}
+	context = max(context, s.longest(o))
+	if call.OpenPieces || call.Facts.Any(provider.ServerTools|provider.Compaction) {
+		context = min(context, math.MaxInt64/usualTools) * usualTools
+	}
+	return context
 }
 
 // longest is the most tokens that the option's model writes at once, 0 if unknown.
@@ -82,14 +101,18 @@ func (s *Set) longest(o *Option) int64 {
 
 // most returns how much the option can generate and cost with so many tokens to an answer. Input that the body does
 // not bound counts as the whole context. A call whose price nobody lists is unbounded, whatever its tokens cost at
-// the dearest that is; one whose tokens cost nothing needs no bound of them.
+// the dearest that is, and so is one that asks for more than any call comes to; one whose tokens cost nothing needs no
+// bound of them.
 func (s *Set) most(call *provider.Request, o *Option, output int64) (all int64, bound pricing.Money, unbounded bool) {
 	e, price, bounded, counted := s.exposure(call, o, output)
 	if !bounded {
 		return 0, 0, true
 	}
 	bound, err := price.Bound(e)
-	return e.Output, bound, err != nil || !counted
+	if err != nil || bound > pricing.MaxCost {
+		return e.Output, 0, true
+	}
+	return e.Output, bound, !counted
 }
 
 // Reckoning is what the bound of an option is made of, for people.

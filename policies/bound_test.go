@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"math"
 	"testing"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -43,6 +44,31 @@ func TestTheMostThatAnUploadCosts(t *testing.T) {
 			}
 			if got := o.Bound; o.Unbounded != (tt.want < 0) || !o.Unbounded && got != tt.want {
 				t.Errorf("bound %s, unbounded %t; want %s", got, o.Unbounded, tt.want)
+			}
+		})
+	}
+}
+
+func TestAnAnswerIsNoLongerThanTheContextWhateverItsCap(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		call   provider.Request
+		limits pricing.Limits
+		want   int64
+	}{
+		{"a cap that fits", provider.Request{MaxOutput: 3000}, pricing.Limits{Context: 16_000, MaxOutput: 2000}, 3000},
+		{"a cap beyond the context", provider.Request{MaxOutput: 500_000}, pricing.Limits{Context: 16_000, MaxOutput: 2000}, 16_000},
+		{"a context of the prompt alone", provider.Request{MaxOutput: 500_000}, pricing.Limits{Context: 2000, MaxOutput: 16_000}, 16_000},
+		{"a context that nobody knows", provider.Request{MaxOutput: 500_000}, pricing.Limits{MaxOutput: 2000}, 500_000},
+		{"tools of the provider", provider.Request{MaxOutput: 500_000, Facts: provider.ServerTools}, pricing.Limits{Context: 16_000}, 160_000},
+		{"a context that is made room in", provider.Request{MaxOutput: 500_000, Facts: provider.Compaction}, pricing.Limits{Context: 16_000}, 160_000},
+		{"other models", provider.Request{MaxOutput: 500_000, Facts: provider.OtherModels}, pricing.Limits{Context: 16_000}, 500_000},
+		{"a context beyond counting", provider.Request{MaxOutput: 500_000, OpenPieces: true}, pricing.Limits{Context: math.MaxInt64}, 500_000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := Option{Listing: &pricing.Listing{Limits: tt.limits}}
+			if got := new(Set).outputCap(&tt.call, &o); got != tt.want {
+				t.Errorf("at most %d tokens, want %d", got, tt.want)
 			}
 		})
 	}

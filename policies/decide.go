@@ -17,6 +17,7 @@ const defaultCacheMinimum = 4096
 func (s *Set) Decide(r Request, st State, now time.Time) Decision {
 	d := Decision{Asked: s.asked(&r, st, now)}
 	d.Facts = factsOf(r.Call)
+	d.Facts.OpenHost = s.choosesHost(r.Call, &d.Asked)
 	c := choice{preferred: d.Asked, pool: Option{Kind: Refuse}, api: d.Asked}
 	at, most := -1, int64(0)
 	for i := range s.policy.Rules {

@@ -261,23 +261,30 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 	}
 }
 
-func TestAbsurdCapsMakeNoSmallBound(t *testing.T) {
+func TestAbsurdCapsAreBoundByTheContextOrNotAtAll(t *testing.T) {
 	body := func(n, most string) string {
 		return `{"model":"gpt-6-sol","n":` + n + `,"max_completion_tokens":` + most + `,"messages":[{"role":"user","content":"hi"}]}`
 	}
 	s := mustCompile(t, testPolicy())
 	for _, tt := range []struct {
 		name, n, most string
-		unbounded     bool
+		contexts      int64 // 0: unbounded
 	}{
-		{"a product that wraps around", "4", "4611686018427388004", false},
-		{"a cap at the largest number", "1", "9223372036854775807", false},
-		{"a product beyond counting", "9223372036854775807", "9223372036854775807", true},
+		{"a product that wraps around", "4", "4611686018427388004", 4},
+		{"a cap at the largest number", "1", "9223372036854775807", 1},
+		{"many answers with half a million million tokens each", "1000", "500000000000", 1000},
+		{"more answers than a million dollars pay for", "1000000", "500000000000", 0},
+		{"a product beyond counting", "9223372036854775807", "9223372036854775807", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			o := s.Decide(request(t, s, chat, "", body(tt.n, tt.most)), NoState{}, testNow)
-			if got := o.First(); got.Unbounded != tt.unbounded || (!tt.unbounded && got.Bound < 1e6*pricing.Dollar) {
-				t.Errorf("bound %s USD, unbounded %t, want millions or unbounded: %t", got.Bound, got.Unbounded, tt.unbounded)
+			d := s.Decide(request(t, s, chat, "", body(tt.n, tt.most)), NoState{}, testNow)
+			got, context := d.First(), d.First().Listing.Limits.Context
+			if tt.contexts == 0 {
+				if !got.Unbounded || got.Bound != 0 || got.Expected > pricing.MaxCost {
+					t.Errorf("bound %s USD, expected %s, unbounded %t, want no bound", got.Bound, got.Expected, got.Unbounded)
+				}
+			} else if got.Unbounded || got.Output != tt.contexts*context || got.Bound <= 0 || got.Bound > pricing.MaxCost {
+				t.Errorf("bound %s USD for %d tokens, unbounded %t, want those of %d contexts", got.Bound, got.Output, got.Unbounded, tt.contexts)
 			}
 		})
 	}

@@ -29,6 +29,12 @@ func (s *Set) Identify(host, path string, api provider.API, header func(name str
 	return RouteName(vendor), vendor
 }
 
+// Addressed reports whether the policy names whom a request to host and path addresses. Otherwise Identify goes by what
+// it looks like, and somebody else may answer it.
+func (s *Set) Addressed(host, path string) bool {
+	return s.byHost(host) != nil || s.byPrefix(path) != nil
+}
+
 // ProviderPath returns a path, query included, as the provider knows it that Identify finds for host and path:
 // without the prefix that tells whom the request addresses, where one does.
 func (s *Set) ProviderPath(host, path string) string {

@@ -146,6 +146,41 @@ func TestTheOutputIsFittedToWhatIsLeft(t *testing.T) {
 	}
 }
 
+// A cap of 0 caps nothing: where a cap is reserved the body that leaves states it, whoever wanted it.
+func TestACapOfZeroLeavesAsTheCapThatIsReserved(t *testing.T) {
+	for _, tt := range []struct{ name, path, config string }{
+		{"chat", chat, `"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}],"max_tokens":0`},
+		{"chat with reasoning", chat, `"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":0`},
+		{"two caps, one of them 0", chat, `"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}],"max_tokens":100,"max_completion_tokens":0`},
+		{"responses", "/v1/responses", `"model":"gpt-6-sol","input":"hi","store":false,"max_output_tokens":0`},
+	} {
+		for name, change := range map[string]func(*Policy){
+			"fitted": func(p *Policy) { p.Budgets[0].Limit, p.Budgets[0].FitOutput = 20*pricing.Dollar, 200 },
+			"a rule's": func(p *Policy) {
+				p.Rules = append([]Rule{{Name: "thirty", MaxOutput: 30}}, p.Rules...)
+			},
+		} {
+			t.Run(tt.name+", "+name, func(t *testing.T) {
+				p := stepped()
+				change(&p)
+				s := mustCompile(t, p)
+				body := []byte("{" + tt.config + "}")
+				r := request(t, s, tt.path, "", string(body))
+				d := s.Decide(r, fixed(10_000_000), testNow)
+				o := d.First()
+				edits, err := r.Call.Rewrite(nil, o.Edit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				left := request(t, s, tt.path, "", string(provider.Apply(nil, body, edits)))
+				if o.Output == 0 || left.Call.MaxOutput != o.Output {
+					t.Errorf("reserved %d tokens of output, the body that leaves says %d", o.Output, left.Call.MaxOutput)
+				}
+			})
+		}
+	}
+}
+
 // fixed is a state in which every budget has so much left.
 type fixed pricing.Money
 

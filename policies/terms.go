@@ -19,15 +19,24 @@ func (o *Option) price(t pricing.Terms) (pricing.Price, bool) {
 
 // dearestPrice returns the most that the option's tokens can cost each: the price of the class of service that the
 // call asks for, or of the dearest class where the account's settings choose one. It returns false where no listing
-// says, as of further models that the provider may answer with.
+// says, as of further models that the provider may answer with, or of the host that a router is told to choose.
 func (s *Set) dearestPrice(call *provider.Request, o *Option) (pricing.Price, bool) {
+	price, known := o.price(o.Terms)
 	if call.AutoService && o.Listing != nil && len(o.Listing.Variants) > 0 {
 		dear := *o.Listing
 		dear.Price, dear.Variants = dear.Dearest(), nil
-		return dear.PriceFor(pricing.Terms{Region: o.Terms.Region})
+		price, known = dear.PriceFor(pricing.Terms{Region: o.Terms.Region})
 	}
-	price, known := o.price(o.Terms)
-	return price, known && !call.Facts.Has(provider.OtherModels)
+	return price, known && !call.Facts.Has(provider.OtherModels) && !s.choosesHost(call, o) && !o.Listing.ChoosesHost(o.Model)
+}
+
+// choosesHost reports whether the call itself says which of its hosts a router is to serve the option with.
+func (s *Set) choosesHost(call *provider.Request, o *Option) bool {
+	prefix := ""
+	if p := s.places[o.Route].provider; p != nil {
+		prefix = p.Prefix
+	}
+	return call.ChoosesHost(o.Vendor, prefix)
 }
 
 // terms are those of a call: what it asks for, else what the settings of the provider say. The listing is nil where there is none.

@@ -21,6 +21,11 @@ type Rate int64
 // Dollar is one US dollar.
 const Dollar Money = 1_000_000_000
 
+// MaxCost is more than any one call comes to: 128 answers, the most that a vendor makes at once, that each fill a context
+// of a million tokens at the dearest rate of the catalog, $2000 a million, are a quarter of it. An amount beyond is of a
+// request that no provider serves, or a mistake of one. Thousands of such amounts fit in Money together.
+const MaxCost = 1_000_000 * Dollar
+
 // perMillion is the number of tokens that a Rate is quoted for.
 const perMillion = 1_000_000
 

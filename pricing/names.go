@@ -1,6 +1,9 @@
 package pricing
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // resellers lists the providers under whose names a provider's models may be listed, its own first; "" fills up.
 // Azure sells the models of OpenAI and Anthropic at their list prices, Vertex AI those of Anthropic.
@@ -38,8 +41,10 @@ func (s *spellings) add(name ModelName) {
 //
 //   - the name itself;
 //   - without the path that leads to a model at Google and AWS: "models/", "publishers/google/models/", an ARN;
-//   - without what a vendor adds that leaves the price as it is: "@default" at Vertex AI, "-v1:0" at Bedrock, ":nitro"
-//     at OpenRouter, and of a fine-tuned model of OpenAI the owner and the id, "ft:gpt-4o-mini-2024-07-18";
+//   - without what a vendor adds that leaves the price as it is: "@default" at Vertex AI, "-v1:0" at Bedrock, ":floor"
+//     at OpenRouter, which asks for the cheapest host, and of a fine-tuned model of OpenAI the owner and the id,
+//     "ft:gpt-4o-mini-2024-07-18";
+//   - at OpenRouter without what has other hosts serve the model, ":nitro": see Listing.ChoosesHost;
 //   - any of them without a trailing release date: "-2025-04-14", "-20250929", "@20250929";
 //   - at Bedrock without the region of an inference profile, but for Claude, whose profiles cost more than the model.
 func (s *spellings) of(p ProviderName, model ModelName) []ModelName {
@@ -55,7 +60,7 @@ func (s *spellings) of(p ProviderName, model ModelName) []ModelName {
 		s.add(bare)
 		bare = cutRevision(bare)
 	case "openrouter":
-		bare = cutVersion(bare, ":nitro", ":floor", ":exacto")
+		bare = cutVersion(bare, ":floor", hostNitro, hostExacto)
 	case "openai", "azure_openai":
 		bare = cutOwner(bare)
 	}
@@ -69,6 +74,21 @@ func (s *spellings) of(p ProviderName, model ModelName) []ModelName {
 		}
 	}
 	return s.names[:s.n]
+}
+
+// What follows a model's name at OpenRouter to have its fastest or its best hosts tried first, whatever they charge.
+// Source: https://openrouter.ai/docs/guides/routing/model-variants/overview, "Routing variants", read in November 2026.
+const (
+	hostNitro  = ":nitro"
+	hostExacto = ":exacto"
+)
+
+// ChoosesHost reports whether the listing was found under a name that also says which hosts are to serve the model: the
+// price is that of the usual hosts, and no bound. A listing of the very name is. No listing, nil, chooses nothing; nor do
+// the suffixes of Hugging Face (":together", ":fastest"), whose names are listed as they are or not at all.
+func (l *Listing) ChoosesHost(model ModelName) bool {
+	return l != nil && l.Provider == "openrouter" && cutVersion(model, hostNitro, hostExacto) != model &&
+		l.Model != model && !slices.Contains(l.Aliases, model)
 }
 
 // profiles are the regions of Bedrock's inference profiles.

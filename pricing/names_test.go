@@ -39,6 +39,10 @@ func TestSpellings(t *testing.T) {
 		{"aws_bedrock", "mistral.mistral-7b-instruct-v0:2", []ModelName{"mistral.mistral-7b-instruct-v0:2"}},
 		{"aws_bedrock", "meta.llama3-vision", []ModelName{"meta.llama3-vision"}},
 		{"openrouter", "openai/gpt-5:nitro", []ModelName{"openai/gpt-5:nitro", "openai/gpt-5"}},
+		{"openrouter", "openai/gpt-5:exacto", []ModelName{"openai/gpt-5:exacto", "openai/gpt-5"}},
+		{"openrouter", "openai/gpt-5:floor", []ModelName{"openai/gpt-5:floor", "openai/gpt-5"}},
+		{"openrouter", "openai/gpt-5:floor:nitro", []ModelName{"openai/gpt-5:floor:nitro", "openai/gpt-5:floor"}},
+		{"huggingface_together", "openai/gpt-oss-20b:fastest", []ModelName{"openai/gpt-oss-20b:fastest"}},
 		{"openrouter", "openai/gpt-5:free", []ModelName{"openai/gpt-5:free"}},
 		{"openrouter", "openai/gpt-5:batch", []ModelName{"openai/gpt-5:batch"}},
 		{"groq", "models/openai/gpt-oss-120b", []ModelName{"models/openai/gpt-oss-120b"}},
@@ -46,6 +50,36 @@ func TestSpellings(t *testing.T) {
 		var s spellings
 		if diff := cmp.Diff(tt.want, slices.Clone(s.of(tt.provider, tt.model))); diff != "" {
 			t.Errorf("%s %q (-want +got):\n%s", tt.provider, tt.model, diff)
+		}
+	}
+}
+
+func TestNamesThatChooseARoutersHost(t *testing.T) {
+	table := NewTable([]Listing{
+		{Provider: "openrouter", Model: "a/b", Aliases: []ModelName{"a/b-fast:nitro"}},
+		{Provider: "openrouter", Model: "z-ai/glm-4.6:exacto"},
+		{Provider: "acme", Model: "a:nitro"},
+	})
+	for _, tt := range []struct {
+		provider    ProviderName
+		model       ModelName
+		known, want bool
+	}{
+		{"openrouter", "a/b", true, false},
+		{"openrouter", "a/b-2026-01-01", true, false},
+		{"openrouter", "a/b:floor", true, false},
+		{"openrouter", "a/b:nitro", true, true},
+		{"openrouter", "a/b:exacto", true, true},
+		{"openrouter", "a/b-2026-01-01:nitro", true, true},
+		{"openrouter", "a/b-fast:nitro", true, false},
+		{"openrouter", "z-ai/glm-4.6:exacto", true, false},
+		{"openrouter", "a/b:NITRO", false, false},
+		{"openrouter", "a/b:nitro:floor", false, false},
+		{"acme", "a:nitro", true, false},
+	} {
+		l := table.Lookup(tt.provider, tt.model, date(2026, 11, 22))
+		if got := l.ChoosesHost(tt.model); got != tt.want || (l != nil) != tt.known {
+			t.Errorf("%s %q: chooses a host: %v, listed: %v; want %v, %v", tt.provider, tt.model, got, l != nil, tt.want, tt.known)
 		}
 	}
 }

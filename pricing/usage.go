@@ -58,19 +58,23 @@ func (u Usage) Prompt() int64 {
 	return u.TotalInput()
 }
 
-// AddCapped adds two counts or amounts that are not negative. The sum stops at the largest int64.
+// AddCapped adds two counts or amounts. The sum stops at the largest int64, and below zero at as much.
 func AddCapped[T ~int64](a, b T) T {
-	if a > math.MaxInt64-b {
+	sum := a + b
+	if (sum > a) == (b > 0) {
+		return max(sum, -math.MaxInt64)
+	}
+	if b > 0 {
 		return math.MaxInt64
 	}
-	return a + b
+	return -math.MaxInt64
 }
 
 // All iterates over the kinds of tokens and of what is billed by the piece, and their counts, in a fixed order, by the
 // names that they have in JSON and metrics. Reasoning, which follows output, is part of it.
 func (u Usage) All() iter.Seq2[string, int64] {
 	return func(yield func(kind string, tokens int64) bool) {
-		for i, n := range u.counts() {
+		for i, n := range u.Counts() {
 			if !yield(kinds[i], *n) {
 				return
 			}
@@ -78,15 +82,15 @@ func (u Usage) All() iter.Seq2[string, int64] {
 	}
 }
 
-// kinds are the names of the counts, in the order of counts.
+// kinds are the names of the counts, in the order of Counts.
 var kinds = [...]string{
 	"input", "cache_read", "cache_write_short", "cache_write_long", "output", "reasoning",
 	"input_audio", "input_image", "cache_read_audio", "output_audio", "output_image",
 	"web_searches", "file_searches", "code_runs", "search_units", "images", "seconds", "characters",
 }
 
-// counts points to the counts. (With their names beside them, each usage that is looked at would escape to the heap.)
-func (u *Usage) counts() [len(kinds)]*int64 {
+// Counts points to the counts, in the order of All. They may be set. (With their names beside them, each usage that is looked at would escape to the heap.)
+func (u *Usage) Counts() [len(kinds)]*int64 {
 	return [...]*int64{
 		&u.Input, &u.CacheRead, &u.CacheWriteShort, &u.CacheWriteLong, &u.Output, &u.Reasoning,
 		&u.InputAudio, &u.InputImage, &u.CacheReadAudio, &u.OutputAudio, &u.OutputImage,
@@ -98,8 +102,8 @@ func (u *Usage) counts() [len(kinds)]*int64 {
 // of the two prompts. Counts stop at the largest int64.
 func (u Usage) Plus(other Usage) Usage {
 	longest := max(u.Prompt(), other.Prompt())
-	theirs := other.counts()
-	for i, n := range u.counts() {
+	theirs := other.Counts()
+	for i, n := range u.Counts() {
 		*n = AddCapped(*n, *theirs[i])
 	}
 	if u.LongestPrompt = longest; longest == u.TotalInput() {

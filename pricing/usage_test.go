@@ -64,11 +64,11 @@ func TestUncachedReadsAllAtTheFullPrice(t *testing.T) {
 
 func TestPlusAddsEveryKind(t *testing.T) {
 	u := Usage{}
-	for i, n := range u.counts() {
+	for i, n := range u.Counts() {
 		*n = int64(i + 1)
 	}
 	sum := u.Plus(u)
-	for i, n := range sum.counts() {
+	for i, n := range sum.Counts() {
 		if *n != 2*int64(i+1) {
 			t.Errorf("%s: got %d, want twice %d", kinds[i], *n, i+1)
 		}
@@ -95,6 +95,13 @@ func TestAddCappedStopsAtTheLargestNumber(t *testing.T) {
 		{math.MaxInt64 - 1, 1, math.MaxInt64},
 		{math.MaxInt64, 1, math.MaxInt64},
 		{math.MaxInt64, math.MaxInt64, math.MaxInt64},
+		{math.MaxInt64, -1, math.MaxInt64 - 1},
+		{-1, math.MaxInt64, math.MaxInt64 - 1},
+		{-3, -4, -7},
+		{-math.MaxInt64, -1, -math.MaxInt64},
+		{math.MinInt64, -1, -math.MaxInt64},
+		{-math.MaxInt64, -math.MaxInt64, -math.MaxInt64},
+		{math.MinInt64, math.MaxInt64, -1},
 	} {
 		if got := AddCapped(tt.a, tt.b); got != tt.want {
 			t.Errorf("AddCapped(%d, %d) = %d, want %d", tt.a, tt.b, got, tt.want)

@@ -26,6 +26,8 @@ var chargePlaces = map[pricing.ProviderName]int{
 	Perplexity: dollarPlaces, // API reference: usage.cost.total_cost
 	Vercel:     dollarPlaces, // AI Gateway, "Usage and billing": providerMetadata.gateway.cost
 	XAI:        tickPlaces,   // API reference: usage.cost_in_usd_ticks
+
+	vercelListed: dollarPlaces,
 }
 
 // StatesCharge reports whether a vendor's responses say what the call cost: see Reading.Stated.
@@ -35,7 +37,7 @@ func StatesCharge(vendor pricing.ProviderName) bool {
 }
 
 // read takes the next value: a number, a string with one, or an object that holds the sum beside its parts. What is
-// negative, out of range or nothing of the kind leaves the charge as it was.
+// negative, more than pricing.MaxCost or nothing of the kind leaves the charge as it was.
 func (c *charge) read(s *jsonscan.Scanner, places int) {
 	v := s.Next()
 	if v.Kind != jsonscan.Object {
@@ -54,7 +56,7 @@ func (c *charge) take(s *jsonscan.Scanner, v jsonscan.Token, places int) {
 	if v.Kind != jsonscan.Number && v.Kind != jsonscan.String {
 		return
 	}
-	if amount, ok := shifted(s.Text(v), places); ok {
+	if amount, ok := shifted(s.Text(v), places); ok && amount <= pricing.MaxCost {
 		*c = charge{amount, true}
 	}
 }
@@ -125,11 +127,12 @@ func exponentOf(text []byte) (int, bool) {
 	return n, true
 }
 
-// charge is what the call cost, as the response says: with a caller's own key at the upstream, both charges.
+// charge is what the call cost, as the response says: with a caller's own key at the upstream, both charges, and nothing
+// where one of them is not stated.
 func (t *tally) charge() charge {
 	c := t.cost
 	if c.set && t.byok {
-		c.amount = pricing.AddCapped(c.amount, t.theirs.amount)
+		c = charge{pricing.AddCapped(c.amount, t.theirs.amount), t.theirs.set}
 	}
 	return c
 }

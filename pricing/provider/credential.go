@@ -8,7 +8,7 @@ import (
 )
 
 // keyHeaders carry a caller's key or session.
-var keyHeaders = []string{"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
+var keyHeaders = append(slices.Clone(everyPlace.headers), "cookie", "proxy-authorization")
 
 // accountPrefixes start further headers that belong to a caller's account at a vendor.
 var accountPrefixes = []string{"openai-", "anthropic-", "x-goog-", "x-amz-", "x-amzn-"}
@@ -67,7 +67,7 @@ func Authorize(vendor pricing.ProviderName, api API, key string) (name, value st
 	return "authorization", "Bearer " + key
 }
 
-// WithoutKey removes from the query of a path what is called like a credential, as Google's key and access_token, and
+// WithoutKey removes from the query of a path where any vendor takes keys, what else is called like a credential, and
 // what some servers would read as several parameters. The rest of it stays as it was spelled.
 func WithoutKey(path string) string {
 	base, query, found := strings.Cut(path, "?")
@@ -76,7 +76,9 @@ func WithoutKey(path string) string {
 	}
 	kept := slices.DeleteFunc(strings.Split(query, "&"), func(p string) bool {
 		name, _, _ := strings.Cut(p, "=")
-		return soundsSecret(strings.ToLower(unescape(name))) || strings.Contains(p, ";")
+		name = paramName(name)
+		return soundsSecret(name) || slices.Contains(everyPlace.params, name) || slices.Contains(everyPlace.opaque, name) ||
+			strings.Contains(p, ";")
 	})
 	if len(kept) == 0 {
 		return base

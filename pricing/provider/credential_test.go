@@ -21,6 +21,7 @@ func TestIsCredentialKeepsTheCallersAccountAtItsVendor(t *testing.T) {
 		{"x-goog-api-key", google, google, false, true},
 		{"cookie", openAI, openAI, false, true},
 		{"proxy-authorization", openAI, "", true, true},
+		{"ocp-apim-subscription-key", "azure_openai", "azure_openai", false, true},
 		{"openai-organization", openAI, openAI, false, true}, // of the caller's key, which another one replaces
 		{"openai-organization", openAI, "", true, true},
 		{"openai-beta", openAI, openAI, false, false},
@@ -82,6 +83,7 @@ func TestWithoutKeyTakesCredentialsOutOfAQuery(t *testing.T) {
 		{"/p?%6bey=AIza&alt=sse", "/p?alt=sse"},
 		{"/p?$key=a&access_token=b&$access_token=c&oauth_token=d&%24key=e", "/p"},
 		{"/p?key&x", "/p?x"},
+		{"/p?subscription-key=a&bearer_token=b&$httpHeaders=Authorization:c&%24httpHeaders=d&X-Amz-Credential=e&x=1", "/p?x=1"},
 		{"/p?api_key=1&api-key=2&token=3&alt=sse", "/p?alt=sse"},
 		{"/p?a=b;key=c&alt=sse", "/p?alt=sse"},
 	} {

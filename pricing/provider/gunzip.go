@@ -57,7 +57,7 @@ func Gunzip(body []byte) ([]byte, error) {
 
 // readGzip decodes the kept body and reads what it holds, as far as it is whole and within the limits.
 func (m *Meter) readGzip() {
-	inner := NewMeter(Endpoint{API: m.api}, m.vendor)
+	inner := NewMeter(Endpoint{API: m.api, Selective: m.selective}, m.vendor)
 	inner.nested, inner.statement = true, m.statement
 	_ = inflate(m.body, inner.Write) // what was decoded before a fault counts
 	inner.Close()

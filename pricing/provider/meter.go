@@ -24,10 +24,12 @@ const (
 //
 // A Meter belongs to one goroutine. NewMeter is the only way to make one.
 type Meter struct {
-	api    API
-	vendor pricing.ProviderName
-	form   form
-	limit  int  // of JSON from its start: maxJSON, in tests less; at least maxTail
+	api       API
+	vendor    pricing.ProviderName
+	form      form
+	limit     int  // of JSON from its start: maxJSON, in tests less; at least maxTail
+	selective bool // the client chose what of the answer it gets
+
 	nested bool // this Meter reads what another one decompressed
 	closed bool
 
@@ -90,7 +92,7 @@ const (
 // NewMeter returns a Meter for the response to a call of e that vendor serves, "" if nobody knows: some vendors count
 // in their own way in a format that others share. For an API that is not read it recognises errors at most.
 func NewMeter(e Endpoint, vendor pricing.ProviderName) *Meter {
-	return &Meter{api: e.API, vendor: vendor, limit: maxJSON}
+	return &Meter{api: e.API, vendor: vendor, selective: e.Selective, limit: maxJSON}
 }
 
 // Write reads the next piece of the body. It keeps no reference to p and never fails. Pieces after Close are
@@ -171,6 +173,9 @@ func (m *Meter) Reading() Reading {
 	}
 	if m.cost.set && m.settled() {
 		r.Stated, r.HasStated = m.cost.amount, true
+	}
+	if m.selective { // what was not chosen may have cost most
+		r.HasUsage, r.HasStated = false, false
 	}
 	r.Partial = !r.HasUsage && !r.Complete && m.form != formOpaque
 	if (m.api == AnthropicMessages || m.claude) && r.HasUsage && r.Finish == FinishFiltered && r.TextBytes == 0 {

@@ -50,7 +50,7 @@ func (m *Meter) geminiCandidate(s *jsonscan.Scanner, o jsonscan.Token) {
 		case "index":
 			index.read(s)
 		case "finishReason":
-			if t := s.Next(); t.Kind == jsonscan.String {
+			if t := s.Next(); t.Kind == jsonscan.String || t.Kind == jsonscan.Number {
 				reason, ended = geminiFinish(s.Text(t)), true
 			}
 		case "content":
@@ -93,12 +93,12 @@ func (m *Meter) geminiPart(s *jsonscan.Scanner, o jsonscan.Token) {
 	}
 }
 
-// geminiFinish maps finishReason.
+// geminiFinish maps finishReason. Clients may ask for enums as numbers ("$alt=json;enum-encoding=int").
 func geminiFinish(reason []byte) Finish {
 	switch string(reason) {
-	case "STOP":
+	case "STOP", "1":
 		return FinishStop
-	case "MAX_TOKENS":
+	case "MAX_TOKENS", "2":
 		return FinishLength
 	case "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
 		"IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION":
@@ -125,16 +125,17 @@ var geminiTable = table{
 	"serviceTier":                {take: takeService},
 }
 
-// modes reads a list of {modality, tokenCount}. Text, video and documents have no rate of their own.
+// modes reads a list of {modality, tokenCount}. Text, video and documents have no rate of their own. Numbers are those of
+// the enum Modality (google/ai/generativelanguage/v1beta/content.proto).
 func (t *tally) modes(s *jsonscan.Scanner, audio, image tallied) {
 	var sounds, images count
 	list := s.Next()
 	for o, ok := s.Element(list); ok; o, ok = s.Element(list) {
 		mode, n := readMode(s, o)
 		switch string(mode) {
-		case "AUDIO", "audio":
+		case "AUDIO", "audio", "4":
 			sounds = sounds.plus(n)
-		case "IMAGE", "image":
+		case "IMAGE", "image", "2":
 			images = images.plus(n)
 		}
 	}
@@ -170,6 +171,9 @@ func (m *Meter) readGemini(s *jsonscan.Scanner) bool {
 		t.fillFrom(&m.said)
 	}
 	m.said = t
+	if !t.states(ofPrompt) || !t.states(ofAnswer, ofTotal) && m.api != GeminiEmbed { // nobody knows what else there was
+		return false
+	}
 	m.setUsage(t.geminiUsage(m.api == GeminiEmbed), t.negative(ofReasoning))
 	return true
 }

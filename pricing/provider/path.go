@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/farebox-mesh/farebox/pricing"
@@ -17,6 +18,10 @@ type Endpoint struct {
 	// Fetch is the id of an answer that the provider holds and a GET of the path fetches, as one that was made in the
 	// background. Such a path is no call, but its answer states the usage of the call that it answers.
 	Fetch string
+
+	// Selective says that the call chooses what of the answer it is sent: usage that the answer states may lack what it
+	// did not choose. See ReadHeaders.
+	Selective bool
 }
 
 // IsCall reports whether a POST to the path asks a model for something.
@@ -46,7 +51,18 @@ var pathEnds = [...]struct {
 // methods of the same resources are not calls, nor is a path with detours, which servers resolve or do not.
 func ParsePath(path string) Endpoint {
 	raw, query := cutQuery(path)
-	raw = strings.TrimRight(raw, "/")
+	e := parsePath(strings.TrimRight(raw, "/"), query)
+	e.Selective = e.API != "" && choosesFields(query)
+	return e
+}
+
+// ReadHeaders reads what the headers of a request say of the endpoint, by names in lower case.
+func (e *Endpoint) ReadHeaders(header func(name string) string) {
+	e.Selective = e.Selective || e.API != "" && header("x-goog-fieldmask") != ""
+}
+
+// parsePath reads a path without the slashes at its end.
+func parsePath(raw, query string) Endpoint {
 	plain := unescape(raw)
 	if !straight(plain) {
 		return Endpoint{}
@@ -215,15 +231,43 @@ func cutVerb(raw string, start int) (colon int, verb string) {
 
 // wantsEvents reports whether a query asks Google for server-sent events, by alt or by its system name $alt.
 func wantsEvents(query string) bool {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		key, value, _ := strings.Cut(pair, "=")
-		if key = unescape(key); (key == "alt" || key == "$alt") && strings.EqualFold(unescape(value), "sse") {
+	for key, value := range parameters(query) {
+		if (key == "alt" || key == "$alt") && strings.EqualFold(value, "sse") {
 			return true
 		}
 	}
 	return false
+}
+
+// choosesFields reports whether a query has Google send parts of the answer only, or has a system parameter that may
+// have it do so. Source: https://docs.cloud.google.com/apis/docs/system-parameters, read in November 2026.
+func choosesFields(query string) bool {
+	for key := range parameters(query) {
+		switch key {
+		case "fields":
+			return true
+		case "$alt", "$key", "$prettyPrint", "$.xgafv":
+		default:
+			if strings.HasPrefix(key, "$") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// parameters yields the keys and values of a query, decoded.
+func parameters(query string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for query != "" {
+			var pair string
+			pair, query, _ = strings.Cut(query, "&")
+			key, value, _ := strings.Cut(pair, "=")
+			if !yield(unescape(key), unescape(value)) {
+				return
+			}
+		}
+	}
 }
 
 // openAIBase is what stands before /chat/completions and /responses at the vendors that serve OpenAI's formats, pools

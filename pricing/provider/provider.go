@@ -130,6 +130,7 @@ const (
 	OtherModels                        // models other than the one that is named may be billed: models, preset, route and plugins (OpenRouter), fallbacks, a tool with a model of its own
 	Compaction                         // context_management that may have the model summarise the conversation: a further answer, of any length
 	CustomTools                        // client tools other than functions: custom, local_shell, bash_*, computer_*
+	HostChoice                         // provider with a preference that may make a host other than the usual serve (OpenRouter), providerOptions (Vercel): see Request.ChoosesHost
 )
 
 // Has reports whether all of the given facts hold.

@@ -18,10 +18,6 @@ type Request struct {
 	HasTemperature bool
 	NoOutput       bool // the answer has no tokens: embeddings and rankings
 
-	// Rounds is how often the provider reads the prompt at most, as its own tools make it read it again with what they
-	// found; 0 if the body does not bound that.
-	Rounds int64
-
 	// Pieces is the most of what is billed by the piece: searches and runs of the provider's tools, pictures, characters
 	// to be spoken, search units of a ranking. OpenPieces says that the body does not bound all of it.
 	Pieces     pricing.Usage
@@ -92,6 +88,10 @@ func (l limit) present() bool { return l.value.End > 0 }
 
 func (l limit) stated() bool { return l.present() && !l.null }
 
+// endless reports whether a number is stated that caps nothing, as servers may take it: none of them writes less than
+// a token.
+func (l limit) endless() bool { return l.stated() && l.n <= 0 }
+
 // A RequestError says why a call cannot be read safely. It is the client's mistake: status 400, or 413 for
 // CodeTooLarge.
 type RequestError struct {
@@ -127,7 +127,7 @@ func (e *RequestError) Kind() ErrorKind {
 // Time is linear in the length of the body; the caller limits that.
 func ParseRequest(ep Endpoint, path string, body []byte) (Request, error) {
 	p := requestParser{s: jsonscan.New(body), body: body}
-	p.r = Request{Endpoint: ep, Choices: 1, Rounds: 1, body: body, path: path}
+	p.r = Request{Endpoint: ep, Choices: 1, body: body, path: path}
 	root := p.s.Next()
 	if root.Kind != jsonscan.Object {
 		p.invalid(p.s.Err())
@@ -159,7 +159,8 @@ const (
 // shorter than a byte and an inline image costs at most what its API's dearest model takes for one; -1 if the body does
 // not bound it, as the provider adds to it (HeldState, RemoteContent, ServerTools, Compaction) or unpacks it (documents, audio,
 // video, which are billed by pages and seconds that hostile or silent data holds in almost no bytes). Then the context
-// window does, Rounds times over.
+// window does, for each time that the model reads the prompt: how often the provider's own tools make it do so nothing
+// says.
 func (r *Request) InputBound() int64 {
 	if r.unbounded || r.Facts.Any(HeldState|RemoteContent|ServerTools|Compaction) {
 		return -1

@@ -10,7 +10,7 @@ var (
 	anthropicFields = setOf(fModel, fMessages, fSystem, fTools, fMaxTokens, fStream, fTemperature, fTopP, fTopK,
 		fStopSequences, fThinking, fOutputConfig, fOutputFormat, fToolChoice, fCacheControl, fContainer, fMCPServers,
 		fServiceTier, fSpeed, fInferenceGeo, fFallbacks, fModels, fPreset, fRoute,
-		fPlugins, fContextManagement)
+		fPlugins, fProvider, fProviderOptions, fContextManagement)
 	contextFields      = setOf(fEdits)
 	thinkingFields     = setOf(fType, fBudgetTokens)
 	outputConfigFields = setOf(fEffort, fFormat)

@@ -179,6 +179,12 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 		{"plugins", chatPath, `"plugins":[{"id":"auto-router"}]`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools OtherModels"}},
 		{"a preset of messages", messagesPath, `"preset":"p"`, terms{Facts: "OtherModels"}},
 		{"models of responses", responsesPath, `"models":["m"]`, terms{Facts: "Stored OtherModels"}},
+		{"an order of hosts", chatPath, `"provider":{"order":["together"]}`, terms{Facts: "HostChoice"}},
+		{"an order of a completion's hosts", completionsPath, `"provider":{"order":["together"]}`, terms{Facts: "HostChoice"}},
+		{"an order of a response's hosts", responsesPath, `"provider":{"order":["together"]}`, terms{Facts: "Stored HostChoice"}},
+		{"an order of a message's hosts", messagesPath, `"provider":{"order":["together"]}`, terms{Facts: "HostChoice"}},
+		{"Vercel's options", chatPath, `"providerOptions":{"gateway":{"order":["bedrock"]}}`, terms{Facts: "HostChoice"}},
+		{"Vercel's options of a message", messagesPath, `"providerOptions":{"gateway":{"only":["bedrock"]}}`, terms{Facts: "HostChoice"}},
 		{"a context that is compacted", messagesPath, `"context_management":{"edits":[{"type":"clear_tool_uses_20250919"},{"type":"compact_20260112"}]}`, terms{Endless: true, Facts: "Compaction"}},
 		{"a context that is cleared", messagesPath, `"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]}`, terms{}},
 		{"a response's compaction", responsesPath, `"context_management":[{"type":"compaction","compact_threshold":1000}]`, terms{Endless: true, Facts: "Stored Compaction"}},
@@ -351,6 +357,9 @@ func TestParseRequestRefusesMoneyKeysOfEveryAPI(t *testing.T) {
 		{"two limits of searches", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":1,"max_uses":2}]}`, "max_uses", provider.CodeDuplicateKey},
 		{"a limit of searches below none", messagesPath, `{"model":"m","tools":[{"type":"web_search_20250305","max_uses":-1}]}`, "max_uses", provider.CodeInvalidType},
 		{"no model for embeddings", embeddingsPath, `{"input":"a"}`, "model", provider.CodeMissing},
+		{"two orders of hosts", chatPath, `{"model":"m","provider":{"sort":"price"},"provider":{"order":["x"]}}`, "provider", provider.CodeDuplicateKey},
+		{"an escaped order of hosts", messagesPath, `{"model":"m","provid\u0065r":{"order":["x"]}}`, "provider", provider.CodeAmbiguousKey},
+		{"Vercel's options in capitals", responsesPath, `{"model":"m","ProviderOptions":{}}`, "providerOptions", provider.CodeAmbiguousKey},
 		{"two queries", "/v2/rerank", `{"model":"m","query":"a","query":"b"}`, "query", provider.CodeDuplicateKey},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ var (
 		fTemperature, fTopP, fTopK, fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fTopLogprobs,
 		fReasoningEffort, fVerbosity, fTools, fFunctions, fToolChoice, fResponseFormat, fStop, fServiceTier,
 		fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions, fCacheControl, fModalities, fAudio, fPrediction,
-		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels, fPreset, fRoute)
+		fWebSearchOptions, fPlugins, fSearchParameters, fDataSources, fModels, fPreset, fRoute, fProvider, fProviderOptions)
 	streamOptionFields = setOf(fIncludeUsage)
 )
 
@@ -116,6 +116,10 @@ func (p *requestParser) common(f field) {
 		p.serviceTier()
 	case fModels, fPreset, fRoute, fPlugins:
 		p.mark(OtherModels)
+	case fProvider:
+		p.routing()
+	case fProviderOptions:
+		p.mark(HostChoice)
 	case fCacheControl:
 		p.cacheMark()
 	case fStore:

@@ -5,7 +5,7 @@ import "github.com/farebox-mesh/farebox/pricing/jsonscan"
 var (
 	cohereFields = setOf(fModel, fMessages, fMessage, fPrompt, fChatHistory, fPreamble, fConnectors, fConversationID,
 		fTools, fMaxTokens, fNumGenerations, fStream, fTemperature, fStopSequences, fResponseFormat)
-	rerankFields = setOf(fModel, fQuery, fDocuments)
+	rerankFields = setOf(fModel, fQuery, fDocuments, fProvider, fProviderOptions)
 )
 
 // cohere reads the body of a chat with Cohere, of the first or second version of its API, and of its older completion.

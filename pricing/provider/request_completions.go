@@ -9,11 +9,13 @@ import (
 var (
 	completionFields = setOf(fModel, fPrompt, fStream, fStreamOptions, fMaxTokens, fN, fBestOf, fTemperature, fTopP, fTopK,
 		fPresencePenalty, fFrequencyPenalty, fLogitBias, fLogprobs, fStop, fResponseFormat, fServiceTier, fModels,
-		fPreset, fRoute, fPlugins)
-	embeddingFields = setOf(fModel, fInput, fInputs, fPrompt, fTexts, fImages, fContent, fRequests, fServiceTier)
-	requestFields   = setOf(fContent)
-	imageFields     = setOf(fModel, fPrompt, fN, fSize, fQuality, fStream, fPartialImages, fImages)
-	speechFields    = setOf(fModel, fInput)
+		fPreset, fRoute, fPlugins, fProvider, fProviderOptions)
+	embeddingFields = setOf(fModel, fInput, fInputs, fPrompt, fTexts, fImages, fContent, fRequests, fServiceTier,
+		fProvider, fProviderOptions)
+	requestFields = setOf(fContent)
+	imageFields   = setOf(fModel, fPrompt, fN, fSize, fQuality, fStream, fPartialImages, fImages,
+		fProvider, fProviderOptions)
+	speechFields = setOf(fModel, fInput, fProvider, fProviderOptions)
 )
 
 // completions reads the body of an OpenAI text completion. Each prompt of a list gets answers of its own.

@@ -118,6 +118,8 @@ const (
 	fPromptCacheKey
 	fPromptCacheOptions
 	fPromptCacheRetention
+	fProvider
+	fProviderOptions
 	fQuality
 	fQuery
 	fReasoning
@@ -289,6 +291,8 @@ var fieldNames = [fields][2]string{
 	fPromptCacheKey:       {"prompt_cache_key"},
 	fPromptCacheOptions:   {"prompt_cache_options"},
 	fPromptCacheRetention: {"prompt_cache_retention"},
+	fProvider:             {"provider"},
+	fProviderOptions:      {"providerOptions"},
 	fQuality:              {"quality"},
 	fQuery:                {"query"},
 	fReasoning:            {"reasoning"},

@@ -195,6 +195,9 @@ var formTexts = map[string]bool{
 
 // otherText reads a text that may say where the provider finds a file.
 func (p *formParser) otherText(name string, value []byte) {
+	if len(value) > 0 && (strings.EqualFold(name, "provider") || strings.EqualFold(name, "providerOptions")) {
+		p.r.Facts |= HostChoice
+	}
 	if len(value) > 0 && !formTexts[strings.ToLower(name)] {
 		p.elsewhere = true
 		p.r.Facts |= RemoteContent

@@ -31,6 +31,8 @@ func FuzzRewriteChangesNothingElse(f *testing.F) {
 		`{"anthropic_version":"x","max_gen_len":5,"max_tokens":6,"textGenerationConfig":{"maxTokenCount":7}}`,
 		`{"model":"m","options":{"num_predict":-2,"temperature":0},"inputs":"p","parameters":{"max_new_tokens":3}}`,
 		`{"model":"m","input":[{"type":"user_input","content":[{"type":"image","data":"AA"}]}],"generation_config":{"max_output_tokens":5},"agent":null,"store":false}`,
+		`{"model":"m","provider":{"order":["a"],"sort":{"by":"price"},"max_price":{"prompt":1}},"providerOptions":{"gateway":{"only":["b"]}}}`,
+		`{"model":"m","provider":{"sort":"pric\u0065","allow_fallbacks":false,"zdr":null},"providerOptions":null}`,
 		`{"model":"m","tools":[{"type":"web_search_1","max_uses":5}],"max_tool_calls":2,"service_tier":"flex","inference_geo":"us"}`,
 	} {
 		for i := range fuzzPaths {

@@ -106,7 +106,7 @@ func (p *requestParser) finish() {
 		r.cap, r.otherCap = r.otherCap, limit{}
 	}
 	r.MaxOutput = max(r.cap.n, r.otherCap.n, 0)
-	if r.cap.n < 0 || r.otherCap.n < 0 {
+	if r.cap.endless() || r.otherCap.endless() {
 		r.MaxOutput = 0
 	}
 	r.Prefix = prefixOf(r.API, p.tools, p.system)

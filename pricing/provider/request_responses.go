@@ -10,7 +10,7 @@ var (
 	responsesFields = setOf(fModel, fInput, fInstructions, fStream, fMaxOutputTokens, fTemperature, fTopP, fTopLogprobs,
 		fReasoning, fText, fTools, fToolChoice, fInclude, fServiceTier, fStore, fBackground, fPreviousResponseID,
 		fConversation, fPrompt, fMaxToolCalls, fPromptCacheKey, fPromptCacheRetention, fPromptCacheOptions,
-		fModels, fPreset, fRoute, fPlugins, fContextManagement)
+		fModels, fPreset, fRoute, fPlugins, fProvider, fProviderOptions, fContextManagement)
 	reasoningFields = setOf(fEffort, fSummary)
 	textFields      = setOf(fFormat, fVerbosity)
 )

@@ -65,6 +65,7 @@ var allFacts = []struct {
 	{"IncludeUsage", provider.IncludeUsage}, {"ServiceTier", provider.ServiceTier}, {"CacheKey", provider.CacheKey},
 	{"RareEffort", provider.RareEffort}, {"Verbosity", provider.Verbosity}, {"ModernRoles", provider.ModernRoles},
 	{"CustomTools", provider.CustomTools}, {"OtherModels", provider.OtherModels}, {"Compaction", provider.Compaction},
+	{"HostChoice", provider.HostChoice},
 }
 
 func factNames(f provider.Facts) string {

@@ -136,7 +136,7 @@ func (w *rewriter) cap() {
 		w.capOfTwo()
 		return
 	}
-	if r.API == OpenAIChat && !r.stays(w.t) && r.cap.n != 0 && w.can.Cap != "" {
+	if r.API == OpenAIChat && !r.stays(w.t) && r.cap.stated() && w.can.Cap != "" {
 		w.spell(r.cap)
 	}
 	if w.t.MaxOutput <= 0 {
@@ -179,9 +179,14 @@ func (w *rewriter) capOfTwo() {
 	}
 }
 
-// lowers reports whether a stated cap is above the target's.
+// lowers reports whether a stated cap is above the target's. One of 0 caps nothing, except where Anthropic answers:
+// there it warms a cache, and nothing is generated.
+// Source: "Prompt caching" of Anthropic's manual, on max_tokens of 0.
 func (w *rewriter) lowers(l limit) bool {
-	return w.t.MaxOutput > 0 && (l.n < 0 || l.n > max(w.t.MaxOutput, w.least()))
+	if l.n == 0 && w.r.API == AnthropicMessages && w.t.Vendor == Anthropic {
+		return false
+	}
+	return w.t.MaxOutput > 0 && (l.endless() || l.n > max(w.t.MaxOutput, w.least()))
 }
 
 // most is the target's cap, as it is written.

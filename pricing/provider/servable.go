@@ -155,7 +155,7 @@ func (r *Request) misfit(t Target, can Capability) string {
 	switch {
 	case r.bodyMarks && r.API != AnthropicMessages:
 		return "cache options belong to their model"
-	case r.cap.n != 0 && r.otherCap.n != 0 && can.Cap != "":
+	case r.cap.stated() && r.otherCap.stated() && can.Cap != "":
 		return "the model takes only one of two output caps"
 	case r.Choices > 1 && t.Vendor != OpenAI && t.Vendor != Google && t.Vendor != "":
 		return "the model gives one answer"

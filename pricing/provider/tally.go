@@ -100,7 +100,8 @@ func (t *tally) special(s *jsonscan.Scanner, how special) {
 	case takeBYOK:
 		t.byok = s.Next().Kind == jsonscan.True
 	case takeService:
-		if v := s.Next(); v.Kind == jsonscan.String {
+		switch v := s.Next(); {
+		case v.Kind == jsonscan.String, v.Kind == jsonscan.Number && string(s.Text(v)) > "1": // of an enum of Google's
 			t.service, t.tiered = serviceOf(s.Text(v)), true
 		}
 	case takeSpeed:

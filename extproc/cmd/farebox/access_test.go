@@ -137,7 +137,7 @@ func (a *authority) ask(t *testing.T, address string, maxVersion uint16, client 
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds))
 	check(t, err)
 	defer func() { check(t, conn.Close()) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
 	return err

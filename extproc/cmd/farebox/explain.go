@@ -9,6 +9,7 @@ import (
 
 	"github.com/farebox-mesh/farebox/extproc/internal/exchange"
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 	"github.com/farebox-mesh/farebox/pricing/provider"
 )
 
@@ -108,9 +109,23 @@ func (x *explainFlags) request(set *policies.Set, call *provider.Request, given 
 	path, _, _ := strings.Cut(x.path, "?")
 	r := &policies.Request{Call: call, Path: path, Header: given.Header}
 	r.Route, r.Vendor = set.Identify(x.host, x.path, call.API, r.Header)
-	r.Dims = set.Payers(given)
+	from := caller{signals: given, path: x.path}
+	if set.Addressed(x.host, x.path) {
+		from.vendor = r.Vendor
+	}
+	r.Dims = set.Payers(from)
 	return r
 }
+
+// caller is who makes the call that is explained.
+type caller struct {
+	signals
+	vendor pricing.ProviderName // that the policy says is addressed; "" where the path alone tells
+	path   string
+}
+
+// Account implements policies.Signals.
+func (c caller) Account() string { return exchange.Account(c.vendor, c.Header, c.path) }
 
 // signals are the headers given, by name in lower case. As the command line has no token and no certificate, their
 // values are headers as well, named after the source: "jwt.team", "mtls.namespace".
@@ -138,6 +153,3 @@ func (s signals) PeerURI() string {
 	}
 	return "spiffe://cluster.local" + uri
 }
-
-// Account implements policies.Signals.
-func (s signals) Account() string { return exchange.Account(s.Header, "") }

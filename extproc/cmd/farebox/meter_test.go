@@ -61,7 +61,7 @@ func TestMeterPricesRecords(t *testing.T) {
 			map[string]any{"model": "gpt-4o", "cost_usd": "0.002500000"}},
 		{"the requested model's price where the response's has none", `{"model":"gpt-4o",` + chatURL + `,"body":{"model":"base-7","usage":{"prompt_tokens":1000,"completion_tokens":0}}}`,
 			map[string]any{"model": "base-7", "cost_usd": "0.002500000"}},
-		{"a model in the path", `{"url":"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent","body":{"usageMetadata":{"promptTokenCount":1000}}}`,
+		{"a model in the path", `{"url":"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent","body":{"usageMetadata":{"promptTokenCount":1000,"totalTokenCount":1000}}}`,
 			map[string]any{"provider": "google", "api": "gemini_generate_content", "model": "gemini-2.5-flash", "cost_usd": "0.000300000"}},
 		{"a path alone is the vendor's", `{"url":"/v1/messages","body":{"model":"claude-sonnet-4-5-20250929","usage":{"input_tokens":1000,"output_tokens":10}}}`,
 			map[string]any{"provider": "anthropic", "api": "anthropic_messages", "cost_usd": "0.003150000"}},

@@ -38,12 +38,12 @@ type serveFlags struct {
 	postgres, redis              connection
 	redisReplicas                int
 	access                       access
-	drain                        time.Duration
+	drain, leave                 time.Duration
 	level                        slog.Level
 }
 
 func runServe(ctx context.Context, args []string, e env) int {
-	var s serveFlags
+	s := serveFlags{leave: leaveWithin}
 	f := flags("serve", "serve --policy FILE [flags]", e)
 	f.StringVar(&s.policy, "policy", "", "policy `FILE`")
 	f.StringVar(&s.listen, "listen", "unix:/run/farebox/extproc.sock", "where Envoy connects: unix:PATH or `HOST:PORT`")
@@ -106,7 +106,7 @@ func serve(ctx context.Context, s serveFlags, e env) (err error) {
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "started", slog.String("listen", s.listen), slog.String("admin", page.addr),
 		slog.String("policy", s.policy), slog.String("mode", string(parts.mode())), slog.String("version", version()))
-	return parts.run(ctx, running{server, processor, healthServer, listener, page, s.drain})
+	return parts.run(ctx, running{server, processor, healthServer, listener, page, s.drain, s.leave})
 }
 
 // running is what serves until the end.
@@ -117,6 +117,7 @@ type running struct {
 	listener  net.Listener
 	page      *page
 	drain     time.Duration
+	leave     time.Duration // how long streams may take to notice that the server leaves
 }
 
 // run serves until ctx ends or something breaks, then lets open streams finish within the drain time.
@@ -146,7 +147,7 @@ func (p *parts) run(ctx context.Context, r running) error {
 	return unlessClosed(err)
 }
 
-// leaveWithin is how long streams may take to notice that the server leaves.
+// leaveWithin is serveFlags.leave where no test says otherwise.
 const leaveWithin = 500 * time.Millisecond
 
 // stop refuses new streams and ends the open ones: by themselves, else between two pieces of their answers, else
@@ -157,7 +158,7 @@ func (r *running) stop() {
 	for _, step := range []struct {
 		wait time.Duration
 		then func()
-	}{{r.drain, r.processor.Leave}, {leaveWithin, r.server.Stop}} {
+	}{{r.drain, r.processor.Leave}, {r.leave, r.server.Stop}} {
 		select {
 		case <-drained:
 			return

@@ -48,10 +48,13 @@ func (s *screen) String() string {
 	return s.b.String()
 }
 
+// patience is how long these tests wait for what must come to pass, on however busy a machine.
+const patience = 30 * time.Second
+
 // soon waits until something holds.
 func soon(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -76,16 +79,27 @@ func startService(t *testing.T, policy string) *service {
 // startServiceIn starts with the policy and the state of a folder.
 func startServiceIn(t *testing.T, dir string) *service {
 	t.Helper()
-	s := &service{
-		socket: filepath.Join(dir, "s.sock"), policy: filepath.Join(dir, "p.yaml"), stderr: &screen{}, status: make(chan int, 1),
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	s.stop = stop
+	s := newService(dir)
 	args := []string{"serve", "--policy", s.policy, "--listen", "unix:" + s.socket, "--admin", "127.0.0.1:0", "--state", filepath.Join(dir, "state"), "--drain", "100ms"}
 	if token := filepath.Join(dir, "token"); exists(token) {
 		args = append(args, "--admin-token", "file:"+token)
 	}
-	go func() { s.status <- run(ctx, args, env{stdout: io.Discard, stderr: s.stderr, now: time.Now}) }()
+	s.start(t, func(ctx context.Context, e env) int { return run(ctx, args, e) })
+	return s
+}
+
+func newService(dir string) *service {
+	return &service{
+		socket: filepath.Join(dir, "s.sock"), policy: filepath.Join(dir, "p.yaml"), stderr: &screen{}, status: make(chan int, 1),
+	}
+}
+
+// start serves until the end of the test, and returns when the server has an address.
+func (s *service) start(t *testing.T, serve func(context.Context, env) int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	s.stop = stop
+	go func() { s.status <- serve(ctx, env{stdout: io.Discard, stderr: s.stderr, now: time.Now}) }()
 	t.Cleanup(func() { s.stop(); s.wait(t) })
 	started := regexp.MustCompile(`msg=started .*admin=(\S+)`)
 	soon(t, "it starts", func() bool {
@@ -94,7 +108,6 @@ func startServiceIn(t *testing.T, dir string) *service {
 		}
 		return s.admin != ""
 	})
-	return s
 }
 
 // wait returns the exit status; it may be asked again.
@@ -104,7 +117,7 @@ func (s *service) wait(t testing.TB) int {
 	case status := <-s.status:
 		s.status <- status
 		return status
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("it does not end: %s", s.stderr)
 		return -1
 	}
@@ -129,7 +142,19 @@ func (s *service) get(t testing.TB, path string) string {
 }
 
 func TestServeAnswersAndLeavesInPeace(t *testing.T) {
-	s := startService(t, "version: 1\nmode: enforce\n")
+	dir := shortDir(t)
+	s := newService(dir)
+	check(t, os.WriteFile(s.policy, []byte("version: 1\nmode: enforce\n"), 0o600))
+	flags := serveFlags{
+		policy: s.policy, listen: "unix:" + s.socket, admin: "127.0.0.1:0", state: filepath.Join(dir, "state"),
+		drain: 100 * time.Millisecond, leave: patience, // this client may be slow
+	}
+	s.start(t, func(ctx context.Context, e env) int {
+		if err := serve(ctx, flags, e); err != nil {
+			return e.fail(err)
+		}
+		return statusOK
+	})
 	conn := s.dial(t)
 	h, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
 	check(t, err)
@@ -168,7 +193,7 @@ func TestServeAnswersAndLeavesInPeace(t *testing.T) {
 	if _, err := os.Stat(s.socket); err == nil {
 		t.Error("the socket is still there")
 	}
-	again := startServiceIn(t, filepath.Dir(s.policy))
+	again := startServiceIn(t, dir)
 	if text := again.get(t, "/api/summary"); !strings.Contains(text, `"cancelled"`) || strings.Contains(text, `"lost"`) {
 		t.Errorf("the call was not settled: %s", text)
 	}
@@ -194,9 +219,9 @@ func TestServeReloadsOnSIGHUPAndOnChange(t *testing.T) {
 	if page := mode(); !strings.Contains(page, `class="badge enforce"`) {
 		t.Errorf("the old policy is not in force: %s", page)
 	}
-	if text := s.get(t, "/metrics"); !strings.Contains(text, "farebox_config_last_reload_successful 0") {
-		t.Error("the metric does not say that the reload went wrong")
-	}
+	soon(t, "the metric says that the reload went wrong", func() bool {
+		return strings.Contains(s.get(t, "/metrics"), "farebox_config_last_reload_successful 0")
+	})
 	replace("version: 1\nmode: observe\n")
 	soon(t, "a good file heals", func() bool {
 		page := mode()
@@ -253,21 +278,23 @@ func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 
 	put(prices, `{"provider": 1}`)
 	soon(t, "the mistake is shown", says("was refused"))
-	if text := s.get(t, "/metrics"); !strings.Contains(text, "farebox_config_last_reload_successful 0") {
-		t.Error("the metric does not say that the reload went wrong")
-	}
-	if log := s.stderr.String(); !strings.Contains(log, `msg="reload refused"`) || !strings.Contains(log, "/prices.json:1:14: want text in quotes") ||
-		!strings.Contains(log, "(bad-prices)") {
-		t.Errorf("the log does not say what is wrong: %s", log)
-	}
+	soon(t, "the metric says that the reload went wrong", func() bool {
+		return strings.Contains(s.get(t, "/metrics"), "farebox_config_last_reload_successful 0")
+	})
+	soon(t, "the log says what is wrong", func() bool {
+		log := s.stderr.String()
+		return strings.Contains(log, `msg="reload refused"`) && strings.Contains(log, "/prices.json:1:14: want text in quotes") &&
+			strings.Contains(log, "(bad-prices)")
+	})
 	put(prices, ours("4"))
 	soon(t, "a good file heals", func() bool { return reloads() == 2 && !says("was refused")() })
 
 	check(t, os.Remove(prices))
 	soon(t, "a missing file is shown", says("no such file"))
-	if log := s.stderr.String(); !strings.Contains(log, "/p.yaml:2:18: ") || !strings.Contains(log, "(unreadable-prices)") {
-		t.Errorf("the log does not say where the missing file is named: %s", log)
-	}
+	soon(t, "the log says where the missing file is named", func() bool {
+		log := s.stderr.String()
+		return strings.Contains(log, "/p.yaml:2:18: ") && strings.Contains(log, "(unreadable-prices)")
+	})
 	put(prices, ours("4"))
 	soon(t, "the same file heals", func() bool { return reloads() == 3 && !says("was refused")() })
 }

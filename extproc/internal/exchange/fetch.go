@@ -48,12 +48,12 @@ func (x *Exchange) fetch() Reply {
 	return reply
 }
 
-// settleFetched settles the call whose answer was fetched, if that is final, or tells the replicas of it. Whoever fetches
-// it again finds it settled.
+// settleFetched settles the call whose answer was fetched, if all of it was and it is final, or tells the replicas of it.
+// Whoever fetches it again finds it settled.
 func (x *Exchange) settleFetched() []Header {
 	x.phase = atEnd
 	r := x.metered().Close()
-	if r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
+	if x.endpoint.Selective || r.Pending || x.status.Code >= 400 || !(r.HasUsage || r.Complete || r.Failed) {
 		return nil
 	}
 	if x.id == (ledger.ID{}) {

@@ -52,6 +52,7 @@ func TestABackgroundCallKeepsItsReservationUntilItsAnswerIsFetched(t *testing.T)
 	w.fetched(t, "resp_1", queued, good)                    // not ready yet
 	w.fetched(t, "resp_2", made, good)                      // another answer, of nobody's call
 	w.fetched(t, "resp_1", "{}", Status{Code: 404})         // the provider's own trouble
+	w.fetched(t, "resp_1?fields=id,status", made, good)     // parts of it
 	if s := w.books.Stats(); s.Open != 1 || s.Parked != 1 { // nothing of that settled it
 		t.Fatalf("%+v, want one call that is parked", s)
 	}

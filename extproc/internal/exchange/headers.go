@@ -16,6 +16,7 @@ func (x *Exchange) RequestHeaders(in Incoming) (Reply, error) {
 	x.in, x.phase, x.began = in, atBody, x.c.now()
 	x.at = x.began
 	x.endpoint = provider.ParsePath(in.Path)
+	x.endpoint.ReadHeaders(in.header)
 	x.route, x.vendor = x.snap.Set.Identify(in.Host, in.Path, x.endpoint.API, x.in.header)
 	x.identifyPayers()
 	if in.Misfit != "" {

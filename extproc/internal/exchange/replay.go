@@ -55,15 +55,13 @@ func (x *Exchange) cacheable(rule *policies.ExactCache) bool {
 	call := &x.call
 	control := strings.ToLower(x.in.joined("cache-control"))
 	switch {
-	case call.Facts.Any(uncacheable), call.Form, x.decision.First().Kind == policies.Refuse:
+	case call.Facts.Any(uncacheable), call.Form, call.Selective, x.decision.First().Kind == policies.Refuse:
 		return false
 	case call.HasTemperature && call.Temperature > rule.MaxTemperature:
 		return false
 	case strings.Contains(control, "no-store"), strings.Contains(control, "no-cache"), strings.Contains(control, "max-age=0"),
 		strings.EqualFold(x.in.header("pragma"), "no-cache"):
 		return false
-	case x.in.header("x-goog-fieldmask") != "":
-		return false // it chooses parts of the answer, and is no part of the key
 	}
 	return rule.All || x.partition(rule) != ""
 }

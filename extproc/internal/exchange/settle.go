@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/farebox-mesh/farebox/extproc/internal/ledger"
 	"github.com/farebox-mesh/farebox/policies"
@@ -109,13 +110,7 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge) {
 	if x.unbilled(&r) == "" {
 		e.Usage, e.Estimated = x.used(&r)
 	}
-	charged := x.snap.Set.Charged(x.served, &r, x.at)
-	bill, err := x.decision.Bill(x.served, e.Usage, charged)
-	if err != nil { // a sum beyond Money: what was reserved, which fitted, is the most that can be told
-		x.logError("internal error: cost not computed", err)
-		most := max(x.served.Bound, x.expected)
-		bill = policies.Bill{Cost: most, ListCost: most, Baseline: most, Estimated: true}
-	}
+	bill, charged := x.bill(&r, e.Usage)
 	e.Cost, e.Baseline, e.Savings = bill.Cost, bill.Baseline, bill.Savings
 	e.Estimated = e.Estimated || bill.Estimated
 	e.Service, e.Region = charged.Terms.Service, charged.Terms.Region
@@ -130,6 +125,23 @@ func (x *Exchange) entry(r provider.Reading) (ledger.Entry, policies.Charge) {
 		x.logError("internal error: alternatives not computed", err)
 	}
 	return e, charged
+}
+
+// bill is what the call cost, and by what price. Of a usage that comes to more than any call, what was reserved is the
+// most that can be told.
+func (x *Exchange) bill(r *provider.Reading, u pricing.Usage) (policies.Bill, policies.Charge) {
+	charged := x.snap.Set.Charged(x.served, r, x.at)
+	bill, err := x.decision.Bill(x.served, u, charged)
+	if err == nil && max(bill.Cost, bill.ListCost, bill.Baseline) > pricing.MaxCost {
+		err = fmt.Errorf("cost %s USD, baseline %s USD: %w", bill.Cost, bill.Baseline, pricing.ErrOverflow)
+	}
+	if err != nil {
+		x.logError("cost not plausible, settled at its bound", err)
+		most := max(x.served.Bound, x.expected)
+		bill = policies.Bill{Cost: most, ListCost: most, Baseline: most, Estimated: true}
+		charged.Stated = nil
+	}
+	return bill, charged
 }
 
 // addAttempts charges what the proxy sent again as often as it did, each time as an estimate: a provider may have

@@ -118,6 +118,26 @@ func TestACallThatNeverLeft(t *testing.T) {
 	}
 }
 
+// Google lets clients choose what of an answer they are sent, its usage included.
+func TestAnAnswerOfWhichPartsWereChosenCountsAtItsBound(t *testing.T) {
+	const body = `{"contents":[{"parts":[{"text":"Hi"}]}],"generationConfig":{"maxOutputTokens":1000}}`
+	const answer = `{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"totalTokenCount":1}}`
+	const gemini, googleHost = "/v1beta/models/gemini-2.5-pro:generateContent", "generativelanguage.googleapis.com"
+	masked := call{path: gemini + "?fields=candidates,usageMetadata.promptTokenCount", host: googleHost, body: body}
+	header := call{path: gemini, host: googleHost, body: body, headers: []Header{{Name: "x-goog-fieldmask", Value: "candidates"}}}
+	for _, c := range []call{masked, header} {
+		w := newWorld(t, limited)
+		x, _ := w.send(t, c)
+		bound := w.books.Balances(noon)[0].Reserved
+		x.ResponseStatus(Status{Code: 200, Details: "via_upstream", Attempts: 1})
+		_, err := x.ResponseBody([]byte(answer), true)
+		must(t, err)
+		if e := w.entry(t); !e.Estimated || w.books.Balances(noon)[0].Spent < bound || bound < 1_000_000 {
+			t.Errorf("%s: %+v, spent %s USD of the %s reserved", c.path, e, w.books.Balances(noon)[0].Spent, bound)
+		}
+	}
+}
+
 func TestAbortedCallsSpendWhatTheyMayHaveCost(t *testing.T) {
 	// Ten calls of the bound fit, and half of another one.
 	w := newWorld(t, "mode: enforce\nbudgets:\n  - {name: company, limit: $"+pricing.Money(10*bound+bound/2).String()+" per day}\n")
@@ -143,6 +163,35 @@ func TestACallWithoutAPriceOverrunsNothing(t *testing.T) {
 	e := w.entry(t)
 	if e.Cost != 33_000_000 || e.Overrun || e.PriceSource != unknownModel || w.books.Stats().Overruns != 0 {
 		t.Errorf("entry %+v, want 1,100 tokens at 30 USD per million and no overrun", e)
+	}
+}
+
+func TestAUsageThatNoCallComesToIsAnEstimate(t *testing.T) {
+	w := newWorld(t, "mode: observe\nunknown_model: {charge: $100000 per 1M}\n")
+	w.answer(t, chat(`{"model":"unheard-of","max_tokens":100,"messages":[]}`),
+		strings.NewReplacer("gpt-4o-2024-08-06", "unheard-of", ":1000,", ":50000000,", "1100", "50000100").Replace(said))
+	if e := w.entry(t); !e.Estimated || e.Cost != 21_700_000_000 {
+		t.Errorf("entry %+v, want an estimate of 21.70 USD, what was reserved", e)
+	}
+}
+
+func TestACapThatNoModelWritesMakesNoAmountOfBillions(t *testing.T) {
+	observe := strings.Replace(limited, "enforce", "observe", 1)
+	for _, policy := range []string{"mode: observe\n", observe} {
+		w := newWorld(t, policy)
+		for range 3 {
+			x, _ := w.send(t, chat(`{"model":"gpt-4o","n":1000,"max_tokens":500000000000}`))
+			x.End(StreamEnded)
+		}
+		must(t, w.books.SetBudgets(t.Context(), compile(t, observe).Policy().Budgets, noon))
+		var counted pricing.Money
+		list := w.entries(t)
+		for _, e := range list {
+			counted += e.Counted
+		}
+		if b := w.books.Balances(noon)[0]; len(list) != 3 || counted <= 0 || counted > pricing.MaxCost || b.Spent != counted {
+			t.Errorf("%q: %d entries of %s USD, spent %s, want three of what contexts cost", policy, len(list), counted, b.Spent)
+		}
 	}
 }
 

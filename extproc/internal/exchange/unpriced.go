@@ -20,6 +20,9 @@ func (x *Exchange) unpriced(refuse *policies.Option) string {
 		return start + "; send the recording as a WAV file of plain samples (PCM) without chunking_strategy, or use a model that is billed by tokens"
 	case policies.LackModel:
 		return start + ": other models than the one that it names may answer; name one, without fallbacks, presets or tools that call others"
+	case policies.LackHost:
+		return start + `: it chooses which host of the router serves the model, and hosts have prices of their own; leave that out: ` +
+			`"provider" (but for "sort": "price") and "providerOptions" in the body, ":nitro" and ":exacto" behind the model, a host in the path`
 	case policies.LackPrice:
 		return fmt.Sprintf("%s: no price and no limits are known of model %q%s for a price file with both", start, model, withCap)
 	case policies.LackOutput:
@@ -32,6 +35,8 @@ func (x *Exchange) unpriced(refuse *policies.Option) string {
 	case policies.LackContext:
 		return fmt.Sprintf("%s: the body does not bound the prompt, and the context window of model %q is not known%s for a price file "+
 			"that states the model's context", start, model, without)
+	case policies.LackMeasure:
+		return start + ": it asks for more than any call comes to; ask for fewer or shorter answers"
 	case policies.LackPieces:
 		return start + ": it leaves open how much it uses of what is billed by the piece, such as searches or images; state that, or leave it out"
 	}

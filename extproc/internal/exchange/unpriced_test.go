@@ -17,6 +17,7 @@ func TestARefusalNamesWhatIsMissing(t *testing.T) {
 			`no limit of the output of model "gpt-image-2" is known, and this API has no output cap; ask the platform team`, "set an output cap"},
 		{"a choice of models", "/v1/chat/completions", start + `"gpt-4o","max_completion_tokens":9,"models":["gpt-5"]}`, "name one, without fallbacks", "cap"},
 		{"an unlisted class", "/v1/chat/completions", start + `"gpt-4o","max_completion_tokens":9,"service_tier":"scale"}`, "class of service", "cap"},
+		{"answers without end", "/v1/chat/completions", start + `"gpt-4o","n":1000000000,"max_completion_tokens":500000000000}`, "ask for fewer or shorter answers", "class of service"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, rest)

@@ -11,26 +11,51 @@ import (
 	"github.com/farebox-mesh/farebox/pricing"
 )
 
+// full is where sums stop. One that is full stays so, as nobody knows by how much it would have gone beyond.
+const full pricing.Money = math.MaxInt64
+
+// tally is what was spent and reserved, each up to full.
+type tally struct{ spent, reserved pricing.Money }
+
+// taken is both together.
+func (t *tally) taken() pricing.Money { return pricing.AddCapped(t.spent, t.reserved) }
+
+// reserve adds to what is reserved, where it fits, or takes back what was, and returns by how much taken changed.
+func (t *tally) reserve(amount pricing.Money) pricing.Money {
+	before := t.taken()
+	t.reserved += amount
+	return t.taken() - before
+}
+
+// spend adds to what was spent, or takes away, down to nothing, and returns by how much spent and taken changed.
+func (t *tally) spend(amount pricing.Money) (spent, taken pricing.Money) {
+	if t.spent == full {
+		return 0, 0
+	}
+	was, before := t.spent, t.taken()
+	t.spent = max(0, pricing.AddCapped(t.spent, amount))
+	return t.spent - was, t.taken() - before
+}
+
 // balance is the state of one scope in one window.
 type balance struct {
-	scope    []Dim
-	spent    pricing.Money // of a rolling window: in the grains that count
-	reserved pricing.Money // likewise
-	grains   []grain       // of a rolling window, by rising start
-	topUps   []TopUp       // of any budget of the meter; nil for most
-	lease    *lease.Lease  // where the balance is shared, unless the window rolls; nil until it is used
-	known    bool          // where it is shared: the store has told how it stands
-	others   pricing.Money // likewise: granted to other replicas, as last told
-	raised   []lease.Raise // likewise: by top-ups of all replicas
-	leased   pricing.Money // likewise: what calls here can take without asking, when it was looked at
-	crossed  map[stepKey]time.Time
+	scope   []Dim
+	tally                 // of a rolling window: in the grains that count
+	grains  []grain       // of a rolling window, by rising start
+	topUps  []TopUp       // of any budget of the meter; nil for most
+	lease   *lease.Lease  // where the balance is shared, unless the window rolls; nil until it is used
+	known   bool          // where it is shared: the store has told how it stands
+	others  pricing.Money // likewise: granted to other replicas, as last told
+	raised  []lease.Raise // likewise: by top-ups of all replicas
+	leased  pricing.Money // likewise: what calls here can take without asking, when it was looked at
+	crossed map[stepKey]time.Time
 }
 
 // grain is what was reserved and spent by the calls of one step of a rolling window.
 type grain struct {
-	start           int64 // Unix nanoseconds
-	spent, reserved pricing.Money
-	lease           *lease.Lease // as in balance
+	start int64 // Unix nanoseconds
+	tally
+	lease *lease.Lease // as in balance
 }
 
 // held is what a reservation holds on one balance.
@@ -48,7 +73,7 @@ func (b *balance) taken() pricing.Money {
 	if b == nil {
 		return 0
 	}
-	return b.spent + b.reserved
+	return b.tally.taken()
 }
 
 // claimed is what of a limit nobody else can have: with what other replicas hold. A nil balance is untouched.
@@ -59,48 +84,53 @@ func (b *balance) claimed() pricing.Money {
 	return pricing.AddCapped(b.taken(), b.others)
 }
 
-// fits reports whether the balance can hold that much more without overflow.
-func (b *balance) fits(more pricing.Money) bool { return b.taken() <= math.MaxInt64-more }
-
-// hold reserves an amount that fits.
-func (b *balance) hold(start int64, amount pricing.Money) held {
-	b.reserved += amount
+// hold reserves an amount, or as much of it as there is a number for, and returns what a lease is told of it.
+func (b *balance) hold(start int64, amount pricing.Money) (h held, change pricing.Money) {
+	amount = min(amount, full-b.reserved)
+	change = b.reserve(amount)
 	if start != noGrain {
-		b.grain(start).reserved += amount
+		change = b.grain(start).reserve(amount)
 	}
-	return held{b, start, amount}
+	return held{b, start, amount}, change
 }
 
-// free gives back what a reservation holds, and returns the lease that it was held on, nil for none. What was held in
-// a grain that counts no more is free already.
-func (h held) free() *lease.Lease {
-	on := h.balance.lease
-	if h.grain != noGrain {
-		i, ok := h.balance.search(h.grain)
-		if !ok {
-			return nil
-		}
-		h.balance.grains[i].reserved -= h.amount
-		on = h.balance.grains[i].lease
+// free gives back what a reservation holds, and returns the lease that it was held on, nil for none, with what that is
+// told. What was held in a grain that counts no more is free already.
+func (h held) free() (on *lease.Lease, change pricing.Money) {
+	b := h.balance
+	if h.grain == noGrain {
+		return b.lease, b.reserve(-h.amount)
 	}
-	h.balance.reserved -= h.amount
-	return on
+	i, ok := b.search(h.grain)
+	if !ok {
+		return nil, 0
+	}
+	b.reserve(-h.amount)
+	return b.grains[i].lease, b.grains[i].reserve(-h.amount)
 }
 
-// spend adds to what was spent, up to the largest amount, and returns by how much it changed. A correction takes
-// away, down to nothing.
-func (b *balance) spend(start int64, amount pricing.Money) pricing.Money {
-	amount = min(amount, math.MaxInt64-b.taken())
+// spend adds to what was spent, and returns what a lease is told of it. A correction takes away, down to nothing.
+func (b *balance) spend(start int64, amount pricing.Money) (change pricing.Money) {
 	if start == noGrain {
-		amount = max(amount, -b.spent)
-		b.spent += amount
-		return amount
+		_, change = b.tally.spend(amount)
+		return change
 	}
-	g := b.grain(start)
-	amount = max(amount, -g.spent)
-	g.spent += amount
-	b.spent += amount
-	return amount
+	spent, change := b.grain(start).spend(amount)
+	if b.spent == full {
+		b.addUp()
+	} else {
+		b.tally.spend(spent)
+	}
+	return change
+}
+
+// addUp makes the sums of a rolling window anew, of which grains may have gone.
+func (b *balance) addUp() {
+	b.tally = tally{}
+	for i := range b.grains {
+		b.spent = pricing.AddCapped(b.spent, b.grains[i].spent)
+		b.reserved += b.grains[i].reserved
+	}
 }
 
 // leaseAt returns where the lease of the balance, or of a grain of it, is kept.
@@ -130,12 +160,12 @@ func (b *balance) search(start int64) (int, bool) {
 // expire forgets the grains that begin at or before cut.
 func (b *balance) expire(cut int64) {
 	n := 0
-	for ; n < len(b.grains) && b.grains[n].start <= cut; n++ {
-		b.spent -= b.grains[n].spent
-		b.reserved -= b.grains[n].reserved
+	for n < len(b.grains) && b.grains[n].start <= cut {
+		n++
 	}
 	if n > 0 {
 		b.grains = slices.Delete(b.grains, 0, n)
+		b.addUp()
 	}
 }
 

@@ -54,9 +54,9 @@ func BenchmarkBooks(b *testing.B) {
 			for b.Loop() {
 				now = now.Add(10 * time.Millisecond)
 				r.At, e.At = now, now
-				holds, refusal, err := k.hold(&r, now, true)
-				if refusal != nil || err != nil {
-					b.Fatal(refusal, err)
+				holds, refusal := k.hold(&r, now, true)
+				if refusal != nil {
+					b.Fatal(refusal)
 				}
 				k.free(holds)
 				k.spend(&e, 1)
@@ -72,8 +72,8 @@ func BenchmarkFullest(b *testing.B) {
 	for i := range 100_000 {
 		r := hold(cent, team(strconv.Itoa(i))...)
 		r.At = noon
-		if _, _, err := l.books.hold(&r, noon, true); err != nil {
-			b.Fatal(err)
+		if _, refusal := l.books.hold(&r, noon, true); refusal != nil {
+			b.Fatal(refusal)
 		}
 	}
 	b.Run("fullest", func(b *testing.B) {
@@ -107,9 +107,9 @@ func BenchmarkMemory(b *testing.B) {
 				r, e := typical(hold(2*cent), paid(NewID(noon), cent))
 				r.At, r.Dims = noon, team(strconv.Itoa(i%scopes))
 				e.bookOn(&r)
-				holds, _, err := k.hold(&r, noon, true)
-				if err != nil {
-					b.Fatal(err)
+				holds, refusal := k.hold(&r, noon, true)
+				if refusal != nil {
+					b.Fatal(refusal)
 				}
 				k.free(holds)
 				k.spend(&e, 1)

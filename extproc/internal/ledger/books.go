@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
@@ -46,10 +45,10 @@ func (k *books) refusal(r *Reservation, now time.Time) *LimitError {
 
 // hold reserves on all budgets that cover a call or on none, in the windows that contain now. Where it is not
 // refusable it reserves whatever the budgets say and returns what they would have said.
-func (k *books) hold(r *Reservation, now time.Time, refusable bool) ([]held, *LimitError, error) {
+func (k *books) hold(r *Reservation, now time.Time, refusable bool) ([]held, *LimitError) {
 	refusal := k.refusal(r, now)
 	if refusal != nil && refusable {
-		return nil, refusal, nil
+		return nil, refusal
 	}
 	holds := make([]held, 0, len(k.meters))
 	for _, m := range k.meters {
@@ -57,22 +56,19 @@ func (k *books) hold(r *Reservation, now time.Time, refusable bool) ([]held, *Li
 			continue
 		}
 		b, grain := m.find(&r.Call, now, true)
-		if !b.fits(m.need(r)) {
-			k.free(holds)
-			return nil, nil, fmt.Errorf("%w: reservation %s: %w", ErrInvalid, r.ID, pricing.ErrOverflow)
-		}
-		holds = append(holds, b.hold(grain, m.need(r)))
-		k.move(m, b, grain, &r.Call, now, m.need(r))
+		h, change := b.hold(grain, m.need(r))
+		holds = append(holds, h)
+		k.move(m, b, grain, &r.Call, now, change)
 		k.events = m.crossings(k.events, b, now)
 	}
-	return holds, refusal, nil
+	return holds, refusal
 }
 
 // free gives back what a reservation holds.
 func (k *books) free(holds []held) {
 	for _, h := range holds {
-		if on := h.free(); on != nil {
-			k.moves = append(k.moves, move{on, -h.amount})
+		if on, change := h.free(); on != nil {
+			k.moves = append(k.moves, move{on, change})
 		}
 	}
 }
@@ -221,7 +217,8 @@ func (k *books) recount(r *Reservation) []held {
 			continue
 		}
 		b, grain := m.find(&r.Call, r.At, true)
-		holds = append(holds, b.hold(grain, m.need(r)))
+		h, _ := b.hold(grain, m.need(r))
+		holds = append(holds, h)
 	}
 	return holds
 }

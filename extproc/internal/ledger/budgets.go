@@ -30,7 +30,9 @@ func (l *Ledger) setBudgets(ctx context.Context, budgets []policies.Budget, now 
 	now = l.at(now)
 	l.mu.Lock()
 	joins := reached && l.books.shared == nil
-	layout := l.books.layOut(budgets, l.journal.end().Seq, joins)
+	// With the lock: what is journaled later is applied when the fresh meters count already. Of the journal's own lock it
+	// takes none, which a rotation may hold while the disk works.
+	layout := l.books.layOut(budgets, l.journal.seq.Load(), joins)
 	l.mu.Unlock()
 	if err := l.build(ctx, layout.fresh, now); err != nil {
 		l.mu.Lock()

@@ -80,6 +80,9 @@
 // steps, never those that a budget in force or of the current month needs; their totals stay. Freed pages are used
 // again, so that the file stops growing; it shrinks by Compact alone, as VACUUM would stop the sink for minutes.
 //
+// Sums of money and of tokens stop at the largest int64, in memory and in the databases, and a balance that has come
+// there stays there: no amount, however absurd, makes a spent budget look empty.
+//
 // A correction is an entry of its own that refers to another, with differences that may be negative, in the windows of
 // that one. Nothing changes an entry.
 //

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrJournal says that the journal could not be written.
@@ -36,7 +37,7 @@ type journal struct {
 	oldest   int64         // segment that is still there
 	size     int64         // of the segment, whole records only
 	rotateAt int64         // size at which the segment is full
-	seq      int64         // of the last record
+	seq      atomic.Int64  // of the last record; read without mu too
 	open     map[ID][]byte // frames of the reservations that a new segment starts with
 	tails    []*tail       // entries of the last records, for each sink
 	dirty    bool          // written, not synced
@@ -138,8 +139,7 @@ func (j *journal) writeLocked(batch []*record) {
 func (j *journal) countLocked(r *record) {
 	before := j.endLocked()
 	j.size += int64(len(r.frame))
-	j.seq++
-	r.seq = j.seq
+	r.seq = j.seq.Add(1)
 	if r.id != (ID{}) {
 		j.open[r.id] = r.frame
 	}
@@ -221,7 +221,7 @@ func (j *journal) rotateLocked() error {
 		return err
 	}
 	path := filepath.Join(j.dir, segmentName(j.number+1))
-	f, size, err := j.startSegment(path, j.seq+1)
+	f, size, err := j.startSegment(path, j.seq.Load()+1)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (j *journal) rotateLocked() error {
 // rotation has to end, however many reservations are open.
 func (j *journal) useLocked(f journalFile, size int64) {
 	j.file, j.size, j.rotateAt = f, size, size+j.limit
-	j.seq += int64(len(j.open))
+	j.seq.Add(int64(len(j.open)))
 	j.dirty, j.torn = false, false
 }
 
@@ -291,7 +291,7 @@ func (j *journal) end() Position {
 }
 
 func (j *journal) endLocked() Position {
-	return Position{Segment: j.number, Offset: j.size, Seq: j.seq}
+	return Position{Segment: j.number, Offset: j.size, Seq: j.seq.Load()}
 }
 
 // lastFault returns why the last write went wrong, nil if it did not.

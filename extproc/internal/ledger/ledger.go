@@ -32,6 +32,8 @@ type Options struct {
 	Shared   lease.Store   // where replicas share the balances of hard budgets; nil: they do not. Closed with the ledger
 	Answers  lease.Answers // where replicas tell each other of fetched answers; nil: they do not. Not closed
 	Sinks    []Sink        // what the journal feeds beside the folder's own database; closed with the ledger
+
+	sharedTimeout time.Duration // lease.Options.Timeout, for tests on a busy machine
 }
 
 // withDefaults returns the options with what was left out.

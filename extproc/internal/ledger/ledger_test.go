@@ -365,19 +365,6 @@ func TestContradictionsAreRefused(t *testing.T) {
 	}
 }
 
-func TestOverflowIsRefused(t *testing.T) {
-	l := openNew(t, company(100*cent))
-	const huge = pricing.Money(1 << 62)
-	first, second := hold(huge), hold(huge)
-	_, err := l.Book(first, noon)
-	must(t, err)
-	if _, err := l.Book(second, noon); !errors.Is(err, pricing.ErrOverflow) {
-		t.Errorf("got %v, want ErrOverflow", err)
-	}
-	must(t, l.Release(unbilled(first.ID, "test")))
-	checkState(t, l, "company: 0 + 0, 100 left")
-}
-
 // A settlement may be in the journal, and so in the database, before the balances know of it.
 func TestABudgetThatIsAddedDuringASettlementCountsItOnce(t *testing.T) {
 	l := openNew(t, company(100*cent))

@@ -212,7 +212,7 @@ func (m *meter) refills(b *balance, missing pricing.Money) time.Time {
 	var back pricing.Money
 	for i := range b.grains {
 		g := &b.grains[i]
-		if back += g.spent + g.reserved; back >= max(missing, 1) {
+		if back = pricing.AddCapped(back, g.taken()); back >= max(missing, 1) {
 			return m.period.End(time.Unix(0, g.start))
 		}
 	}

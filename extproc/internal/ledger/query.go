@@ -26,8 +26,8 @@ type Sums struct {
 // add adds b to a.
 func (a *Sums) add(b Sums) {
 	a.Calls += b.Calls
-	a.Cost += b.Cost
-	a.Baseline += b.Baseline
+	a.Cost = pricing.AddCapped(a.Cost, b.Cost)
+	a.Baseline = pricing.AddCapped(a.Baseline, b.Baseline)
 }
 
 // Share is the part of the calls that one name stands for; "" is none.

@@ -116,8 +116,9 @@ func cutTail(path string, size int64, torn bool, logger *slog.Logger) error {
 func (rec *recovered) start(dir string, after Position, limit int64) (*journal, error) {
 	j := &journal{
 		dir: dir, limit: limit, newFile: createFile, open: rec.open,
-		number: max(rec.last, after.Segment) + 1, oldest: rec.oldest, seq: max(rec.seq, after.Seq),
+		number: max(rec.last, after.Segment) + 1, oldest: rec.oldest,
 	}
+	j.seq.Store(max(rec.seq, after.Seq))
 	if rec.last > 0 {
 		// Damage in a segment that is not the last one is fatal, so what a killed process left in the page
 		// cache has to be on the disk before there is a next one.
@@ -127,7 +128,7 @@ func (rec *recovered) start(dir string, after Position, limit int64) (*journal, 
 	} else {
 		j.oldest = j.number
 	}
-	f, size, err := j.startSegment(filepath.Join(dir, segmentName(j.number)), j.seq+1)
+	f, size, err := j.startSegment(filepath.Join(dir, segmentName(j.number)), j.seq.Load()+1)
 	if err != nil {
 		return nil, fmt.Errorf("start journal segment: %w", err)
 	}

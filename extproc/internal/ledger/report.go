@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/farebox-mesh/farebox/policies"
+	"github.com/farebox-mesh/farebox/pricing"
 )
 
 // report builds a summary from totals and entries.
@@ -40,16 +41,14 @@ func (r *report) add(e *Entry, t *total) {
 	s.Overruns += t.overruns
 	if e.Estimated {
 		s.Estimated += t.calls
-		s.Bound += t.counted
+		s.Bound = pricing.AddCapped(s.Bound, t.counted)
 	}
 	if e.Would != "" {
 		s.Observed.add(sums)
 	}
-	s.Would += t.wouldCost
-	addUsage(&s.Usage, &t.usage)
-	for i, m := range t.savings {
-		s.Savings[i] += m
-	}
+	s.Would = pricing.AddCapped(s.Would, t.wouldCost)
+	s.Usage = addUsage(s.Usage, t.usage)
+	addSavings(&s.Savings, &t.savings)
 	for i, name := range [...]string{string(e.Asked), string(e.Model), string(e.Tier), string(e.Rule), string(e.Route)} {
 		addTo(r.parts[i].sums, name, sums)
 	}
@@ -66,10 +65,10 @@ func (r *report) addDims(dims []Dim, sums Sums) {
 }
 
 var (
-	labelTotals = fmt.Sprintf("SELECT l.%s, t.* FROM (SELECT label, SUM(%s) FROM totals WHERE day >= ? AND day < ? GROUP BY label) AS t "+
-		"JOIN labels AS l ON l.id = t.label", strings.Join(labelColumns, ", l."), strings.Join(totalColumns, "), SUM("))
-	scopeTotals = "SELECT s.dims, t.calls, t.cost, t.baseline FROM (SELECT scope, SUM(calls) AS calls, SUM(cost) AS cost, " +
-		"SUM(baseline) AS baseline FROM totals WHERE day >= ? AND day < ? GROUP BY scope) AS t JOIN scopes AS s ON s.id = t.scope"
+	labelTotals = fmt.Sprintf("SELECT l.%s, t.* FROM (SELECT label, %s FROM totals WHERE day >= ? AND day < ? GROUP BY label) AS t "+
+		"JOIN labels AS l ON l.id = t.label", strings.Join(labelColumns, ", l."), sumsOf(totalColumns...))
+	scopeTotals = fmt.Sprintf("SELECT s.dims, t.calls, t.cost, t.baseline FROM (SELECT scope, %s FROM totals WHERE day >= ? AND day < ? GROUP BY scope) AS t "+
+		"JOIN scopes AS s ON s.id = t.scope", sumsOf("calls", "cost", "baseline"))
 )
 
 // addTotals adds whole days.

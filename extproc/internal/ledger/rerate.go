@@ -94,13 +94,12 @@ func correct(moment []*Entry, reprice Reprice) []*Correction {
 func (c *Correction) merge(e *Entry) {
 	call := &c.Call
 	c.number++
-	call.Cost += e.Cost
-	call.Charge += e.Charge
-	call.Counted += e.Counted
-	call.Baseline += e.Baseline
-	call.Extra += e.Extra
-	addUsage(&call.Usage, &e.Usage)
-	call.Usage.LongestPrompt = max(call.Usage.LongestPrompt, e.Usage.LongestPrompt)
+	call.Cost = pricing.AddCapped(call.Cost, e.Cost)
+	call.Charge = pricing.AddCapped(call.Charge, e.Charge)
+	call.Counted = pricing.AddCapped(call.Counted, e.Counted)
+	call.Baseline = pricing.AddCapped(call.Baseline, e.Baseline)
+	call.Extra = pricing.AddCapped(call.Extra, e.Extra)
+	call.Usage = call.Usage.Plus(e.Usage)
 	call.Estimated, call.Stated = e.Estimated, e.Stated
 	call.Responded, call.Service, call.Region = e.Responded, e.Service, e.Region
 }

@@ -99,9 +99,9 @@ func (l *Ledger) holdLocked(r Reservation, refusable bool) (*open, *LimitError, 
 	if err := l.checkNewLocked(&r); err != nil {
 		return nil, nil, err
 	}
-	holds, refusal, err := l.books.hold(&r, r.At, refusable)
-	if err != nil || (refusal != nil && refusable) {
-		return nil, refusal, err
+	holds, refusal := l.books.hold(&r, r.At, refusable)
+	if refusal != nil && refusable {
+		return nil, refusal, nil
 	}
 	o := &open{Reservation: r, held: holds, until: r.At.Add(l.options.RenewWithin)}
 	l.open[r.ID] = o

@@ -62,6 +62,7 @@ func (l *Ledger) share(dir string, replica ID) error {
 	ctx, stop := context.WithCancel(context.Background())
 	l.shared = &shared{stop: stop, done: make(chan struct{}), holder: lease.NewHolder(l.options.Shared, lease.Options{
 		Replica: replica.String(), Incarnation: incarnation, Now: l.options.Now, Logger: l.options.Logger,
+		Timeout: l.options.sharedTimeout,
 	})}
 	go func() {
 		defer close(l.shared.done)
@@ -181,6 +182,9 @@ func (l *Ledger) holdShared(r Reservation, now time.Time) (*open, *LimitError, e
 		case try == windowTries:
 			return nil, l.limitError(&lease.UnavailableError{}, demands, meters, &r), nil
 		}
+		l.mu.Lock()
+		l.books.forgetUnused(demands, meters, &r) // of a window that is over, or has not begun
+		l.mu.Unlock()
 	}
 }
 
@@ -377,7 +381,7 @@ func (k *books) lease(now time.Time) {
 			for i := range b.grains {
 				if g := &b.grains[i]; g.lease == nil {
 					g.lease = k.leaseOn(m, &c, time.Unix(0, g.start))
-					k.shared.Assert(g.lease, g.spent+g.reserved, m.leases)
+					k.shared.Assert(g.lease, g.taken(), m.leases)
 				}
 			}
 		}

@@ -43,7 +43,7 @@ func TestAStoreAdmitsWhatOneProcessDoes(t *testing.T) {
 					_, err := l.TopUp(TopUp{Budget: up.budget, Amount: up.amount, Who: "ann", Reason: "launch"}, time.Now())
 					must(t, err)
 				}
-				if got := admits(t, cent, l); got != tt.want {
+				if got := admits(t, tt.want, cent, l); got != tt.want {
 					t.Errorf("%d calls of a cent admitted, want %d", got, tt.want)
 				}
 				var limit *LimitError

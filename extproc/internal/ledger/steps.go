@@ -47,7 +47,7 @@ func (l *limit) room(b *balance, now time.Time) pricing.Money {
 
 // Passed reports whether what is taken has reached a step, where it is shared with what other replicas hold.
 func (b *Balance) Passed(s policies.Step) bool {
-	taken := b.Spent + b.Reserved
+	taken := pricing.AddCapped(b.Spent, b.Reserved)
 	if b.Shared && b.Known {
 		taken = b.Granted - b.Leased
 	}

@@ -43,13 +43,16 @@ func (q *spentQuery) days(kept time.Time) stretch {
 // spentRows are what budgets count: totals of whole days, less what was added to them after a record of the journal,
 // and the other entries up to that record. A total stands at the end of its day, from where it counts longest.
 const spentRows = `(
-	SELECT scope, label, (day + 1) * 86400000000000 - 1 AS at, charge, counted FROM totals WHERE day >= ?1 AND day < ?2
+	SELECT scope, label, (day + 1) * 86400000000000 - 1 AS at, CAST(charge AS INTEGER) AS charge,
+		CAST(counted AS INTEGER) AS counted FROM totals WHERE day >= ?1 AND day < ?2
 	UNION ALL
 	SELECT scope, label, at, -charge, -counted FROM entries WHERE seq > ?3 AND at >= ?4 AND at < ?5
 	UNION ALL
 	SELECT scope, label, at, charge, counted FROM entries WHERE at >= ?6 AND at < ?4 AND seq <= ?3
 	UNION ALL
 	SELECT scope, label, at, charge, counted FROM entries WHERE at >= ?5 AND at < ?7 AND seq <= ?3)`
+
+var spentSums = spentOf("charge") + ", " + spentOf("counted")
 
 // sql returns the statement and its parameters. Grains begin where time.Time.Truncate has them begin.
 func (q *spentQuery) sql(kept time.Time) (string, []any) {
@@ -65,12 +68,12 @@ func (q *spentQuery) sql(kept time.Time) (string, []any) {
 	}
 	if !q.names {
 		return `SELECT s.dims, '', '', t.first, t.charge, t.counted
-			FROM (SELECT scope, MIN(at) AS first, SUM(charge) AS charge, SUM(counted) AS counted, (at + ?8) / ?9 AS grain
+			FROM (SELECT scope, MIN(at) AS first, ` + spentSums + `, (at + ?8) / ?9 AS grain
 				FROM ` + spentRows + ` GROUP BY scope, grain) AS t
 			JOIN scopes AS s ON s.id = t.scope`, values
 	}
 	return `SELECT s.dims, l.model, l.route, t.first, t.charge, t.counted
-		FROM (SELECT scope, label, MIN(at) AS first, SUM(charge) AS charge, SUM(counted) AS counted, (at + ?8) / ?9 AS grain
+		FROM (SELECT scope, label, MIN(at) AS first, ` + spentSums + `, (at + ?8) / ?9 AS grain
 			FROM ` + spentRows + ` GROUP BY scope, label, grain) AS t
 		JOIN scopes AS s ON s.id = t.scope JOIN labels AS l ON l.id = t.label`, values
 }

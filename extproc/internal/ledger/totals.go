@@ -19,7 +19,7 @@ func dayOf(t time.Time) time.Time { return t.UTC().Truncate(day) }
 // dayNumber counts days since 1970.
 func dayNumber(t time.Time) int64 { return int64(pricing.DayOf(t)) }
 
-// total is what the entries of one day, scope and label came to.
+// total is what the entries of one day, scope and label came to. Its sums stop at full.
 type total struct {
 	calls, overruns                                      int64
 	cost, baseline, eligible, charge, counted, wouldCost pricing.Money
@@ -60,39 +60,34 @@ func (t *total) add(e *Entry) {
 	if e.Overrun {
 		t.overruns++
 	}
-	t.cost += e.Cost
-	t.baseline += e.Baseline
-	t.eligible += e.Eligible
-	t.charge += e.Charge
-	t.counted += e.Counted
-	t.wouldCost += e.WouldCost
-	addUsage(&t.usage, &e.Usage)
-	for i, m := range e.Savings {
-		t.savings[i] += m
-	}
+	t.cost = pricing.AddCapped(t.cost, e.Cost)
+	t.baseline = pricing.AddCapped(t.baseline, e.Baseline)
+	t.eligible = pricing.AddCapped(t.eligible, e.Eligible)
+	t.charge = pricing.AddCapped(t.charge, e.Charge)
+	t.counted = pricing.AddCapped(t.counted, e.Counted)
+	t.wouldCost = pricing.AddCapped(t.wouldCost, e.WouldCost)
+	t.usage = addUsage(t.usage, e.Usage)
+	addSavings(&t.savings, &e.Savings)
 }
 
-// addUsage adds the counts of u to those of sum. The longest prompt is no sum and stays zero.
-func addUsage(sum, u *pricing.Usage) {
-	more := usageFields(u)
-	for i, count := range usageFields(sum) {
-		*count += *more[i]
-	}
+// addUsage adds the counts of two usages. The longest prompt is no sum and stays zero.
+func addUsage(a, b pricing.Usage) pricing.Usage {
+	sum := a.Plus(b)
+	sum.LongestPrompt = 0
+	return sum
 }
 
-// usageFields returns pointers to the counts in the order of Usage.All.
-func usageFields(u *pricing.Usage) []*int64 {
-	return []*int64{
-		&u.Input, &u.CacheRead, &u.CacheWriteShort, &u.CacheWriteLong, &u.Output, &u.Reasoning,
-		&u.InputAudio, &u.InputImage, &u.CacheReadAudio, &u.OutputAudio, &u.OutputImage,
-		&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.SearchUnits, &u.Images, &u.Seconds, &u.Characters,
+// addSavings adds savings to a sum.
+func addSavings(sum, more *pricing.Savings) {
+	for i, m := range more {
+		sum[i] = pricing.AddCapped(sum[i], m)
 	}
 }
 
 // fields returns pointers to the sums in the order of totalColumns.
 func (t *total) fields() []any {
 	fields := []any{&t.calls, &t.overruns, &t.cost, &t.baseline, &t.eligible, &t.charge, &t.counted, &t.wouldCost}
-	for _, count := range usageFields(&t.usage) {
+	for _, count := range t.usage.Counts() {
 		fields = append(fields, count)
 	}
 	for i := range t.savings {
@@ -101,11 +96,12 @@ func (t *total) fields() []any {
 	return fields
 }
 
-// addTotal adds a total to its row.
+// addTotal adds a total to its row. Where a sum does not fit, SQLite makes it a floating-point number, which the cast
+// stops at the largest integer. One that is full stays so.
 var addTotal = func() string {
 	sums := make([]string, len(totalColumns))
 	for i, c := range totalColumns {
-		sums[i] = c + " = " + c + " + excluded." + c
+		sums[i] = fmt.Sprintf("%s = iif(%[1]s >= %d, %[2]d, CAST(%[1]s + excluded.%[1]s AS INTEGER))", c, full)
 	}
 	return fmt.Sprintf("INSERT INTO totals (day, scope, label, %s) VALUES (?, ?, ?%s) ON CONFLICT DO UPDATE SET %s",
 		list(totalColumns), strings.Repeat(", ?", len(totalColumns)), list(sums))

@@ -52,6 +52,7 @@ func (x *Exchange) identify(last bool) Action {
 	x.in = incoming{headers: headers}
 	x.in.method, x.in.path, x.in.host = x.in.header(":method"), x.in.header(":path"), x.in.header(":authority")
 	x.endpoint = provider.ParsePath(x.in.path)
+	x.endpoint.ReadHeaders(x.in.header)
 	x.route, x.vendor = x.f.set.Identify(x.in.host, x.in.path, x.endpoint.API, x.in.header)
 	x.start = x.host.Now()
 	switch {

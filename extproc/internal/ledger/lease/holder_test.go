@@ -69,10 +69,10 @@ func (s *modelStore) hour(key string) Account {
 	return Account{Key: key, Start: start, End: start.Add(time.Hour), Expires: start.Add(time.Hour)}
 }
 
-// open returns a holder that has reached the store.
+// open returns a holder that has reached the store, and whose calls wait their turn however slow the machine is.
 func (s *modelStore) open(t *testing.T, replica string) *Holder {
 	t.Helper()
-	h := NewHolder(s, Options{Replica: replica, Incarnation: 1, Now: func() time.Time { return s.now }})
+	h := NewHolder(s, Options{Replica: replica, Incarnation: 1, Now: func() time.Time { return s.now }, Timeout: time.Minute})
 	if err := h.Beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestATopUpCountsOnce(t *testing.T) { redistest.Each(t, testATopUpCountsOnce
 func testATopUpCountsOnce(t *testing.T, program string) {
 	s := redistest.Start(t, program)
 	r := openRedis(t, s, RedisOptions{Recovery: time.Millisecond})
-	h := NewHolder(r, Options{Replica: "a", Incarnation: 1})
+	h := NewHolder(r, Options{Replica: "a", Incarnation: 1, Timeout: slow})
 	must(t, h.Beat(t.Context()))
 	h.Open()
 	time.Sleep(2 * time.Millisecond)
@@ -313,16 +313,10 @@ func TestCallsThatWaitAreRefusedTogether(t *testing.T) {
 	h.turn <- struct{}{} // all others wait
 	before := h.Stats().Trips
 	errs := make(chan error, calls)
-	var come sync.WaitGroup
 	for range calls {
-		come.Add(1)
-		go func() {
-			come.Done()
-			errs <- h.Take(t.Context(), demands, 100)
-		}()
+		go func() { errs <- h.Take(t.Context(), demands, 100) }()
 	}
-	come.Wait()
-	time.Sleep(20 * time.Millisecond) // for those between the two lines above; one that is late makes a trip more
+	h.lineUp(t, calls)
 	<-h.turn
 	for range calls {
 		if err := <-errs; !errors.Is(err, ErrExhausted) {

@@ -43,6 +43,15 @@ func (s *gateStore) crowd(t *testing.T, h *Holder, calls int, demands func(i int
 	for i := range calls {
 		wait.Go(func() { errs[i] = h.Take(t.Context(), demands(i), amount) })
 	}
+	h.lineUp(t, calls)
+	close(s.pass)
+	wait.Wait()
+	return errs
+}
+
+// lineUp returns when so many calls wait for the store.
+func (h *Holder) lineUp(t *testing.T, calls int) {
+	t.Helper()
 	eventually(t, "all calls wait", func() error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -51,9 +60,6 @@ func (s *gateStore) crowd(t *testing.T, h *Holder, calls int, demands func(i int
 		}
 		return nil
 	})
-	close(s.pass)
-	wait.Wait()
-	return errs
 }
 
 func TestCallsThatWaitNearALimitShareRoundTrips(t *testing.T) {

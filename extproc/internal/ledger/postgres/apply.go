@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -163,6 +164,11 @@ func summed() []column {
 	return columns
 }
 
+// capped stops a sum, which is a numeric, at the largest bigint, and below zero at as much.
+func capped(sum string) string {
+	return fmt.Sprintf("greatest(%d, least(%d, %s))::bigint", -math.MaxInt64, math.MaxInt64, sum)
+}
+
 var createIncoming = func() string {
 	list := make([]string, len(incoming))
 	for i, c := range incoming {
@@ -186,9 +192,10 @@ var (
 	// addEntries adds the entries that are new, and only those to the totals. $1 is the replica.
 	addEntries = func() string {
 		sums := summed()
-		updates := make([]string, len(sums))
+		added, updates := make([]string, len(sums)), make([]string, len(sums))
 		for i, c := range sums {
-			updates[i] = c.name + " = t." + c.name + " + excluded." + c.name
+			updates[i] = c.name + " = " + capped("t."+c.name+"::numeric + excluded."+c.name)
+			added[i] = capped("sum(" + c.name + ")")
 		}
 		return fmt.Sprintf(`WITH sorted AS MATERIALIZED (
 			SELECT DISTINCT ON (i.id) i.*, s.number AS scope, l.number AS label FROM farebox_incoming AS i
@@ -201,7 +208,7 @@ var (
 		SELECT (at AT TIME ZONE 'UTC')::date, scope, label, $1, %[3]s FROM fresh JOIN sorted USING (id)
 		GROUP BY 1, 2, 3
 		ON CONFLICT (day, scope, label, replica) DO UPDATE SET %[4]s`,
-			names(entryColumns, "", ""), names(sums, "", ""), names(sums, "sum(", ")"), strings.Join(updates, ", "))
+			names(entryColumns, "", ""), names(sums, "", ""), strings.Join(added, ", "), strings.Join(updates, ", "))
 	}()
 )
 

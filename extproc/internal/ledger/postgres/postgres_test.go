@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -546,4 +547,52 @@ func TestCallsAreReratedOnceInPostgreSQLAndInAStateFolder(t *testing.T) {
 	if got.Calls != 10 || got.Cost != 10*int64(cent) || got.TotalCalls != 5 || got.TotalCost != 10*int64(cent) || got.TotalSaved != 10*int64(cent) {
 		t.Errorf("got %+v, want 5 calls and 5 corrections, 10 cents in all, 10 saved", got)
 	}
+}
+
+func TestTotalsStopAtTheLargestNumber(t *testing.T) {
+	const absurd = 5_000_000_000 * pricing.Dollar
+	for _, tt := range []struct {
+		name    string
+		batches [][]pricing.Money
+	}{
+		{"in one transaction", [][]pricing.Money{{absurd, absurd, math.MaxInt64}}},
+		{"in several", [][]pricing.Money{{absurd}, {absurd}, {math.MaxInt64}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			url, dir := newDatabase(t), t.TempDir()
+			for _, batch := range tt.batches {
+				l, err := ledger.Open(dir, ledger.Options{Now: func() time.Time { return noon }, FlushInterval: time.Hour})
+				must(t, err)
+				for _, amount := range batch {
+					must(t, bookAbsurd(l, amount))
+				}
+				must(t, l.Close())
+				r := openReplica(t, dir, url)
+				r.caughtUp()
+				if s := r.Sinks()[1]; s.Refused != 0 {
+					t.Errorf("%d entries refused", s.Refused)
+				}
+				must(t, r.Close())
+			}
+			var calls, cost, baseline, counted, lost, input int64
+			must(t, connectTo(t, url).QueryRow(t.Context(), "SELECT calls, cost, baseline, counted, save_tier, input FROM farebox.totals").
+				Scan(&calls, &cost, &baseline, &counted, &lost, &input))
+			if calls != 3 || cost != math.MaxInt64 || baseline != 0 || counted != math.MaxInt64 || lost != -math.MaxInt64 || input != math.MaxInt64 {
+				t.Errorf("%d calls, cost %d, baseline %d, counted %d, tier %d, input %d", calls, cost, baseline, counted, lost, input)
+			}
+		})
+	}
+}
+
+// bookAbsurd books a call of an amount that nobody asked for.
+func bookAbsurd(l *ledger.Ledger, amount pricing.Money) error {
+	id := ledger.NewID(noon)
+	if _, err := l.Book(ledger.Reservation{Call: ledger.Call{ID: id, Model: "gpt-6-luna"}, Bound: amount, Charge: amount}, noon); err != nil {
+		return err
+	}
+	e := ledger.Entry{
+		Call: ledger.Call{ID: id}, Outcome: ledger.OK, Cost: amount, Charge: amount, Settled: noon, Usage: pricing.Usage{Input: int64(amount)},
+	}
+	e.Savings[pricing.LeverTier] = -amount
+	return l.Settle(e)
 }

@@ -1,0 +1,25 @@
+package ledger
+
+import "fmt"
+
+// sumOf is the sum of a column in SQL, which fails for a SUM of integers that do not fit: it adds the multiples of 1<<32
+// and the rests. Where both together do not fit, they are a floating-point number, which the cast stops at the largest
+// integer or the smallest. So does it with what a column holds of a sum that did not fit when it was written.
+func sumOf(column string) string {
+	const unit = int64(1) << 32
+	return fmt.Sprintf("CAST(SUM(CAST(%s AS INTEGER) / %d) * %[2]d + SUM(CAST(%[1]s AS INTEGER) %% %[2]d) AS INTEGER)", column, unit)
+}
+
+// sumsOf is a list of such sums, each named for its column.
+func sumsOf(columns ...string) string {
+	sums := make([]string, len(columns))
+	for i, c := range columns {
+		sums[i] = sumOf(c) + " AS " + c
+	}
+	return list(sums)
+}
+
+// spentOf is the sum of a column of spentRows. A total that is full makes it so, whatever is taken off.
+func spentOf(column string) string {
+	return fmt.Sprintf("iif(MAX(%s) >= %d, %[2]d, %s) AS %[1]s", column, full, sumOf(column))
+}
