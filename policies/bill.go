@@ -77,7 +77,7 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	known = known && !c.OtherModels && !d.openHost(o) && (!d.Facts.OpenModel || c.Listing != nil)
+	known = known && !c.OtherModels && !d.Facts.Boundless && !d.openHost(o) && (!d.Facts.OpenModel || c.Listing != nil)
 	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && !known}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {
@@ -186,7 +186,7 @@ func factsOf(call *provider.Request) BillFacts {
 	sound := call.Sound()
 	return BillFacts{
 		LongWrites: call.API.Vendor() == provider.OpenAI && call.Facts.Has(provider.LongCacheWrites),
-		OpenModel:  call.Facts.Has(provider.OtherModels), Contexts: mostContexts(call), Seconds: sound.Seconds, Characters: sound.Characters,
+		OpenModel:  call.Facts.Has(provider.OtherModels), Boundless: call.Boundless, Contexts: mostContexts(call), Seconds: sound.Seconds, Characters: sound.Characters,
 	}
 }
 

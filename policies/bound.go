@@ -168,7 +168,7 @@ const usualTools = 10
 // with a compressed recording at a price by the second.
 func pieces(call *provider.Request, price *pricing.Price) (pricing.Usage, bool) {
 	u := call.Pieces
-	closed := !call.OpenSeconds || price.Fees.Second == 0
+	closed := !call.Boundless && (!call.OpenSeconds || price.Fees.Second == 0)
 	if !call.OpenPieces {
 		return u, closed
 	}

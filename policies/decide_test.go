@@ -231,6 +231,8 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 		{"a place that nobody lists another price for", messages, messageWith(`,"inference_geo":"us"`), false},
 		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), false},
 		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), false},
+		{"a search of Alibaba's", chat, chatWith(`,"enable_search":true`), true},
+		{"fields of the provider's own beside a search", chat, chatWith(`,"web_search_options":{},"extra_body":{"x":1}`), true},
 		{"an adviser", messages, messageWith(`,"tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5","max_uses":2}]`), true},
 		{"pictures of another model", "/v1/responses", chatWith(`,"max_tool_calls":1,"tools":[{"type":"image_generation"}]`), true},
 		{"a preset", chat, chatWith(`,"preset":"p"`), true},

@@ -102,11 +102,12 @@ type Decision struct {
 type BillFacts struct {
 	// LongWrites says that the request asked for the long lifetime of cache writes, where the API counts either alike.
 	LongWrites bool  `json:"long,omitempty"`
-	OpenModel  bool  `json:"open,omitempty"`  // which model answers is known from the response alone
-	OpenHost   bool  `json:"host,omitempty"`  // the call chooses which host of a router serves it, at that host's price
-	Contexts   int64 `json:"ctx,omitempty"`   // how many contexts of its model the call can use, 0 if nothing bounds that
-	Seconds    int64 `json:"secs,omitempty"`  // expected length of sound, for answers that do not state it
-	Characters int64 `json:"chars,omitempty"` // the same by the text that is spoken
+	OpenModel  bool  `json:"open,omitempty"`      // which model answers is known from the response alone
+	OpenHost   bool  `json:"host,omitempty"`      // the call chooses which host of a router serves it, at that host's price
+	Boundless  bool  `json:"boundless,omitempty"` // the call may be billed what no price list knows
+	Contexts   int64 `json:"ctx,omitempty"`       // how many contexts of its model the call can use, 0 if nothing bounds that
+	Seconds    int64 `json:"secs,omitempty"`      // expected length of sound, for answers that do not state it
+	Characters int64 `json:"chars,omitempty"`     // the same by the text that is spoken
 }
 
 // Options returns the options in order of preference. The last one is always a refusal.

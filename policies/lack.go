@@ -44,7 +44,7 @@ func (s *Set) lack(call *provider.Request, o *Option) Lack {
 		return LackOutput
 	case !free && input == 0:
 		return LackContext
-	case !counted:
+	case !counted && !call.Boundless:
 		return LackPieces
 	case bounded && o.Bound == 0 && !price.Free():
 		return LackMeasure

@@ -23,6 +23,10 @@ type Request struct {
 	Pieces     pricing.Usage
 	OpenPieces bool
 
+	// Boundless says that the call may be billed what no price list knows and no count bounds: a code interpreter with more
+	// memory than the usual, the searches of Alibaba's models, fields that only its provider knows.
+	Boundless bool
+
 	// OpenSeconds says that the body does not bound the length of a recording, where that is what is billed: see
 	// secondsOf. Pieces.Seconds is the most otherwise.
 	OpenSeconds bool

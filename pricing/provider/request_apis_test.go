@@ -35,6 +35,7 @@ type terms struct {
 	Auto           bool
 	Region         string
 	Endless        bool // the body does not bound the prompt
+	Boundless      bool
 	Facts          string
 }
 
@@ -42,7 +43,7 @@ func termsOf(r *provider.Request) terms {
 	t := terms{
 		Model: string(r.Model), Stream: r.Stream, SSE: r.SSE, MaxOutput: r.MaxOutput, Choices: r.Choices,
 		NoOutput: r.NoOutput, Open: r.OpenPieces, Service: r.Service, Auto: r.AutoService,
-		Region: r.Region, Endless: r.InputBound() < 0, Facts: factNames(r.Facts),
+		Region: r.Region, Endless: r.InputBound() < 0, Boundless: r.Boundless, Facts: factNames(r.Facts),
 	}
 	for kind, n := range r.Pieces.All() {
 		if n != 0 {
@@ -89,7 +90,7 @@ func TestParseRequestReadsEveryAPI(t *testing.T) {
 		{"Nova", "/model/us.amazon.nova-lite-v1%3A0/invoke", `{"messages":[{"role":"user","content":[{"text":"q"}]}],"inferenceConfig":{"max_new_tokens":8}}`,
 			terms{Model: "us.amazon.nova-lite-v1:0", MaxOutput: 8, Choices: 1}},
 		{"a model on Bedrock that nobody knows", "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aimported-model%2Fx/invoke", `{"prompt":"p","max_tokens":5}`,
-			terms{Model: "arn:aws:bedrock:us-east-1:1:imported-model/x", Choices: 1, Open: true, Endless: true, Media: "in"}},
+			terms{Model: "arn:aws:bedrock:us-east-1:1:imported-model/x", Choices: 1, Open: true, Boundless: true, Endless: true, Media: "in"}},
 		{"Titan embeddings", "/model/amazon.titan-embed-text-v2%3A0/invoke", `{"inputText":"p"}`, terms{Model: "amazon.titan-embed-text-v2:0", Choices: 1, NoOutput: true}},
 		{"Converse", conversePath, `{"system":[{"text":"s"},{"cachePoint":{"type":"default","ttl":"1h"}}],"messages":[{"role":"user","content":[{"text":"q"},{"image":{"format":"png","source":{"bytes":"AAAA"}}}]},
 			{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"t","signature":"s"}}},{"toolUse":{"toolUseId":"1","name":"f","input":{"image":{"source":{}}}}}]},
@@ -105,6 +106,8 @@ func TestParseRequestReadsEveryAPI(t *testing.T) {
 			terms{Model: "anthropic.claude-haiku-4-5-v1:0", Stream: true, Choices: 1}},
 		{"Converse with a cap deep within them", conversePath, `{"additionalModelRequestFields":{"a":[{"textGenerationConfig":{"maxTokenCount":100}}]},"inferenceConfig":{"maxTokens":1}}`,
 			terms{Model: "anthropic.claude-haiku-4-5-v1:0", Stream: true, Choices: 1}},
+		{"choices within those fields, beside tools", conversePath, `{"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"n":99,"tools":[]}}`,
+			terms{Model: "anthropic.claude-haiku-4-5-v1:0", Stream: true, MaxOutput: 1, Choices: 1, Open: true, Boundless: true, Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"several results on Bedrock", "/model/ai21.j2-mid-v1/invoke", `{"prompt":"p","numResults":4,"max_tokens":5}`, terms{Model: "ai21.j2-mid-v1", MaxOutput: 5, Choices: 4}},
 		{"several generations on Bedrock", "/model/cohere.command-text-v14/invoke", `{"prompt":"p","num_generations":3,"max_tokens":5}`, terms{Model: "cohere.command-text-v14", MaxOutput: 5, Choices: 3}},
 		{"Cohere", "/v2/chat", `{"model":"command-a","messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"q"}]}],"max_tokens":5,"stream":true,"tools":[{"type":"function"}]}`,
@@ -208,14 +211,26 @@ func TestParseRequestReadsWhatIsBilledBesidesTokens(t *testing.T) {
 		{"what Google holds", chatPath, `"extra_body":{"google":{"cached_content":"cachedContents/a","thinking_config":{"thinking_budget":9}}}`, terms{Media: "in", Endless: true, Facts: "HeldState ThinkingBudget"}},
 		{"what Google holds, in camel case", chatPath, `"extra_body":[{"google":{"cachedContent":"cachedContents/a"}}]`, terms{Media: "in", Endless: true, Facts: "HeldState"}},
 		{"what Google holds, without more around it", chatPath, `"google":{"cached_content":"cachedContents/a","safety_settings":[]}`, terms{Media: "in", Endless: true, Facts: "HeldState"}},
-		{"a field of Google's that nobody knows", chatPath, `"extra_body":{"google":{"grounding":{}}}`, terms{Open: true}},
-		{"another body within the body", chatPath, `"extra_body":{"max_tokens":9}`, terms{Open: true}},
+		{"a field of Google's that nobody knows", chatPath, `"extra_body":{"google":{"grounding":{}}}`, terms{Boundless: true}},
+		{"another body within the body", chatPath, `"extra_body":{"max_tokens":9}`, terms{Boundless: true}},
 		{"nothing beyond the body", chatPath, `"extra_body":{"google":{"cached_content":null}}`, terms{}},
 		{"one message that is no list", chatPath, `"messages":{"role":"user","content":{"type":"image_url","image_url":{"url":"https://a/b"}}}`, terms{Media: "in", Endless: true, Facts: "RemoteContent Images"}},
 		{"a video in the place of a picture", chatPath, `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:video/mp4;base64,AA"}}]}]`, terms{Media: "in", Endless: true, Facts: "Images"}},
 		{"one tool that is no list", chatPath, `"tools":{"type":"web_search"}`, terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools"}},
-		{"Alibaba's search", chatPath, `"enable_search":true`, terms{Open: true, Media: "in", Endless: true, Facts: "RemoteContent"}},
+		{"Alibaba's search", chatPath, `"enable_search":true`, terms{Boundless: true, Media: "in", Endless: true, Facts: "ServerTools"}},
 		{"no search of Alibaba's", chatPath, `"enable_search":false`, terms{}},
+		{"a container of the least memory", responsesPath, `"max_tool_calls":4,"tools":[{"type":"code_interpreter","container":{"type":"auto","memory_limit":"1g","file_ids":[]}}]`,
+			terms{Pieces: "code_runs 4", Media: "in", Endless: true, Facts: "ServerTools Stored"}},
+		{"a container of more memory", responsesPath, `"max_tool_calls":4,"tools":[{"container":{"memory_limit":"64g","type":"auto"},"type":"code_interpreter"}]`,
+			terms{Pieces: "code_runs 4", Boundless: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
+		{"a container that is named", responsesPath, `"max_tool_calls":4,"tools":[{"type":"code_interpreter","container":"cntr_1"}]`,
+			terms{Pieces: "code_runs 4", Boundless: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
+		{"a shell of more memory", responsesPath, `"tools":[{"type":"shell","environment":{"type":"container_auto","memory_limit":"4g"}}]`,
+			terms{Open: true, Boundless: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
+		{"a shell of the client's", responsesPath, `"tools":[{"type":"shell","environment":{"type":"local"}}]`,
+			terms{Open: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
+		{"a shell in a container that is named", responsesPath, `"tools":[{"type":"shell","environment":{"type":"container_reference","container_id":"cntr_1"}}]`,
+			terms{Open: true, Boundless: true, Media: "in", Endless: true, Facts: "ServerTools Stored"}},
 		{"sound out", chatPath, `"modalities":["text","audio"],"audio":{"voice":"v"}`, terms{Media: "out", Facts: "Audio"}},
 		{"pictures out", geminiPath, `"generationConfig":{"responseModalities":["TEXT","IMAGE"]}`, terms{Media: "out"}},
 		{"any class", chatPath, `"service_tier":"auto"`, terms{Auto: true}},

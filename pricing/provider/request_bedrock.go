@@ -25,7 +25,7 @@ var (
 func (p *requestParser) converse(root jsonscan.Token) {
 	if strings.Contains(string(p.r.Model), ":prompt/") {
 		p.r.Facts |= HeldState // a prompt that AWS holds, with tools and a cap of its own
-		p.r.OpenPieces = true
+		p.r.OpenPieces, p.r.Boundless = true, true
 	}
 	o := object{start: root, acts: &converseFields}
 	for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
@@ -218,7 +218,7 @@ func (p *requestParser) additionalField(name string) {
 	case strings.Contains(name, "max"):
 		p.capElsewhere = true
 	case name == "n", strings.HasPrefix(name, "num"), strings.HasPrefix(name, "best"):
-		p.r.OpenPieces = true
+		p.r.OpenPieces, p.r.Boundless = true, true
 	case name == "speed", strings.Contains(name, "tier"), strings.Contains(name, "geo"):
 		p.terms("unknown")
 	case strings.Contains(name, "context_management"), strings.Contains(name, "compact"):
@@ -295,7 +295,7 @@ func (p *requestParser) invoke(root jsonscan.Token) {
 	case strings.Contains(model, "embed"):
 		p.r.NoOutput = true
 	default:
-		p.r.OpenPieces, p.r.unbounded = true, true
+		p.r.OpenPieces, p.r.Boundless, p.r.unbounded = true, true, true
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 // https://docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview.
 func (p *requestParser) extraBody() {
 	p.each(func(v jsonscan.Token) {
-		p.r.OpenPieces = p.r.OpenPieces || v.Kind != jsonscan.Object
+		p.r.Boundless = p.r.Boundless || v.Kind != jsonscan.Object
 		for key, ok := p.s.Member(v); ok && p.err == nil; key, ok = p.s.Member(v) {
 			if strings.EqualFold(p.s.String(key), "google") {
 				p.googleOptions()
 			} else if p.stated() {
-				p.r.OpenPieces = true
+				p.r.Boundless = true
 			}
 		}
 	})
@@ -27,7 +27,7 @@ func (p *requestParser) extraBody() {
 // googleOptions reads the fields of Google's own, in snake case or camel case.
 func (p *requestParser) googleOptions() {
 	p.each(func(v jsonscan.Token) {
-		p.r.OpenPieces = p.r.OpenPieces || v.Kind != jsonscan.Object
+		p.r.Boundless = p.r.Boundless || v.Kind != jsonscan.Object
 		for key, ok := p.s.Member(v); ok && p.err == nil; key, ok = p.s.Member(v) {
 			switch strings.ToLower(strings.ReplaceAll(p.s.String(key), "_", "")) {
 			case "cachedcontent":
@@ -36,7 +36,7 @@ func (p *requestParser) googleOptions() {
 				p.mark(ThinkingBudget)
 			case "safetysettings", "thoughttagmarker":
 			default:
-				p.r.OpenPieces = p.stated() || p.r.OpenPieces
+				p.r.Boundless = p.stated() || p.r.Boundless
 			}
 		}
 	})
@@ -47,8 +47,8 @@ func (p *requestParser) googleOptions() {
 // Source: https://www.alibabacloud.com/help/en/model-studio/web-search, read in November 2026.
 func (p *requestParser) alibabaSearch() {
 	if v := p.s.Next(); v.Kind != jsonscan.False && v.Kind != jsonscan.Null {
-		p.r.OpenPieces = true
-		p.r.Facts |= RemoteContent
+		p.serverTool("mcp", -1)
+		p.r.Boundless = true
 	}
 }
 
@@ -69,3 +69,27 @@ func routes(model string) bool {
 	name, _, _ := strings.Cut(model, ":")
 	return strings.Contains(name, "router") || strings.HasSuffix(name, "/auto") || strings.Contains(model, "prompt-router/")
 }
+
+// container reads where a tool of OpenAI's runs code: in one of the provider's, by its id or made for the call, or at the
+// client. The fee that is listed is that of a container of the least memory, which is the usual; one with 4, 16 or 64 GB
+// costs as many times more, which no usage tells of, and of one that is named nobody knows the memory.
+// Source: https://platform.openai.com/docs/guides/tools-code-interpreter and the page of prices, read in November 2026.
+func (p *requestParser) container() {
+	p.each(func(v jsonscan.Token) {
+		p.r.Boundless = p.r.Boundless || v.Kind != jsonscan.Object
+		o := object{start: v, acts: &containerFields}
+		for f, ok := p.next(&o); ok; f, ok = p.next(&o) {
+			v := p.s.Next()
+			known := v.Kind == jsonscan.Null
+			switch string(p.text(v)) {
+			case "auto", "container_auto", "local":
+				known = f == fType
+			case "1g":
+				known = f == fMemoryLimit
+			}
+			p.r.Boundless = p.r.Boundless || !known
+		}
+	})
+}
+
+var containerFields = setOf(fType, fMemoryLimit)

@@ -88,6 +88,7 @@ const (
 	fMaxUses
 	fMCPServers
 	fMediaType
+	fMemoryLimit
 	fMessage
 	fMessages
 	fMIMEType
@@ -261,6 +262,7 @@ var fieldNames = [fields][2]string{
 	fMaxUses:              {"max_uses"},
 	fMCPServers:           {"mcp_servers"},
 	fMediaType:            {"media_type"},
+	fMemoryLimit:          {"memory_limit"},
 	fMessage:              {"message"},
 	fMessages:             {"messages"},
 	fMIMEType:             {"mime_type", "mimeType"},

@@ -6,7 +6,7 @@ import (
 	"github.com/farebox-mesh/farebox/pricing/jsonscan"
 )
 
-var toolFields = setOf(fType, fCacheControl, fDeferLoading, fMaxUses, fModel)
+var toolFields = setOf(fType, fCacheControl, fContainer, fDeferLoading, fEnvironment, fMaxUses, fModel)
 
 // toolList reads the tool definitions of OpenAI's and Anthropic's formats.
 func (p *requestParser) toolList() {
@@ -38,6 +38,8 @@ func (p *requestParser) tool(v jsonscan.Token) {
 			p.mark(OtherModels)
 		case fCacheControl:
 			p.cacheMark()
+		case fContainer, fEnvironment:
+			p.container()
 		case fDeferLoading:
 			deferred = p.s.Next().Kind != jsonscan.False
 		}
