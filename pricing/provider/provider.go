@@ -101,7 +101,7 @@ type Facts uint32
 
 // Each fact names the request fields that state it. A field that is null states nothing.
 const (
-	HeldState        Facts = 1 << iota // previous_response_id, previous_interaction_id, conversation, prompt, item references, cachedContent, container, audio ids, conversation_id, Bedrock's managed prompts: the prompt is larger than the body
+	HeldState        Facts = 1 << iota // previous_response_id, previous_interaction_id, conversation, prompt, item references, cachedContent (also in extra_body), container, audio ids, conversation_id, Bedrock's managed prompts: the prompt is larger than the body
 	SignedReasoning                    // thinking blocks, encrypted reasoning items, thought signatures, results of the provider's own tools
 	OpenToolResults                    // the last turn carries tool results
 	ServerTools                        // tools that the provider runs, if only by the model's name: web search, code execution, file search, MCP, Azure's data sources
@@ -127,7 +127,7 @@ const (
 	RareEffort                         // Effort other than low, medium or high, which few models share
 	Verbosity                          // verbosity other than medium
 	ModernRoles                        // developer messages, or a system entry inside Anthropic messages
-	OtherModels                        // models other than the one that is named may be billed: models, preset, route and plugins (OpenRouter), fallbacks, a tool with a model of its own
+	OtherModels                        // models other than the one that is named may be billed: models, preset, route and plugins (OpenRouter), fallbacks, a tool with a model of its own, a name that is a router's
 	Compaction                         // context_management that may have the model summarise the conversation: a further answer, of any length
 	CustomTools                        // client tools other than functions: custom, local_shell, bash_*, computer_*
 	HostChoice                         // provider with a preference that may make a host other than the usual serve (OpenRouter), providerOptions (Vercel): see Request.ChoosesHost
