@@ -187,7 +187,7 @@ func TestAHardBudgetLetsNothingOutThatHasNoPrice(t *testing.T) {
 		{"a recording of any length", form(t, "/v1/audio/transcriptions", "file", strings.Repeat("x", 2500), "model", "whisper-1")},
 		{"parts that are no form", post("/v1/audio/transcriptions", "--b--", "authorization", "Bearer k").with("content-type", "multipart/mixed; boundary=b")},
 		{"batches", post("/v1/messages/batches", `{"requests":[]}`, "x-api-key", "k", "anthropic-version", "2023-06-01")},
-		{"a path that only looks different", post("/v1/Chat/Completions", ask("gpt-4o", "Hi"), "authorization", "Bearer k")},
+		{"a path that only looks different", post("/v1/chat/completions;v=1", ask("gpt-4o", "Hi"), "authorization", "Bearer k")},
 		{"a method that is no call", func() call { c := chat(ask("gpt-4o", "Hi")); c.method = "PUT"; return c }()},
 		{"server-held state", responses(`{"model":"no-such-model","input":"Hi","previous_response_id":"resp_1"}`)},
 	} {

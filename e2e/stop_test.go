@@ -118,8 +118,9 @@ func TestAStreamThatWasEndedIsChargedForWhatWasSent(t *testing.T) {
 			sum := s.settled(t, int64(i+1))
 			most := bound(t, tt.call)
 			cost, counted := sum.Cost-before.Cost, sum.budget(t).Spent-spentBefore(before)
-			if sum.Estimated != before.Estimated+1 || cost < most || cost > 3*most || counted < most || counted < cost {
-				t.Errorf("charged %s USD, counted %s, %d estimated; want an estimate above the %s that was reserved", cost, counted, sum.Estimated-before.Estimated, most)
+			// What comes until the client is gone counts, too: on a busy machine that is several times what fitted.
+			if sum.Estimated != before.Estimated+1 || cost < most || cost > 20*most || counted < most || counted < cost {
+				t.Errorf("charged %s USD, counted %s, %d estimated; want an estimate of 1 to 20 times the %s that was reserved", cost, counted, sum.Estimated-before.Estimated, most)
 			}
 			eventually(t, "the provider has billed", func() bool { return s.provider.total(t).Calls > billed.Calls })
 			if overruns := s.metric(t, "farebox_overruns_total"); overruns != float64(sum.Overruns) || sum.Overruns != before.Overruns+1 {

@@ -77,7 +77,8 @@ func (d *Decision) Bill(o *Option, u pricing.Usage, c Charge) (Bill, error) {
 	if err != nil {
 		return Bill{}, err
 	}
-	known = known && !c.OtherModels && !d.Facts.Boundless && !d.openHost(o) && (!d.Facts.OpenModel || c.Listing != nil)
+	known = known && !c.OtherModels && !d.Facts.Boundless && !d.openHost(o) && (!d.Facts.OpenModel || c.Listing != nil) &&
+		(o.Kind == Pooled || searchesPriced(&u, &price))
 	b := Bill{Cost: cost, ListCost: cost, Baseline: cost, Estimated: c.Stated == nil && !known}
 	if d.Asked.Listing != nil {
 		if err := b.compare(d, o, &served, u); err != nil {

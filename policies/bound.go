@@ -165,17 +165,22 @@ func (s *Set) exposure(call *provider.Request, o *Option, output int64) (e prici
 const usualTools = 10
 
 // pieces is the most of what the call may be billed for by the piece. It returns false where nothing bounds that, as
-// with a compressed recording at a price by the second.
+// with a compressed recording at a price by the second, or with searches.
 func pieces(call *provider.Request, price *pricing.Price) (pricing.Usage, bool) {
 	u := call.Pieces
 	closed := !call.Boundless && (!call.OpenSeconds || price.Fees.Second == 0)
-	if !call.OpenPieces {
-		return u, closed
+	if call.OpenPieces {
+		for _, n := range [...]*int64{&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.Images} {
+			*n = max(*n, usualTools)
+		}
+		closed = closed && call.Facts.Has(provider.ServerTools)
 	}
-	for _, n := range [...]*int64{&u.WebSearches, &u.FileSearches, &u.CodeRuns, &u.Images} {
-		*n = max(*n, usualTools)
-	}
-	return u, closed && call.Facts.Has(provider.ServerTools)
+	return u, closed && searchesPriced(&u, price)
+}
+
+// searchesPriced reports whether the price knows the fee of what a usage has of searches: no provider's are free.
+func searchesPriced(u *pricing.Usage, price *pricing.Price) bool {
+	return u.WebSearches == 0 || price.Fees.WebSearch > 0
 }
 
 // generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected

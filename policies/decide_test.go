@@ -208,6 +208,33 @@ func TestDecideUsesTheFirstPoolThatMayBeUsed(t *testing.T) {
 	}
 }
 
+func TestSearchesWithoutAListedFeeAreNotFree(t *testing.T) {
+	p := testPolicy()
+	p.Budgets = []Budget{{Name: "company", Limit: pricing.Dollar, Window: Month}}
+	for path, body := range map[string]string{
+		chat:     `{"model":"gpt-6-sol","max_completion_tokens":9,"messages":[{"role":"user","content":"hi"}],"web_search_options":{}}`,
+		messages: `{"model":"claude-opus-5-5","max_tokens":9,"messages":[],"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1}]}`,
+	} {
+		s := mustCompile(t, testPolicy())
+		d := s.Decide(request(t, s, path, "", body), NoState{}, testNow)
+		if !d.First().Unbounded {
+			t.Errorf("%s: bounded at %s USD, want no bound", path, d.First().Bound)
+		}
+		for searches, estimated := range map[int64]bool{0: false, 1: true} {
+			stated := provider.Reading{HasUsage: true, Usage: pricing.Usage{Input: 3, Output: 2, WebSearches: searches}}
+			b, err := d.Bill(d.First(), stated.Usage, s.Charged(d.First(), &stated, testNow))
+			if err != nil || b.Estimated != estimated {
+				t.Errorf("%s, %d searches: bill %+v, error %v, want an estimate: %t", path, searches, b, err, estimated)
+			}
+		}
+		s = mustCompile(t, p)
+		d = s.Decide(request(t, s, path, "", body), NoState{}, testNow)
+		if o := d.First(); o.Kind != Refuse || o.Refusal != RefuseUnpriced || o.Lack != LackRate {
+			t.Errorf("%s under a budget: %q, lack %d", path, describe(d), o.Lack)
+		}
+	}
+}
+
 func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 	chatWith := func(more string) string {
 		return `{"model":"gpt-6-sol","max_completion_tokens":9,"messages":[{"role":"user","content":"hi"}]` + more + `}`
@@ -229,8 +256,6 @@ func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 		{"a dearer class", chat, chatWith(`,"service_tier":"priority"`), true},
 		{"a dearer speed", messages, messageWith(`,"speed":"fast"`), true},
 		{"a place that nobody lists another price for", messages, messageWith(`,"inference_geo":"us"`), false},
-		{"a search in chat", chat, chatWith(`,"web_search_options":{}`), false},
-		{"a search in messages", messages, messageWith(`,"tools":[{"type":"web_search_20250305","name":"web_search"}]`), false},
 		{"a search of Alibaba's", chat, chatWith(`,"enable_search":true`), true},
 		{"fields of the provider's own beside a search", chat, chatWith(`,"web_search_options":{},"extra_body":{"x":1}`), true},
 		{"an adviser", messages, messageWith(`,"tools":[{"type":"advisor_20260301","name":"advisor","model":"claude-opus-5-5","max_uses":2}]`), true},

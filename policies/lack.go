@@ -24,7 +24,7 @@ const (
 // lack returns why most cannot bound an option.
 func (s *Set) lack(call *provider.Request, o *Option) Lack {
 	price, _ := s.dearestPrice(call, o)
-	_, counted := pieces(call, &price)
+	used, counted := pieces(call, &price)
 	_, _, bounded, _ := s.exposure(call, o, o.cap)
 	free := price.FreeTokens()
 	input := call.InputBound()
@@ -44,7 +44,7 @@ func (s *Set) lack(call *provider.Request, o *Option) Lack {
 		return LackOutput
 	case !free && input == 0:
 		return LackContext
-	case !counted && !call.Boundless:
+	case !counted && !call.Boundless && searchesPriced(&used, &price):
 		return LackPieces
 	case bounded && o.Bound == 0 && !price.Free():
 		return LackMeasure
