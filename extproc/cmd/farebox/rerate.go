@@ -190,8 +190,8 @@ func (r *rerateReport) add(c *ledger.Correction) {
 	}
 	for _, sum := range [...]*rerated{r.Models[i], &r.Total} {
 		sum.Calls++
-		sum.Before += c.Call.Cost
-		sum.After += c.Cost
+		sum.Before = pricing.AddCapped(sum.Before, c.Call.Cost)
+		sum.After = pricing.AddCapped(sum.After, c.Cost)
 		if c.Changed() {
 			sum.Changed++
 		}
