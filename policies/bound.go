@@ -178,9 +178,10 @@ func pieces(call *provider.Request, price *pricing.Price) (pricing.Usage, bool) 
 	return u, closed && searchesPriced(&u, price)
 }
 
-// searchesPriced reports whether the price knows the fee of what a usage has of searches: no provider's are free.
+// searchesPriced reports whether the price knows the fee of what a usage has of searches, which may be in that of the
+// request: no provider's are free.
 func searchesPriced(u *pricing.Usage, price *pricing.Price) bool {
-	return u.WebSearches == 0 || price.Fees.WebSearch > 0
+	return u.WebSearches == 0 || price.Fees.WebSearch > 0 || price.Fees.Request > 0
 }
 
 // generated is the most that a call generates at so many tokens to an answer. What of a predicted output is rejected

@@ -235,6 +235,24 @@ func TestSearchesWithoutAListedFeeAreNotFree(t *testing.T) {
 	}
 }
 
+func TestTheFeeOfARequestPaysForItsSearches(t *testing.T) {
+	p := testPolicy()
+	p.Providers = append(p.Providers, Provider{Name: "perplexity", Prefix: "/sonar", Credential: Credential{Caller: true}})
+	for fee, unbounded := range map[pricing.Rate]bool{0: true, 12_000 * 1e9: false} {
+		sonar := listing("perplexity", "sonar", 1, 1)
+		sonar.Price.Fees.Request = fee
+		s, err := Compile(p, pricing.NewTable([]pricing.Listing{sonar}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(t, s, "/sonar/chat/completions", "", `{"model":"sonar","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}`)
+		d := s.Decide(r, NoState{}, testNow)
+		if o := d.First(); o.Route != "perplexity" || o.Unbounded != unbounded {
+			t.Errorf("fee %d: %s, unbounded %t, want %t", fee, o.Route, o.Unbounded, unbounded)
+		}
+	}
+}
+
 func TestFeesThatNobodyKnowsLeaveACallUnbounded(t *testing.T) {
 	chatWith := func(more string) string {
 		return `{"model":"gpt-6-sol","max_completion_tokens":9,"messages":[{"role":"user","content":"hi"}]` + more + `}`
