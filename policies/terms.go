@@ -39,8 +39,8 @@ func (s *Set) choosesHost(call *provider.Request, o *Option) bool {
 	return call.ChoosesHost(o.Vendor, prefix)
 }
 
-// terms are those of a call: what it asks for, else what the settings of the provider say. The listing is nil where there is none.
-// To ask for the standard class is to ask for none: the dearer one is only a bound, until the answer says.
+// terms are those of a call: what it asks for, else what the settings of the provider say. The listing is nil where there
+// is none. To ask for the standard class is to ask for none: the dearer one is only a bound, until the answer says.
 func (s *Set) terms(call pricing.Terms, at RouteName, l *pricing.Listing) pricing.Terms {
 	p := s.places[at].provider
 	if p == nil {
