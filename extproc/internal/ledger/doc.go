@@ -28,18 +28,18 @@
 // # Replicas
 //
 // With Options.Shared the hard budgets of several ledgers are one: Reserve holds on leases (package lease), most of the
-// time without a round trip, and a LimitError with Outage says that the store is away and the lease used up. Each
-// ledger keeps and counts its own entries; what a balance has left is less what others were granted, as last told.
-// Windows follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are
-// open on outage. Budgets that differ only in name, limit or steps share a lease: the one that leaves least refuses
-// first, with what it was topped up by. A budget that is new counts what the other replicas spent before it once each
-// of them has it in force and has reached the store. Soft budgets and observed calls refuse nothing; what is observed on hard budgets is told to
-// the others.
+// time without a round trip, and a LimitError with Outage says that the store is away and the lease used up. Each ledger
+// keeps and counts its own entries; what a balance has left is less what others were granted, as last told. Windows
+// follow the store's clock. Until the store is reached for the first time, calls pass only on budgets that are open on
+// outage. Budgets that differ only in name, limit or steps share a lease: the one that leaves least refuses first, with
+// what it was topped up by. A budget that is new counts what the other replicas spent before it once each of them has it
+// in force and has reached the store. Soft budgets and observed calls refuse nothing; what is observed on hard budgets
+// is told to the others.
 //
-// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole shares what its
-// bill depends on (ShareAnswer), under the key, and the one where the call is parked finds it there (SharedAnswers), also
-// when it was down for a while, and settles it once. While the store is away such a call waits, until its time is over and a minute more: then it
-// counts at its bound.
+// With Options.Answers a parked call may be fetched through any replica: the one that saw the answer whole shares what
+// its bill depends on (ShareAnswer), under the key, and the one where the call is parked finds it there (SharedAnswers),
+// also when it was down for a while, and settles it once. While the store is away such a call waits, until its time is
+// over and a minute more: then it counts at its bound.
 //
 // # Journal
 //
