@@ -12,7 +12,7 @@
 //	    prefix: /PATH                    # of the path, for calls that the host does not tell
 //	    vendor: NAME                     # whose prices apply; NAME itself
 //	    region: NAME                     # where its hosts process calls, if that has a price of its own: us, eu
-//	    service: standard | priority     # with what its projects' settings serve calls that name no class; standard
+//	    service: standard | priority     # what its projects' settings serve calls with that name no class or "default"; standard
 //	    credential: caller | file:/PATH  # caller: only calls that were for this provider come here
 //	dimensions:
 //	  NAME: SOURCE | [SOURCE, ...]       # header:NAME, jwt:CLAIM, mtls:namespace|workload|uri; first value wins, verified first
