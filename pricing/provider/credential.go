@@ -42,16 +42,6 @@ func IsCredential(name string, from, to pricing.ProviderName, moved bool) bool {
 	return soundsSecret(name) || slices.ContainsFunc(accountPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
-// Account is the credential that a request carries, "" for none. It tells accounts apart and is not to be kept.
-func Account(header func(name string) string) string {
-	for _, name := range keyHeaders {
-		if key := header(name); key != "" {
-			return key
-		}
-	}
-	return ""
-}
-
 // Authorize returns the header in which a vendor takes its key for a call of the API. Where Anthropic and Google serve
 // OpenAI's format they document the key that OpenAI's clients send. Azure takes keys as api-key, and tokens of Entra as
 // Bearer; Google takes keys for Gemini, and tokens as Bearer for what else Vertex serves.

@@ -92,13 +92,3 @@ func TestWithoutKeyTakesCredentialsOutOfAQuery(t *testing.T) {
 		}
 	}
 }
-
-func TestAccountIsTheFirstCredential(t *testing.T) {
-	headers := map[string]string{"x-api-key": "k", "cookie": "c"}
-	if got := provider.Account(func(name string) string { return headers[name] }); got != "k" {
-		t.Errorf("Account = %q, want the key", got)
-	}
-	if got := provider.Account(func(string) string { return "" }); got != "" {
-		t.Errorf("Account of a request without one = %q", got)
-	}
-}

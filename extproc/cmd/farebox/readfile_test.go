@@ -51,19 +51,14 @@ func TestAPolicyMayComeThroughAPipeOfTheShell(t *testing.T) {
 func TestServeGoesOnWhereAPipeTakesAFilesPlace(t *testing.T) {
 	dir := shortDir(t)
 	prices := filepath.Join(dir, "prices.json")
-	put := func(path, text string) {
-		t.Helper()
-		check(t, os.WriteFile(path+".new", []byte(text), 0o600))
-		check(t, os.Rename(path+".new", path))
-	}
-	put(prices, `{"listings": []}`)
-	put(filepath.Join(dir, "p.yaml"), "version: 1\nprices: {files: [prices.json]}\n")
+	replaceFile(t, prices, `{"listings": []}`)
+	replaceFile(t, filepath.Join(dir, "p.yaml"), "version: 1\nprices: {files: [prices.json]}\n")
 	s := startServiceIn(t, dir)
 	check(t, os.Remove(prices))
 	check(t, syscall.Mkfifo(prices, 0o600))
 	soon(t, "the pipe is reported", func() bool { return strings.Contains(s.get(t, "/"), "named pipe, not a regular file") })
 	soon(t, "the log has its code", func() bool { return strings.Contains(s.stderr.String(), "(unreadable-prices)") })
-	put(prices, `{"listings": [] }`)
+	replaceFile(t, prices, `{"listings": [] }`)
 	soon(t, "a file heals", func() bool { return !strings.Contains(s.get(t, "/"), "was refused") })
 	check(t, os.Remove(s.policy))
 	check(t, syscall.Mkfifo(s.policy, 0o600))

@@ -256,27 +256,29 @@ pools:
 	}
 }
 
+// replaceFile writes a file as editors and Kubernetes do: nobody sees half of it.
+func replaceFile(t *testing.T, path, text string) {
+	t.Helper()
+	check(t, os.WriteFile(path+".new", []byte(text), 0o600))
+	check(t, os.Rename(path+".new", path))
+}
+
 func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 	dir := shortDir(t)
 	prices := filepath.Join(dir, "prices.json")
-	put := func(path, text string) {
-		t.Helper()
-		check(t, os.WriteFile(path+".new", []byte(text), 0o600))
-		check(t, os.Rename(path+".new", path))
-	}
 	ours := func(input string) string {
 		return `{"provider": "openai", "listings": [{"model": "ours", "input": "` + input + `", "output": "2", "source": "contract", "as_of": "2026-11"}]}`
 	}
-	put(prices, ours("1"))
-	put(filepath.Join(dir, "p.yaml"), "version: 1\nprices: {files: [prices.json]}\n")
+	replaceFile(t, prices, ours("1"))
+	replaceFile(t, filepath.Join(dir, "p.yaml"), "version: 1\nprices: {files: [prices.json]}\n")
 	s := startServiceIn(t, dir)
 	reloads := func() int { return strings.Count(s.stderr.String(), "msg=reloaded") }
 	says := func(what string) func() bool { return func() bool { return strings.Contains(s.get(t, "/"), what) } }
 
-	put(prices, ours("3"))
+	replaceFile(t, prices, ours("3"))
 	soon(t, "the price is seen", func() bool { return reloads() == 1 })
 
-	put(prices, `{"provider": 1}`)
+	replaceFile(t, prices, `{"provider": 1}`)
 	soon(t, "the mistake is shown", says("was refused"))
 	soon(t, "the metric says that the reload went wrong", func() bool {
 		return strings.Contains(s.get(t, "/metrics"), "farebox_config_last_reload_successful 0")
@@ -286,7 +288,7 @@ func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 		return strings.Contains(log, `msg="reload refused"`) && strings.Contains(log, "/prices.json:1:14: want text in quotes") &&
 			strings.Contains(log, "(bad-prices)")
 	})
-	put(prices, ours("4"))
+	replaceFile(t, prices, ours("4"))
 	soon(t, "a good file heals", func() bool { return reloads() == 2 && !says("was refused")() })
 
 	check(t, os.Remove(prices))
@@ -295,7 +297,7 @@ func TestServeReloadsWhenAPriceFileChanges(t *testing.T) {
 		log := s.stderr.String()
 		return strings.Contains(log, "/p.yaml:2:18: ") && strings.Contains(log, "(unreadable-prices)")
 	})
-	put(prices, ours("4"))
+	replaceFile(t, prices, ours("4"))
 	soon(t, "the same file heals", func() bool { return reloads() == 3 && !says("was refused")() })
 }
 

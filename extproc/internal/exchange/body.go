@@ -128,13 +128,13 @@ func (x *Exchange) ExpectedOutput(route policies.RouteName, model pricing.ModelN
 	return x.c.ledger.Expect(route, modelLabel(model), x.payers)
 }
 
-// account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, or
-// ours, which is "".
+// account tells the accounts apart that pay at a route, as provider caches belong to one: the caller's own, "" where it
+// cannot be told, or ours, which is "".
 func (x *Exchange) account(route policies.RouteName) string {
 	if !x.snap.Set.Credential(route).Caller {
 		return ""
 	}
-	return provider.Account(x.in.header)
+	return signals{x}.Account()
 }
 
 // refused answers a call that no option can serve. err is why the budgets or the journal did not take it, nil if

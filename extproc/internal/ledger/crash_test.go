@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,31 +34,47 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// spendForever reserves and settles a cent at a time and says on stdout what was acknowledged.
+// spendForever is what the child process of these tests does.
 func spendForever(dir string) error {
 	l, err := Open(dir, Options{FlushInterval: time.Millisecond, SegmentBytes: 64 << 10})
 	if err != nil {
 		return err
 	}
+	return callForever(l, func() (ID, error) {
+		r := hold(2 * cent)
+		return r.ID, l.Reserve(r, noon)
+	})
+}
+
+// callForever reserves and settles a cent at a time, several calls together, and says on stdout what was acknowledged
+// and what was refused.
+func callForever(l *Ledger, reserve func() (ID, error)) error {
 	var mu sync.Mutex // of stdout
-	say := func(what string, id ID) {
+	say := func(words ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		fmt.Fprintln(os.Stdout, what, id)
+		fmt.Fprintln(os.Stdout, words...)
 	}
 	failed := make(chan error)
 	for range 4 {
 		go func() {
 			for {
-				r := hold(2 * cent)
-				if err := l.Reserve(r, noon); err != nil {
-					failed <- err
+				id, err := reserve()
+				if errors.Is(err, ErrExhausted) {
+					say("refused")
+					time.Sleep(time.Millisecond)
+					continue
 				}
-				say("reserved", r.ID)
-				if err := l.Settle(paid(r.ID, cent)); err != nil {
+				if err != nil {
 					failed <- err
+					return
 				}
-				say("settled", r.ID)
+				say("reserved", id)
+				if err := l.Settle(paid(id, cent)); err != nil {
+					failed <- err
+					return
+				}
+				say("settled", id)
 			}
 		}()
 	}

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +35,7 @@ func shareAsChild(dir, url string) error {
 		return err
 	}
 	if burst == 0 {
-		return shareForever(l)
+		return callForever(l, func() (ID, error) { return reserveNow(l, 2*cent) })
 	}
 	fmt.Fprintln(os.Stdout, "ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
@@ -51,42 +50,6 @@ func shareAsChild(dir, url string) error {
 	fmt.Fprintln(os.Stdout, "admitted", admitted.Load())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-// shareForever reserves and settles a cent at a time and says on stdout what was acknowledged.
-func shareForever(l *Ledger) error {
-	var mu sync.Mutex // of stdout
-	say := func(what string, id ID) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintln(os.Stdout, what, id)
-	}
-	failed := make(chan error)
-	for range 4 {
-		go func() {
-			for {
-				id, err := reserveNow(l, 2*cent)
-				if errors.Is(err, ErrExhausted) {
-					mu.Lock()
-					fmt.Fprintln(os.Stdout, "refused")
-					mu.Unlock()
-					time.Sleep(time.Millisecond)
-					continue
-				}
-				if err != nil {
-					failed <- err
-					return
-				}
-				say("reserved", id)
-				if err := l.Settle(paid(id, cent)); err != nil {
-					failed <- err
-					return
-				}
-				say("settled", id)
-			}
-		}()
-	}
-	return <-failed
 }
 
 // child is a process that shares balances.
