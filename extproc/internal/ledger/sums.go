@@ -2,12 +2,12 @@ package ledger
 
 import "fmt"
 
-// sumOf is the sum of a column in SQL, which fails for a SUM of integers that do not fit: it adds the multiples of 1<<32
-// and the rests. Where both together do not fit, they are a floating-point number, which the cast stops at the largest
-// integer or the smallest. So does it with what a column holds of a sum that did not fit when it was written.
+// sumOf is the sum of a column in SQL, which fails for a SUM of integers that do not fit: it adds the upper and the lower
+// halves of their bits. Where both together do not fit, they are a floating-point number, which the cast stops at the
+// largest integer or the smallest. Taking halves does so with what a column holds of a sum that did not fit when it was
+// written.
 func sumOf(column string) string {
-	const unit = int64(1) << 32
-	return fmt.Sprintf("CAST(SUM(CAST(%s AS INTEGER) / %d) * %[2]d + SUM(CAST(%[1]s AS INTEGER) %% %[2]d) AS INTEGER)", column, unit)
+	return fmt.Sprintf("CAST(SUM(%s >> 32) * (1 << 32) + SUM(%[1]s & ((1 << 32) - 1)) AS INTEGER)", column)
 }
 
 // sumsOf is a list of such sums, each named for its column.
